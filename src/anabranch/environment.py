@@ -1,0 +1,171 @@
+"""The contract: an environment is its edges, each with one label seen from both ends."""
+
+import abc
+import dataclasses
+from functools import cached_property
+from typing import Any, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, PyTree
+
+State = PyTree[Any]
+"""One unbatched pytree of integer or boolean arrays."""
+
+
+@dataclass_transform(frozen_default=True)
+class Environment(abc.ABC):
+    """A pointed acyclic graph over states, given by its edges.
+
+    A subclass is a frozen dataclass of plain configuration (no decorator needed) with pure methods on
+    *one* state. Labels are 0..A-1, where A is the length of `legal(state)`; label A is STOP and belongs
+    to the library. True in a mask means allowed. `step` and `undo` may be called with any label at any
+    state; what is not allowed is discarded. `anabranch.check` proves a definition right.
+    """
+
+    merges_objects = False
+    """True where several states are one object (`decode` is not injective on purpose)."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        dataclasses.dataclass(frozen=True, eq=False)(cls)
+
+    @property
+    @abc.abstractmethod
+    def max_steps(self) -> int:
+        """Most moves from the initial state to any state, STOP not counted; may be an upper bound."""
+
+    @abc.abstractmethod
+    def initial(self) -> State:
+        """The one state without a parent."""
+
+    @abc.abstractmethod
+    def step(self, state: State, action: Int[Array, ""]) -> State:
+        """The state at the end of the edge `action` out of `state`."""
+
+    @abc.abstractmethod
+    def undo(self, state: State, action: Int[Array, ""]) -> State:
+        """The state from which the edge `action` leads into `state`."""
+
+    @abc.abstractmethod
+    def legal(self, state: State) -> Bool[Array, " A"]:
+        """Which labels leave `state`."""
+
+    @abc.abstractmethod
+    def undoable(self, state: State) -> Bool[Array, " A"]:
+        """Which labels lead into `state`."""
+
+    @abc.abstractmethod
+    def can_stop(self, state: State) -> Bool[Array, ""]:
+        """Whether `state` is a finished object."""
+
+    def bounds(self) -> PyTree[Any] | None:
+        """Optional: a pytree like the state with `(lowest, highest)` for each leaf; None: found by enumeration."""
+        return None
+
+    def observe(self, state: State) -> Array:
+        """Optional: what a network sees, a vector of floats, or of integer tokens below `vocabulary`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not define observe; anabranch.observer(env) derives one."
+        )
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Optional: how many tokens there are, where `observe` returns tokens."""
+        return None
+
+    @property
+    def backward_slot(self) -> np.ndarray:
+        """Optional: int[A], the backward head entry that each label shares; at most one undoable label a slot."""
+        return np.arange(self.num_actions)
+
+    def show(self, state: State) -> str:
+        """Optional: a state as text."""
+        return str(self.decode(state))
+
+    def draw(self, state: State) -> str | None:
+        """Optional: a state as an SVG document; None where there is no picture."""
+        return None
+
+    def decode(self, state: State) -> Any:
+        """Optional: the plain-Python object of a state; default: the state as nested tuples."""
+        leaves, structure = jax.tree.flatten(state)
+        return jax.tree.unflatten(structure, [_nested_tuple(np.asarray(leaf).tolist()) for leaf in leaves])
+
+    def encode(self, item: Any) -> State:
+        """Optional: the state of an object, the inverse of `decode`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define encode, the inverse of decode.")
+
+    def overrides(self, hook: str) -> bool:
+        """Whether the author wrote this optional hook."""
+        return getattr(type(self), hook) is not getattr(Environment, hook)
+
+    @cached_property
+    def num_actions(self) -> int:
+        """A, the number of labels without STOP."""
+        return jax.eval_shape(lambda: self.legal(self.initial())).shape[0]
+
+    @cached_property
+    def num_slots(self) -> int:
+        """The width of a learned backward policy."""
+        return int(self.backward_slot.max()) + 1 if self.num_actions else 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of a trajectory: every move and STOP."""
+        return self.max_steps + 1
+
+    def _identity(self) -> tuple[Any, ...]:
+        values = (getattr(self, field.name) for field in dataclasses.fields(self))  # pyright: ignore[reportArgumentType]
+        return (type(self), *(id(v) if isinstance(v, np.ndarray | jax.Array) else v for v in values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Environment) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+
+def _nested_tuple(value: Any) -> Any:
+    return tuple(_nested_tuple(item) for item in value) if isinstance(value, list) else value
+
+
+def settled(state: State) -> State:
+    """A state as arrays without weak types, so that carrying it through a loop never recompiles."""
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.asarray(leaf).dtype), state)
+
+
+def initial_state(env: Environment) -> State:
+    """The initial state as arrays."""
+    return settled(env.initial())
+
+
+def step(env: Environment, state: State, action: Int[Array, ""]) -> State:
+    """The child of `state` along `action`, as arrays."""
+    return settled(env.step(state, action))
+
+
+def undo(env: Environment, state: State, action: Int[Array, ""]) -> State:
+    """The parent of `state` along `action`, as arrays."""
+    return settled(env.undo(state, action))
+
+
+def forward_mask(env: Environment, state: State) -> Bool[Array, " labels"]:
+    """Which of the A + 1 labels are allowed at `state`, STOP last."""
+    return jnp.append(env.legal(state), env.can_stop(state))
+
+
+def undoable_by_slot(env: Environment, state: State) -> tuple[Int[Array, " slots"], Bool[Array, " slots"]]:
+    """For each backward slot the undoable label that it holds, and whether it holds one."""
+    undoable = env.undoable(state)
+    slot = env.backward_slot
+    if env.num_slots == env.num_actions and bool((slot == np.arange(slot.size)).all()):
+        return jnp.arange(slot.size), undoable
+    label = jnp.full(env.num_slots, -1).at[slot].max(jnp.where(undoable, jnp.arange(slot.size), -1))
+    return jnp.maximum(label, 0), label >= 0
+
+
+def take(states: State, index: Any) -> State:
+    """The entries `index` of a batch of states."""
+    return jax.tree.map(lambda leaf: leaf[index], states)

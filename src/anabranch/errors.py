@@ -1,0 +1,40 @@
+"""The errors of the library: one base, four kinds, each with the exit code of the command line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class Error(Exception):
+    """Anything the library refuses, as one sentence: what broke, what was given, what to do."""
+
+    exit_code = 2
+
+
+class LawError(Error):
+    """An environment breaks a law of the contract."""
+
+    exit_code = 1
+
+
+class RewardError(Error):
+    """A reward is not a number that a flow can end in (NaN, infinite, negative, wrong shape)."""
+
+
+class ConfigError(Error):
+    """An unknown name, a setting out of range, or two settings that exclude each other."""
+
+
+class SpaceTooLargeError(ConfigError):
+    """An exact answer was asked for, but the space cannot be enumerated within the limits."""
+
+
+class RunError(Error):
+    """A run directory exists already, cannot be read, or is not a run."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest known one, and all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" did you mean {near[0]}?" if near else ""
+    return f"{hint} Known: {', '.join(names)}."

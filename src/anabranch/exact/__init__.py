@@ -1,0 +1,1 @@
+"""The exact truth about small environments."""

@@ -1,0 +1,48 @@
+"""Distances between distributions, and what a perfect sampler would show with as many samples."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import gammaln
+
+
+def target_distribution(log_reward: Float[np.ndarray, " X"]) -> Float[np.ndarray, " X"]:
+    """R / Z, zeros as zeros."""
+    weight = np.exp(log_reward - log_reward.max())
+    return weight / weight.sum()
+
+
+def log_partition(log_reward: Float[np.ndarray, " X"]) -> float:
+    """log Z = log of the summed reward, in nats."""
+    return float(np.logaddexp.reduce(log_reward))
+
+
+def total_variation_distance(target: Float[np.ndarray, " X"], model: Float[np.ndarray, " X"]) -> float:
+    """Half the L1 distance."""
+    return float(0.5 * np.abs(target - model).sum())
+
+
+def kl_divergence(target: Float[np.ndarray, " X"], model: Float[np.ndarray, " X"]) -> float:
+    """KL(target || model) in nats; infinite where the model misses an object of the target."""
+    there = target > 0
+    if (model[there] <= 0).any():
+        return float("inf")
+    return float(max(0.0, np.sum(target[there] * np.log(target[there] / model[there]))))
+
+
+def jensen_shannon_divergence(target: Float[np.ndarray, " X"], model: Float[np.ndarray, " X"]) -> float:
+    """JSD in nats, at most log 2."""
+    middle = 0.5 * (target + model)
+    return 0.5 * (kl_divergence(target, middle) + kl_divergence(model, middle))
+
+
+def perfect_sampler_floor(target: Float[np.ndarray, " X"], samples: int) -> float:
+    """The expected total variation between the target and `samples` perfect draws from it.
+
+    Half the sum of the mean absolute deviations of binomials (de Moivre's closed form).
+    """
+    probability = target[(target > 0) & (target < 1)]
+    above = np.floor(samples * probability) + 1.0
+    log_choose = gammaln(samples + 1.0) - gammaln(above + 1.0) - gammaln(samples - above + 1.0)
+    log_power = above * np.log(probability) + (samples - above + 1.0) * np.log1p(-probability)
+    deviation = 2.0 * above * np.exp(log_choose + log_power)
+    return float(0.5 * deviation.sum() / samples)

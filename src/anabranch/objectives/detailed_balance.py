@@ -1,0 +1,26 @@
+"""Detailed balance: F(s) P_F(t | s) = F(t) P_B(s | t) on every edge."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.objectives.base import BalanceObjective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DetailedBalance(BalanceObjective):
+    """log F(s) + log P_F(t|s) - log F(t) - log P_B(s|t); log R(x) in place of log F(t) on the STOP edge.
+
+    One residual a real row (Bengio et al. 2021, arXiv:2111.09266).
+    """
+
+    name: ClassVar[str] = "db"
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
+        next_flow = jnp.concatenate([scores.log_flow[1:], scores.log_flow[:1]])
+        ahead = jnp.where(scores.moves, next_flow, scores.log_reward)
+        residual = scores.log_flow + scores.log_pf - ahead - scores.log_pb
+        return jnp.where(scores.mask, residual, 0.0), scores.mask.astype(residual.dtype)

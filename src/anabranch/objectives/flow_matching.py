@@ -1,0 +1,54 @@
+"""Flow matching: what flows into a state flows out of it."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.errors import ConfigError
+from anabranch.objectives.base import BalanceObjective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FlowMatching(BalanceObjective):
+    """log outflow - log inflow at each state but the source, and log F(x -> STOP) - log R(x) at the object.
+
+    The forward head is the log flow of each edge, STOP included (Bengio et al. 2021, arXiv:2106.04399).
+    `form="linear"` compares the flows themselves instead of their logarithms, as the first tutorials
+    do, and there R(x) stands for the flow of a STOP that is forced. `terminal_weight` is the weight of the
+    residual that holds R(x), beside 1 for the others. There is no P_B.
+    """
+
+    name: ClassVar[str] = "fm"
+    has_backward: ClassVar[bool] = False
+    outflow: ClassVar[bool] = True
+    needs_inflow: ClassVar[bool] = True
+    form: Literal["log", "linear"] = "log"
+    terminal_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.form not in ("log", "linear"):
+            raise ConfigError(f"The form of flow matching is 'log' or 'linear'; given {self.form!r}.")
+        if not 0.0 < self.terminal_weight < float("inf"):
+            raise ConfigError(f"terminal_weight must be positive and finite; given {self.terminal_weight}.")
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "states B"], Float[Array, "states B"]]:
+        assert scores.log_inflow is not None
+        inner = scores.mask.at[0].set(False)
+        at_object = scores.mask & ~scores.moves
+        scale = jnp.exp if self.form == "linear" else lambda log_flow: log_flow
+        outflow, reward = scale(scores.log_flow), scale(scores.log_reward)
+        stop_flow = scale(jnp.sum(jnp.where(at_object, scores.log_flow + scores.log_pf, 0.0), axis=0))
+        stop_weight = jnp.full(reward.shape, self.terminal_weight)
+        inner_weight = inner.astype(reward.dtype)
+        if self.form == "linear":
+            forced = at_object & (scores.log_stop == 0.0)
+            outflow = jnp.where(forced, reward, outflow)
+            inner_weight = jnp.where(forced, self.terminal_weight * inner_weight, inner_weight)
+            stop_weight = jnp.where(forced.any(0), 0.0, stop_weight)
+        states = jnp.where(inner, outflow - scale(scores.log_inflow), 0.0)
+        residuals = jnp.concatenate([states, (stop_flow - reward)[None, :]])
+        return residuals, jnp.concatenate([inner_weight, stop_weight[None, :]])

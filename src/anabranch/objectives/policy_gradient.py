@@ -1,0 +1,30 @@
+"""Plain reward maximisation, for contrast: it ends among the best objects only."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.objectives.base import Objective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PolicyGradient(Objective):
+    """-(R(x) - baseline) sum log P_F, with the mean reward of the other trajectories as the baseline.
+
+    REINFORCE on E[R] (Williams 1992, doi:10.1007/BF00992696), without entropy term and without P_B.
+    """
+
+    name: ClassVar[str] = "pg"
+    has_backward: ClassVar[bool] = False
+    on_policy: ClassVar[bool] = True
+    has_log_z: ClassVar[bool] = False
+
+    def loss(self, scores: Scores) -> Float[Array, ""]:
+        """Its gradient is an unbiased estimate of minus the gradient of E[R]."""
+        reward = jnp.exp(scores.log_reward)
+        others = (reward.sum() - reward) / max(reward.shape[0] - 1, 1)
+        return -jnp.mean(jax.lax.stop_gradient(reward - others) * scores.log_pf.sum(0))

@@ -1,0 +1,99 @@
+"""Sub-trajectory balance: the balance of every piece of a trajectory, longer pieces weighted by lambda."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from anabranch.errors import ConfigError
+from anabranch.objectives.base import PENALTIES, BalanceObjective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SubTrajectoryBalance(BalanceObjective):
+    """c_i - c_j for all i < j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B), weight lam^(j-i).
+
+    The nodes are s_0 .. x and the sink, with c_sink = log R(x) - the sum over all rows. The weighted
+    mean is taken over the whole batch (the paper) or within each trajectory and then over the batch
+    (Madan et al. 2023, arXiv:2209.12782). Squared penalties cost O(rows), others O(rows^2).
+    """
+
+    name: ClassVar[str] = "subtb"
+    lam: float = 0.9
+    normalise: Literal["batch", "trajectory"] = "batch"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 < self.lam < float("inf"):
+            raise ConfigError(f"lam must be positive and finite; given {self.lam}.")
+        if self.normalise not in ("batch", "trajectory"):
+            raise ConfigError(f"normalise is 'batch' or 'trajectory'; given {self.normalise!r}.")
+
+    def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
+        """c of the nodes s_0 .. x and the sink, centred; 0 beyond the sink."""
+        walked = jnp.cumsum(scores.log_pf - scores.log_pb, axis=0)
+        before = jnp.concatenate([jnp.zeros_like(walked[:1]), walked[:-1]])
+        at_states = jnp.where(scores.mask, scores.log_flow - before, 0.0)
+        sink = scores.log_reward - walked[-1]
+        nodes = jnp.arange(at_states.shape[0] + 1)[:, None]
+        padded = jnp.concatenate([at_states, jnp.zeros_like(at_states[:1])])
+        centre = jax.lax.stop_gradient(sink)
+        return jnp.where(nodes == scores.length, sink - centre, jnp.where(nodes < scores.length, padded - centre, 0.0))
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "pairs B"], Float[Array, "pairs B"]]:
+        potential = self.potentials(scores)
+        early, late = np.triu_indices(potential.shape[0], 1)
+        real = jnp.asarray(late)[:, None] <= scores.length[None, :]
+        return potential[early] - potential[late], self._weights((late - early) * np.log(self.lam), real)
+
+    def loss(self, scores: Scores) -> Float[Array, ""]:
+        """The weighted mean over all pairs, without forming the pairs."""
+        if self.penalty == "squared":
+            mean, log_total = self._squares_ending_at(self.potentials(scores))
+            nodes = jnp.arange(1, mean.shape[0] + 1)[:, None]
+            return jnp.sum(self._weights(log_total, nodes <= scores.length) * mean)
+        potential = self.potentials(scores)
+        lags = np.arange(1, potential.shape[0])
+        pairs = jnp.maximum(scores.length[None, :] + 1 - lags[:, None], 0)
+        weights = self._weights(lags * np.log(self.lam), pairs)
+
+        def add(loss: Array, entry: tuple[Array, Array]) -> tuple[Array, None]:
+            lag, weight = entry
+            real = jnp.arange(potential.shape[0])[:, None] + lag <= scores.length
+            penalty = PENALTIES[self.penalty](potential - jnp.roll(potential, -lag, axis=0))
+            return loss + jnp.sum(weight * jnp.where(real, penalty, 0.0)), None
+
+        return jax.lax.scan(add, jnp.zeros(()), (jnp.asarray(lags), weights))[0]
+
+    def _weights(self, log_weight: np.ndarray, times: Bool[Array, "K B"] | Int[Array, "K B"]) -> Float[Array, "K B"]:
+        """The weight of one term of each row, if row k has `times` terms of the given log-weight and all sum to 1."""
+        axes = (0, 1) if self.normalise == "batch" else 0
+        shifted = jnp.where(times > 0, jnp.asarray(log_weight, float)[:, None], -jnp.inf)
+        weight = jnp.exp(shifted - shifted.max(axes, keepdims=True))
+        weight = weight / jnp.sum(weight * times, axes, keepdims=True)
+        return weight if self.normalise == "batch" else weight / times.shape[1]
+
+    def _squares_ending_at(self, potential: Float[Array, "nodes B"]) -> tuple[Float[Array, "rows B"], np.ndarray]:
+        """For each node j > 0 the weighted mean of (c_i - c_j)^2 over i < j, and log sum of lam^(j-i).
+
+        Welford's recursion on the weighted mean and variance of the earlier nodes: nothing cancels, and
+        no power of lam is ever formed.
+        """
+        log_total = np.logaddexp.accumulate(np.log(self.lam) * np.arange(1, potential.shape[0]))
+        # The share of node j among the nodes 0..j, each weighted by lam^(j - i).
+        share = np.exp(-np.logaddexp(0.0, log_total))
+
+        def earlier(carry: tuple[Array, Array], entry: tuple[Array, Array]) -> tuple[tuple[Array, Array], Array]:
+            mean, variance = carry
+            value, portion = entry
+            delta = value - mean
+            update = mean + portion * delta, (1.0 - portion) * (variance + portion * delta**2)
+            return update, delta**2 + variance
+
+        start = potential[0], jnp.zeros_like(potential[0])
+        entries = potential[1:], jnp.asarray(share, potential.dtype)
+        return jax.lax.scan(earlier, start, entries)[1], log_total

@@ -1,0 +1,24 @@
+"""Trajectory balance: log Z + log P_F(tau) = log R(x) + log P_B(tau | x)."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.objectives.base import BalanceObjective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrajectoryBalance(BalanceObjective):
+    """log Z + sum log P_F - log R(x) - sum log P_B, one residual a trajectory.
+
+    Malkin et al. 2022, arXiv:2201.13259.
+    """
+
+    name: ClassVar[str] = "tb"
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
+        residual = (scores.log_z - scores.zeta)[None, :]
+        return residual, jnp.ones_like(residual)

@@ -1,0 +1,181 @@
+"""Policies: one observation to raw logits; and the one function that masks."""
+
+import abc
+import dataclasses
+from itertools import pairwise
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from anabranch.environment import Environment, State
+from anabranch.errors import ConfigError
+from anabranch.exact.graph import StateGraph, state_graph
+from anabranch.observation import observer
+
+
+class Heads(eqx.Module):
+    """The raw logits of a policy at one state, before any mask."""
+
+    forward: Float[Array, " labels"]
+    """A + 1 entries, STOP last; in flow matching the log edge flows."""
+    backward: Float[Array, " slots"] | None
+    """One entry a backward slot; None where P_B is not learned."""
+    log_flow: Float[Array, ""]
+
+
+class Policy(eqx.Module):
+    """Abstract: maps one observation to Heads. Its inexact array leaves are the parameters."""
+
+    log_z: eqx.AbstractVar[Float[Array, ""]]
+
+    @abc.abstractmethod
+    def __call__(self, observation: Array) -> Heads:
+        """The heads for one observation."""
+
+    def heads(self, env: Environment, state: State) -> Heads:
+        """The heads at one state."""
+        return self(observer(env)(state))
+
+
+def masked_log_softmax(
+    logits: Float[Array, " n"], mask: Bool[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+    """Log-probabilities over the allowed entries (-inf elsewhere), and the log of their summed weight.
+
+    A row with nothing allowed gives zeros and a log-weight of 0: finite, and never a choice, because the
+    sampler raises a flag for it. Gradients are finite everywhere.
+    """
+    some = mask.any()
+    top = jax.lax.stop_gradient(jnp.max(logits, where=mask, initial=-jnp.inf))
+    top = jnp.where(some, top, 0.0)
+    shifted = jnp.where(mask, logits - top, 0.0)
+    weight = jnp.sum(jnp.exp(shifted), where=mask)
+    log_weight = jnp.log(jnp.where(some, weight, 1.0))
+    return jnp.where(mask, shifted - log_weight, jnp.where(some, -jnp.inf, 0.0)), log_weight + top
+
+
+class MLPPolicy(Policy):
+    """A trunk of hidden layers and one linear layer for all heads; tokens enter as a sum of embeddings."""
+
+    weights: list[Float[Array, "_ _"]]
+    biases: list[Float[Array, " _"]]
+    log_z: Float[Array, ""]
+    labels: int = eqx.field(static=True)
+    slots: int = eqx.field(static=True)
+
+    def __call__(self, observation: Array) -> Heads:
+        """The heads for one vector of floats or of integer tokens."""
+        first = self.weights[0]
+        tokens = jnp.issubdtype(observation.dtype, jnp.integer)
+        hidden = (first[observation].sum(0) if tokens else observation @ first) + self.biases[0]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            hidden = jax.nn.relu(hidden) @ weight + bias
+        backward = hidden[self.labels : self.labels + self.slots] if self.slots else None
+        return Heads(hidden[: self.labels], backward, hidden[-1])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MLP:
+    """Recipe of an MLPPolicy: `depth` hidden layers of `width` units (ReLU)."""
+
+    width: int = 256
+    depth: int = 2
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.depth < 1:
+            raise ConfigError(f"MLP needs a positive width and depth; given width={self.width}, depth={self.depth}.")
+
+    def build(self, env: Environment, *, key: Key[Array, ""], learned_backward: bool) -> MLPPolicy:
+        """Draw the initial parameters: uniform within 1/sqrt(inputs), biases and the last layer's included."""
+        watch = observer(env)
+        labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
+        inputs = watch.size if watch.vocabulary is None else watch.vocabulary
+        sizes = [inputs, *[self.width] * self.depth, labels + slots + 1]
+        active = [watch.size, *sizes[1:-1]]
+        weights, biases = [], []
+        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+            bound = 1.0 / np.sqrt(max(active[layer], 1))
+            weight_key, bias_key = jax.random.split(jax.random.fold_in(key, layer))
+            weights.append(jax.random.uniform(weight_key, (fan_in, fan_out), minval=-bound, maxval=bound))
+            biases.append(jax.random.uniform(bias_key, (fan_out,), minval=-bound, maxval=bound))
+        return MLPPolicy(weights=weights, biases=biases, log_z=jnp.zeros(()), labels=labels, slots=slots)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Lookup:
+    """The number of a state of a StateGraph, computed inside JAX by a hash without collisions."""
+
+    multipliers: np.ndarray
+    sorted_hash: np.ndarray
+    number: np.ndarray
+
+    def __call__(self, state: State) -> Int[Array, ""]:
+        words = jnp.concatenate([jnp.ravel(leaf).astype(jnp.uint32) for leaf in jax.tree.leaves(state)])
+        value = jnp.sum(words * self.multipliers, dtype=jnp.uint32)
+        return jnp.asarray(self.number)[jnp.searchsorted(jnp.asarray(self.sorted_hash), value)]
+
+    @classmethod
+    def of(cls, graph: StateGraph, *, tries: int = 100) -> "Lookup":
+        """Find a hash that tells all states of the graph apart; raises ConfigError where none is found."""
+        count = graph.num_states
+        leaves = [np.asarray(leaf).reshape(count, -1).astype(np.uint32) for leaf in jax.tree.leaves(graph.states)]
+        words = np.concatenate(leaves, axis=1)
+        for attempt in range(tries):
+            drawn = np.random.default_rng(attempt).integers(0, 2**31, words.shape[1], dtype=np.uint32)
+            multipliers = drawn * np.uint32(2) + np.uint32(1)
+            values = (words * multipliers).sum(1, dtype=np.uint32)
+            order = np.argsort(values)
+            if (np.diff(values[order].astype(np.int64)) > 0).all():
+                return cls(multipliers, values[order], order)
+        raise ConfigError(f"A table over {count:,} states is too large for Tabular: use the MLP.")
+
+
+class TabularPolicy(Policy):
+    """One row of logits a state; exact logits live here in the tests."""
+
+    forward: Float[Array, "N labels"]
+    backward: Float[Array, "N slots"] | None
+    log_flow: Float[Array, " N"]
+    log_z: Float[Array, ""]
+    lookup: Lookup = eqx.field(static=True)
+
+    def __call__(self, observation: Array) -> Heads:
+        """The heads of state number `observation`."""
+        backward = None if self.backward is None else self.backward[observation]
+        return Heads(self.forward[observation], backward, self.log_flow[observation])
+
+    def heads(self, env: Environment, state: State) -> Heads:
+        """The heads at one state, found by its number."""
+        return self(self.lookup(state))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tabular:
+    """Recipe of a TabularPolicy, for environments that can be enumerated; all logits start at zero."""
+
+    def build(self, env: Environment, *, key: Any, learned_backward: bool) -> TabularPolicy:
+        """A table over the state graph of `env`."""
+        del key
+        graph = state_graph(env)
+        states, slots = graph.num_states, env.num_slots
+        return TabularPolicy(
+            forward=jnp.zeros((states, env.num_actions + 1)),
+            backward=jnp.zeros((states, slots)) if learned_backward else None,
+            log_flow=jnp.zeros(states),
+            log_z=jnp.zeros(()),
+            lookup=remembered_lookup(graph),
+        )
+
+
+def remembered_lookup(graph: StateGraph) -> Lookup:
+    """The lookup of a graph, made once (a policy's static parts are compared by identity)."""
+    if "_lookup" not in graph.__dict__:
+        graph.__dict__["_lookup"] = Lookup.of(graph)
+    return graph.__dict__["_lookup"]
+
+
+POLICIES = {"mlp": MLP, "tabular": Tabular}

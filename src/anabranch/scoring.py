@@ -1,0 +1,127 @@
+"""(policy, trajectories) -> Scores: read once what the network says about each real row."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from anabranch.backward import BackwardPolicy
+from anabranch.environment import Environment, State, forward_mask, undo, undoable_by_slot
+from anabranch.packing import on_real_rows
+from anabranch.policy import Policy, masked_log_softmax
+from anabranch.trajectories import RowScores, Scores, Trajectories
+
+DEFAULT_CHUNK = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How heads are read: with which backward policy, and what counts as the flow of a state."""
+
+    env: Environment
+    backward: BackwardPolicy | None
+    """None for objectives without a P_B."""
+    outflow: bool = False
+    """True: the forward head holds log edge flows, and the state flow is their sum (flow matching)."""
+    chunk: int | None = DEFAULT_CHUNK
+    """Real rows a gradient chunk; None: the plain form without packing."""
+    axis: str | None = None
+    """The name of a surrounding vmap's axis."""
+
+
+class Sight(eqx.Module):
+    """What one network call says about one state: distributions over all labels."""
+
+    log_pf: Float[Array, " labels"]
+    log_pb: Float[Array, " A"] | None
+    log_flow: Float[Array, ""]
+
+    def at(self, action: Int[Array, ""], previous: Int[Array, ""], first: Bool[Array, ""]) -> RowScores:
+        """The entries of one row, left by `action` and entered by `previous`; the first row has no entry."""
+        entered = jnp.zeros(()) if self.log_pb is None else jnp.where(first, 0.0, self.log_pb[previous])
+        return RowScores(self.log_pf[action], entered, self.log_flow, self.log_pf[-1])
+
+
+def look(policy: Policy, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+    """One network call at one state, masked; and the mask of allowed labels."""
+    heads = policy.heads(reading.env, state)
+    mask = forward_mask(reading.env, state)
+    log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
+    log_pb = None if reading.backward is None else reading.backward.log_probs(reading.env, state, heads)
+    return Sight(log_pf, log_pb, log_outflow if reading.outflow else heads.log_flow), mask
+
+
+def score(
+    policy: Policy,
+    reading: Reading,
+    trajectories: Trajectories,
+    log_reward: Float[Array, " B"],
+    *,
+    known: RowScores | None = None,
+    needs_inflow: bool = False,
+) -> Scores:
+    """Score trajectories; differentiable in the policy's parameters.
+
+    `known` are the rows as the sampler saw them under the same parameters (on-policy values); without
+    them everything is recomputed. `log_reward` has its zeros at the floor already.
+    """
+    parameters, static = eqx.partition(policy, eqx.is_inexact_array)
+    rows, batch = trajectories.actions.shape
+    mask = trajectories.mask
+
+    def row(parameters: Any, entry: Any) -> RowScores:
+        state, action, previous, first = entry
+        sight, _ = look(eqx.combine(parameters, static), reading, state)
+        return sight.at(action, previous, first)
+
+    previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
+    first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))
+    entries = _flat((trajectories.states, trajectories.actions, previous, first))
+    options = {"chunk": reading.chunk, "axis": reading.axis}
+    seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=_flat(known), **options)
+    seen = jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
+    log_z = seen.log_flow[0].mean() if reading.outflow else policy.log_z
+    return Scores(
+        log_pf=seen.log_pf,
+        log_pb=jnp.concatenate([seen.log_pb_in[1:], jnp.zeros_like(seen.log_pb_in[:1])]),
+        log_flow=seen.log_flow if reading.outflow else seen.log_flow.at[0].set(log_z),
+        log_stop=seen.log_stop,
+        log_reward=log_reward,
+        log_z=log_z,
+        mask=mask,
+        log_inflow=_log_inflow(policy, reading, trajectories) if needs_inflow else None,
+    )
+
+
+def _flat(rows: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), rows)
+
+
+def _log_inflow(policy: Policy, reading: Reading, trajectories: Trajectories) -> Float[Array, "rows B"]:
+    """log of the flow into each state: the raw forward head at every parent, slot by slot."""
+    env = reading.env
+    parameters, static = eqx.partition(policy, eqx.is_inexact_array)
+    rows, batch = trajectories.actions.shape
+    labels, undoable = jax.vmap(lambda state: undoable_by_slot(env, state))(_flat(trajectories.states))
+    inside = trajectories.mask & (jnp.arange(rows) > 0)[:, None]
+    real = undoable & inside.reshape(-1, 1)
+
+    def edge_flow(parameters: Any, entry: Any) -> Float[Array, ""]:
+        state, label = entry
+        parent = undo(env, state, label)
+        return eqx.combine(parameters, static).heads(env, parent).forward[label]
+
+    slots = labels.shape[1]
+    number = jnp.repeat(jnp.arange(rows * batch), slots)
+    entries = _take_rows(_flat(trajectories.states), number), labels.reshape(-1)
+    options = {"chunk": reading.chunk, "axis": reading.axis}
+    flows = on_real_rows(edge_flow, parameters, entries, real.reshape(-1), **options).reshape(-1, slots)
+    inflow = jax.vmap(lambda flow, allowed: masked_log_softmax(flow, allowed)[1])(flows, real)
+    return inflow.reshape(rows, batch)
+
+
+def _take_rows(states: Any, number: Int[Array, " M"]) -> Any:
+    return jax.tree.map(lambda leaf: leaf[number], states)

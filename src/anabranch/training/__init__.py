@@ -1,0 +1,1 @@
+"""Training: the open door (`trainer`) and the easy one (`train`)."""

@@ -1,0 +1,50 @@
+"""The optimiser of a run, and the learning rate of log Z beside it."""
+
+import dataclasses
+from collections.abc import Hashable
+from typing import Any, Literal
+
+import jax
+import optax
+
+from anabranch.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Adam:
+    """Recipe of Adam whose learning rate falls to 0 along a cosine over the run, or stays."""
+
+    learning_rate: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.95
+    decay: Literal["cosine", "none"] = "cosine"
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.learning_rate < float("inf"):
+            raise ConfigError(f"learning_rate must be positive and finite; given {self.learning_rate}.")
+        if not (0.0 <= self.b1 < 1.0 and 0.0 <= self.b2 < 1.0):
+            raise ConfigError(f"b1 and b2 lie in [0, 1); given b1={self.b1}, b2={self.b2}.")
+        if self.decay not in ("cosine", "none"):
+            raise ConfigError(f"decay is 'cosine' or 'none'; given {self.decay!r}.")
+
+    def build(self, steps: int, rate: float) -> optax.GradientTransformation:
+        """Adam with the peak learning rate `rate` over `steps` steps."""
+        schedule = optax.cosine_decay_schedule(rate, steps) if self.decay == "cosine" else rate
+        return optax.adam(schedule, b1=self.b1, b2=self.b2)
+
+
+def with_log_z_rate(
+    choice: Adam | optax.GradientTransformation, *, log_z_rate: float, steps: int
+) -> optax.GradientTransformation:
+    """One transformation for the network, and Adam with its own rate for the leaf `log_z`."""
+    recipe = choice if isinstance(choice, Adam) else Adam(decay="none")
+    network = choice.build(steps, choice.learning_rate) if isinstance(choice, Adam) else choice
+    parts: dict[Hashable, optax.GradientTransformation] = {"network": network, "log_z": recipe.build(steps, log_z_rate)}
+    return optax.partition(parts, _labels)
+
+
+def _labels(parameters: Any) -> Any:
+    def label(path: Any, _: Any) -> str:
+        return "log_z" if len(path) == 1 and jax.tree_util.keystr(path) == ".log_z" else "network"
+
+    return jax.tree_util.tree_map_with_path(label, parameters)
