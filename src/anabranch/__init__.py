@@ -1,1 +1,84 @@
 """GFlowNets: define a space in ten lines, train a sampler in proportion to a reward, see exactly how right it is."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anabranch.backward import BackwardPolicy, LearnedBackward, UniformBackward
+    from anabranch.check import CheckReport, check
+    from anabranch.drawing import Samples, sample, sample_backward, sample_trajectories, score_trajectories
+    from anabranch.environment import Environment
+    from anabranch.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
+    from anabranch.estimates import Estimate, Estimates, estimate, log_prob
+    from anabranch.evaluation import Evaluation, ExactLaw, Fact, evaluate, exact_law, total_variation
+    from anabranch.exact.flows import Flows, exact_flows, exact_policy
+    from anabranch.exact.graph import StateGraph, state_graph
+    from anabranch.exact.metrics import perfect_sampler_floor, target_distribution
+    from anabranch.exact.tabulate import tabulate
+    from anabranch.explore import Explore
+    from anabranch.objectives import (
+        BalanceObjective,
+        DetailedBalance,
+        FlowMatching,
+        Objective,
+        PolicyGradient,
+        SubTrajectoryBalance,
+        TrajectoryBalance,
+    )
+    from anabranch.observation import observer
+    from anabranch.policy import MLP, Heads, Policy, Tabular
+    from anabranch.rewards import log_rewards
+    from anabranch.runs.load import load
+    from anabranch.tasks import Settings, Task, make, task_names
+    from anabranch.training.optimizer import Adam
+    from anabranch.training.train import Run, train
+    from anabranch.training.trainer import Trainer, TrainState, advance, init, step, trainer
+    from anabranch.trajectories import Scores, Trajectories
+
+_PUBLIC = {
+    "backward": ("BackwardPolicy", "LearnedBackward", "UniformBackward"),
+    "check": ("CheckReport", "check"),
+    "drawing": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
+    "environment": ("Environment",),
+    "errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),
+    "estimates": ("Estimate", "Estimates", "estimate", "log_prob"),
+    "evaluation": ("Evaluation", "ExactLaw", "Fact", "evaluate", "exact_law", "total_variation"),
+    "exact.flows": ("Flows", "exact_flows", "exact_policy"),
+    "exact.graph": ("StateGraph", "state_graph"),
+    "exact.metrics": ("perfect_sampler_floor", "target_distribution"),
+    "exact.tabulate": ("tabulate",),
+    "explore": ("Explore",),
+    "objectives": (
+        "BalanceObjective",
+        "DetailedBalance",
+        "FlowMatching",
+        "Objective",
+        "PolicyGradient",
+        "SubTrajectoryBalance",
+        "TrajectoryBalance",
+    ),
+    "observation": ("observer",),
+    "policy": ("MLP", "Heads", "Policy", "Tabular"),
+    "rewards": ("log_rewards",),
+    "runs.load": ("load",),
+    "tasks": ("Settings", "Task", "make", "task_names"),
+    "training.optimizer": ("Adam",),
+    "training.train": ("Run", "train"),
+    "training.trainer": ("Trainer", "TrainState", "advance", "init", "step", "trainer"),
+    "trajectories": ("Scores", "Trajectories"),
+}
+"""The room of each public name. Names are imported on first use, so that the command line starts without JAX."""
+
+_ROOM = {name: room for room, names in _PUBLIC.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM:
+        raise AttributeError(f"anabranch has no public name {name!r}")
+    value = getattr(importlib.import_module(f"anabranch.{_ROOM[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOM})

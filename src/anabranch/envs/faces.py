@@ -6,7 +6,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment
+from anabranch.evaluation import Fact
+from anabranch.explore import Explore
+from anabranch.objectives import FlowMatching, Objective, PolicyGradient
+from anabranch.policy import MLP
 from anabranch.rewards import require_nonnegative
+from anabranch.tasks import Settings, Task
+from anabranch.training.optimizer import Adam
 
 PARTS = ("smile", "frown", "left brow up", "left brow down", "right brow up", "right brow down")
 
@@ -105,3 +111,26 @@ class FacesReward:
         """log R of one face."""
         reward = jnp.where(is_valid(state), jnp.where(is_happy(state), self.happy, self.sad), self.invalid)
         return jnp.log(reward)
+
+
+def settings(objective: Objective) -> Settings:
+    """Settings under which each objective learns faces in a second."""
+    if isinstance(objective, PolicyGradient):
+        return Settings(steps=2_000, batch=16, policy=MLP(width=64), optimizer=Adam(learning_rate=3e-3))
+    if isinstance(objective, FlowMatching) and objective.form == "linear":
+        explore, optimizer, steps = Explore(epsilon=0.5), Adam(learning_rate=1e-2), 5_000
+    else:
+        explore, optimizer, steps = Explore(epsilon=0.1), Adam(learning_rate=3e-3), 2_000
+    return Settings(steps=steps, batch=16, policy=MLP(width=64), optimizer=optimizer, explore=explore)
+
+
+TASKS = {
+    "faces": Task(
+        env=Faces(),
+        log_reward=FacesReward(),
+        name="faces",
+        summary="six parts, three steps: happy faces are worth twice the sad ones",
+        facts={"happy": Fact(event=is_happy, given=is_valid), "valid": Fact(event=is_valid)},
+        settings=settings,
+    )
+}

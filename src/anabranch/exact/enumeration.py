@@ -65,11 +65,12 @@ def chunk_for(env: Environment, count: int) -> int:
     return max(1, min(wanted, MOST_ENTRIES // (env.num_actions + 1)))
 
 
-def enumerate_states(env: Environment, *, max_states: int, seconds: float) -> Enumeration:
+def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_depth: int | None = None) -> Enumeration:
     """Walk every edge once, breadth first.
 
     Raises SpaceTooLargeError when `max_states` are exceeded or `seconds` have passed. Makes no assumption on
-    the laws: a graph with cycles is enumerated as it is.
+    the laws: a graph with cycles is enumerated as it is. States deeper than `max_depth` end the walk: they are
+    kept, but not expanded, and their `can_stop` is False.
     """
     started = time.monotonic()
     with jax.ensure_compile_time_eval():
@@ -80,6 +81,8 @@ def enumerate_states(env: Environment, *, max_states: int, seconds: float) -> En
     frontier, base = first, 0
     while (width := jax.tree.leaves(frontier)[0].shape[0]) > 0:
         level = len(depths)
+        if max_depth is not None and level > max_depth + 1:
+            break
         chunk = chunk_for(env, width)
         fresh: list[Any] = []
         for start in range(0, width, chunk):
@@ -102,7 +105,7 @@ def enumerate_states(env: Environment, *, max_states: int, seconds: float) -> En
         depths.append(np.full(len(index) - base, level))
     joined = [np.concatenate(column) for column in zip(*edges, strict=True)]
     states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
-    can_stop = np.concatenate(masks)[:, -1]
+    can_stop = np.pad(np.concatenate(masks)[:, -1], (0, width))
     return Enumeration(states, joined[0], joined[1], joined[2], can_stop, np.concatenate(depths), index)
 
 

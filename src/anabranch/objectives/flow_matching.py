@@ -18,7 +18,8 @@ class FlowMatching(BalanceObjective):
     The forward head is the log flow of each edge, STOP included (Bengio et al. 2021, arXiv:2106.04399).
     `form="linear"` compares the flows themselves instead of their logarithms, as the first tutorials
     do, and there R(x) stands for the flow of a STOP that is forced. `terminal_weight` is the weight of the
-    residual that holds R(x), beside 1 for the others. There is no P_B.
+    residual that holds R(x), beside 1 for the others; None means 1 in log form and 30 in linear form,
+    where small flows otherwise hardly move. There is no P_B.
     """
 
     name: ClassVar[str] = "fm"
@@ -26,13 +27,13 @@ class FlowMatching(BalanceObjective):
     outflow: ClassVar[bool] = True
     needs_inflow: ClassVar[bool] = True
     form: Literal["log", "linear"] = "log"
-    terminal_weight: float = 1.0
+    terminal_weight: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.form not in ("log", "linear"):
             raise ConfigError(f"The form of flow matching is 'log' or 'linear'; given {self.form!r}.")
-        if not 0.0 < self.terminal_weight < float("inf"):
+        if self.terminal_weight is not None and not 0.0 < self.terminal_weight < float("inf"):
             raise ConfigError(f"terminal_weight must be positive and finite; given {self.terminal_weight}.")
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "states B"], Float[Array, "states B"]]:
@@ -42,12 +43,13 @@ class FlowMatching(BalanceObjective):
         scale = jnp.exp if self.form == "linear" else lambda log_flow: log_flow
         outflow, reward = scale(scores.log_flow), scale(scores.log_reward)
         stop_flow = scale(jnp.sum(jnp.where(at_object, scores.log_flow + scores.log_pf, 0.0), axis=0))
-        stop_weight = jnp.full(reward.shape, self.terminal_weight)
+        terminal_weight = self.terminal_weight or (30.0 if self.form == "linear" else 1.0)
+        stop_weight = jnp.full(reward.shape, terminal_weight)
         inner_weight = inner.astype(reward.dtype)
         if self.form == "linear":
             forced = at_object & (scores.log_stop == 0.0)
             outflow = jnp.where(forced, reward, outflow)
-            inner_weight = jnp.where(forced, self.terminal_weight * inner_weight, inner_weight)
+            inner_weight = jnp.where(forced, terminal_weight * inner_weight, inner_weight)
             stop_weight = jnp.where(forced.any(0), 0.0, stop_weight)
         states = jnp.where(inner, outflow - scale(scores.log_inflow), 0.0)
         residuals = jnp.concatenate([states, (stop_flow - reward)[None, :]])

@@ -1,0 +1,73 @@
+"""The command line: `anabranch VERB ...`. Nothing heavy is imported before a verb needs it."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from anabranch.errors import ConfigError, Error, did_you_mean
+
+VERBS = {
+    "train": ("anabranch.cli.training", "train a policy on a task and keep the run"),
+    "evaluate": (
+        "anabranch.cli.evaluating",
+        "measure a run: exactly where possible, with the truth beside each estimate",
+    ),
+    "sample": ("anabranch.cli.evaluating", "draw objects from a run"),
+    "walk": ("anabranch.cli.walking", "print one trajectory of a run with both sides of its balance"),
+    "plot": ("anabranch.cli.plotting", "draw a run: its flow, its distribution, its curves, its objects"),
+    "compare": ("anabranch.cli.comparing", "train several objectives on a task, side by side"),
+    "check": ("anabranch.cli.checking", "prove that an environment keeps the laws, or show where it breaks one"),
+    "list": ("anabranch.cli.listing", "name the tasks, objectives, backward policies and policies"),
+    "show": ("anabranch.cli.listing", "describe a task, or the configuration of a run"),
+}
+
+
+def help_text() -> str:
+    """What `anabranch --help` prints."""
+    verbs = "\n".join(f"  {verb:<10}{summary}" for verb, (_, summary) in VERBS.items())
+    return (
+        "anabranch: GFlowNets, exactly measured\n\n"
+        "usage: anabranch VERB ... [--help]\n\n"
+        f"{verbs}\n\n"
+        "Try:\n"
+        "  anabranch train faces                          train, and see the exact answer beside the learned one\n"
+        "  anabranch train faces --objective db --help    all flags of this task and objective\n"
+        "  anabranch check my_spaces.py:Subset --env.n 5 --env.k 3\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 ok, 1 a check failed, 2 usage, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(given)
+    except Error as error:
+        print(f"anabranch: {error}", file=sys.stderr)
+        return error.exit_code
+    except ImportError as error:
+        if "anabranch[" not in str(error):
+            raise
+        print(f"anabranch: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("anabranch: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(help_text(), end="")
+        return 0 if given else 2
+    if given[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"anabranch {version('anabranch')}")
+        return 0
+    verb, rest = given[0], given[1:]
+    if verb not in VERBS:
+        raise ConfigError(f"There is no verb {verb!r};{did_you_mean(verb, VERBS)}")
+    return getattr(importlib.import_module(VERBS[verb][0]), verb)(rest)

@@ -1,0 +1,40 @@
+"""`anabranch check TARGET`: prove an environment right, or show where it is not."""
+
+from collections.abc import Sequence
+
+from anabranch.cli.flags import Option, parse
+from anabranch.cli.sources import environment_from, require_known_fields
+from anabranch.errors import LawError
+
+POSITIONAL = ("TARGET", "a task by name, or FILE.py:NAME of an Environment (class or instance) or a Task")
+OPTIONS = (
+    Option(name="max_states", annotation=int, default=1_000_000, help="enumerate up to so many states"),
+    Option(name="seconds", annotation=float, default=20.0, help="and for so long; beyond, random walks"),
+    Option(name="walks", annotation=int, default=256, help="random walks where the space is too large"),
+    Option(name="seed", annotation=int, default=0, help="the seed of the walks"),
+)
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Check one environment; exit code 1 where a law is broken."""
+    spec = parse("check", POSITIONAL, (), arguments, partial=True).positional
+    if spec is None:
+        parse("check", POSITIONAL, OPTIONS, arguments)
+    found = environment_from(spec)
+    given = parse("check", POSITIONAL, OPTIONS, arguments, records={"env": found})
+    if isinstance(found, type):
+        require_known_fields(found, given.records.get("env", {}))
+        env = found(**given.records.get("env", {}))
+    else:
+        env = given.record("env", found)
+
+    from anabranch.check import check as prove
+    from anabranch.cli.tables import console
+
+    try:
+        result = prove(env, **given.options)
+    except LawError as broken:
+        console().print(str(broken), markup=False)
+        return broken.exit_code
+    console().print(str(result), markup=False)
+    return 0

@@ -1,0 +1,87 @@
+"""`anabranch compare TASK`: several objectives on one task, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from anabranch.cli.flags import Option, parse
+from anabranch.cli.training import OPTIONS, POSITIONAL, free_directory, read_choices, short_name
+from anabranch.errors import ConfigError
+
+OBJECTIVES = Option(name="objectives", annotation=str, default="fm,db,tb,subtb,pg", help="names, with commas between")
+OUT = Option(name="out", annotation=str | None, default=None, help="a new folder for the runs and the picture")
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Train each objective with its task's settings, print one table, draw one picture."""
+    options = (OBJECTIVES, *(option for option in OPTIONS if option.name not in ("objective", "out")), OUT)
+    first = parse("compare", POSITIONAL, (OBJECTIVES,), arguments, partial=True)
+    if first.positional is None or {"-h", "--help"} & set(arguments):
+        parse("compare", POSITIONAL, options, arguments)
+    names = [name.strip() for name in first.options["objectives"].split(",") if name.strip()]
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(f"--objectives needs different names; given {first.options['objectives']!r}.")
+    rest = _without(arguments, "--objectives")
+    plans = [(name, *read_choices("compare", first.positional, [*rest, "--objective", name])) for name in names]
+    given = plans[0][2]
+    folder = Path(given.options["out"] or free_directory(f"compare-{short_name(plans[0][1])}-{given.options['seed']}"))
+
+    from anabranch.runs.directory import RunDirectory
+
+    RunDirectory.create(folder)
+    (folder / "checkpoints").rmdir()
+    rows = [_one(name, task, given.options["seed"], choices, folder / name) for name, task, given, choices in plans]
+    _show(rows, f"{plans[0][1].name}, seed {given.options['seed']}")
+    from anabranch.plots import compare_figure
+
+    compare_figure(rows).savefig(folder / "compare.png", dpi=150)
+    print(f"runs and picture kept in {folder}")
+    return 0
+
+
+def _without(arguments: Sequence[str], flag: str) -> list[str]:
+    kept, skip = [], False
+    for argument in arguments:
+        if not (skip or argument == flag or argument.startswith(f"{flag}=")):
+            kept.append(argument)
+        skip = argument == flag
+    return kept
+
+
+def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) -> dict[str, Any]:
+    from anabranch.evaluation import exact_summary
+    from anabranch.training.train import train as train_run
+
+    run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, **choices)
+    summary = exact_summary(run.policy, task.env, task.log_reward, objective=run.trainer.objective, facts=task.facts)
+    return {"label": name, "seconds": run.seconds, "steps": run.steps, "history": run.history, **summary}
+
+
+def _show(rows: list[dict[str, Any]], title: str) -> None:
+    from anabranch.cli.tables import number, show_table
+
+    facts = list(rows[0]["facts"])
+    columns = (
+        "objective",
+        "exact TV",
+        "KL (nats)",
+        "log Z",
+        "log Z exact",
+        *(f"P({f})" for f in facts),
+        "steps",
+        "seconds",
+    )
+    table = [
+        (
+            row["label"],
+            number(row["total_variation"], ".5f"),
+            number(row["kl"], ".2g"),
+            number(row["log_z"]),
+            number(row["log_z_exact"]),
+            *(number(row["facts"][fact]) for fact in facts),
+            f"{row['steps']:,}",
+            f"{row['seconds']:.2f}",
+        )
+        for row in rows
+    ]
+    show_table(title, columns, table)

@@ -1,0 +1,130 @@
+"""`anabranch evaluate DIR` and `anabranch sample DIR`."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from anabranch.cli.flags import Given, Option, parse
+from anabranch.cli.sources import start_jax, task_from
+
+if TYPE_CHECKING:
+    from anabranch.evaluation import Evaluation
+    from anabranch.tasks import Task
+    from anabranch.training.train import Run
+
+DIRECTORY = ("DIR", "a run directory, as `anabranch train` wrote it")
+TASK = Option(
+    name="task", annotation=str | None, default=None, help="FILE.py:NAME of a stranger's task, to read its run again"
+)
+SEED = Option(name="seed", annotation=int, default=0, help="the seed of the fresh samples")
+JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
+
+
+def open_run(given: Given) -> "tuple[Run, Task]":
+    """The run of a command line, and its task."""
+    start_jax()
+    from anabranch.runs.directory import RunDirectory
+    from anabranch.runs.load import load, task_of
+
+    stranger = None if given.options["task"] is None else task_from(given.options["task"])
+    directory = RunDirectory.open(given.positional)
+    task = task_of(directory.read_config(), directory.path, stranger)
+    return load(given.positional, task=stranger), task
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """Measure a run, exactly where the space can be enumerated."""
+    samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
+    given = parse("evaluate", DIRECTORY, (JSON, samples, SEED, TASK), arguments)
+    run, task = open_run(given)
+    result = evaluation_of(run, task, samples=given.options["samples"], seed=given.options["seed"])
+    if given.options["json"]:
+        print(json.dumps(as_json(run, result)))
+    else:
+        show_evaluation(run, result, title=f"{given.positional}")
+    return 0
+
+
+def sample(arguments: Sequence[str]) -> int:
+    """Draw objects from a run and print them, one a line."""
+    count = Option(name="n", annotation=int, default=10, help="how many")
+    given = parse("sample", DIRECTORY, (count, SEED, JSON, TASK), arguments)
+    run, task = open_run(given)
+    from anabranch.drawing import sample as draw
+    from anabranch.environment import take
+
+    drawn = draw(task.env, run.policy, given.options["n"], seed=given.options["seed"], log_reward=task.log_reward)
+    assert drawn.log_reward is not None
+    for number, (item, log_reward) in enumerate(zip(drawn.objects, drawn.log_reward, strict=True)):
+        text = task.env.show(take(drawn.states, number))
+        reward = math.exp(log_reward)
+        if given.options["json"]:
+            print(json.dumps({"object": item, "text": text, "reward": reward}, default=str))
+        else:
+            print(f"{reward:>10.4g}  {text}")
+    return 0
+
+
+def evaluation_of(run: "Run", task: "Task", *, samples: int = 10_000, seed: int = 0) -> "Evaluation":
+    """Evaluate a run on its task."""
+    from anabranch.evaluation import evaluate as measure
+
+    setup = run.trainer
+    choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts}
+    return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices)
+
+
+def report(run: "Run", task: "Task", *, title: str) -> None:
+    """Print what a fresh run reached."""
+    show_evaluation(run, evaluation_of(run, task), title=title)
+
+
+def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
+    """An evaluation as one JSON object; unknown is null."""
+    import dataclasses
+
+    config = run.config
+    head = {
+        "task": config["task"],
+        "objective": config["objective"]["name"],
+        "backward": config["backward"],
+        "seed": config["seed"],
+        "steps": run.steps,
+        "seconds": run.seconds,
+    }
+    return _finite({**head, **dataclasses.asdict(result)})
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
+    """Print an evaluation as a table: learned, exact, and what a perfect sampler would show."""
+    from anabranch.cli.tables import number, show_table
+
+    estimates = result.estimates
+    rows = [("log Z, learned", number(result.log_z), f"exact {number(result.log_z_exact)}")]
+    rows.append(
+        ("log Z, importance-weighted", str(estimates.log_z), f"effective samples {estimates.effective_samples:,.0f}")
+    )
+    if result.exact:
+        rows.insert(0, ("total variation, exact", number(result.total_variation, ".5f"), f"{result.states:,} states"))
+        floor = f"a perfect sampler: {number(result.perfect_sampler_floor)}"
+        rows.append((f"total variation, {result.samples:,} samples", number(result.sampled_total_variation), floor))
+        rows.append(("KL(target || model)", number(result.kl, ".3g"), "nats"))
+        rows.append(("Jensen-Shannon divergence", number(result.jsd, ".3g"), "nats"))
+    for name, bound in (("ELBO <= log Z", estimates.elbo), ("EUBO >= log Z", estimates.eubo)):
+        if bound is not None:
+            rows.append((name, str(bound), "nats"))
+    rows += [(f"P({name})", number(value, ".5f"), "") for name, value in result.facts.items()]
+    if result.floored > 0:
+        rows.append(
+            ("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {run.trainer.zero_floor:g}")
+        )
+    speed = run.steps / max(run.seconds, 1e-9)
+    note = f"{run.steps:,} steps in {run.seconds:.2f} s of compiled training, {speed:,.0f} a second"
+    show_table(title, ("", "measured", "beside it"), rows, note=note)

@@ -1,0 +1,108 @@
+"""Flags are the fields of records: `--reward.happy 4` sets the field `happy` of the reward."""
+
+import argparse
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from anabranch.errors import ConfigError
+from anabranch.records import Field, fields_of, parsed, replaced
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Option:
+    """A flag of a verb that is no field of a record."""
+
+    name: str
+    annotation: Any
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}. See {self.prog} --help.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a command line said: values of options, and of the fields of each record."""
+
+    positional: str
+    options: dict[str, Any]
+    records: dict[str, dict[str, Any]]
+    named: frozenset[str]
+    """Names of the options that were given, not defaulted."""
+
+    def record(self, group: str, default: Any) -> Any:
+        """The record `default` with the given fields of its group replaced."""
+        return replaced(default, self.records.get(group, {}), where=f"--{group}")
+
+
+def parse(
+    verb: str,
+    positional: tuple[str, str] | None,
+    options: Sequence[Option],
+    arguments: Sequence[str],
+    *,
+    records: Mapping[str, Any] | None = None,
+    partial: bool = False,
+) -> Given:
+    """Read a verb's arguments; `records` maps a flag prefix to the record whose fields it sets.
+
+    With `partial`, what is unknown is left for a second reading, and help is not printed. Raises
+    ConfigError for an unknown flag, with the nearest one, or a value of the wrong type.
+    """
+    name, meaning = positional or ("", "")
+    parser = _Parser(prog=f"anabranch {verb}", allow_abbrev=False, add_help=not partial, exit_on_error=False)
+    if positional is not None:
+        parser.add_argument(name, nargs="?" if partial else None, help=meaning)
+    for option in options:
+        flag = "--" + option.name.replace("_", "-")
+        shown = "" if option.default in (None, False) else f" (default {option.default})"
+        if option.annotation is bool:
+            parser.add_argument(flag, dest=option.name, action="store_true", help=option.help)
+        else:
+            metavar = "|".join(option.choices) or Field("", option.annotation, None).kind
+            parser.add_argument(flag, dest=option.name, metavar=metavar, help=option.help + shown)
+    known = {f"{group}.{field.name}": field for group, record in (records or {}).items() for field in fields_of(record)}
+    for group, record in (records or {}).items():
+        title = parser.add_argument_group(f"{group}: {type(record).__name__}")
+        for field in fields_of(record):
+            default = "required" if field.default is dataclasses.MISSING else f"default {field.default}"
+            title.add_argument(f"--{group}.{field.name}", metavar=field.kind, help=f"({default})")
+    try:
+        space, unknown = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}. See anabranch {verb} --help.") from error
+    if unknown and not partial:
+        raise _unknown_flag(verb, unknown[0], parser)
+    return _given(vars(space), name, options, known)
+
+
+def _given(values: dict[str, Any], positional: str, options: Sequence[Option], known: Mapping[str, Field]) -> Given:
+    resolved = {}
+    for option in options:
+        text = values[option.name]
+        resolved[option.name] = option.default if text is None else text
+        if isinstance(text, str):
+            resolved[option.name] = parsed(text, option.annotation, f"--{option.name.replace('_', '-')}")
+    groups: dict[str, dict[str, Any]] = {}
+    for name, field in known.items():
+        if values[name] is not None:
+            group, _, key = name.partition(".")
+            groups.setdefault(group, {})[key] = parsed(values[name], field.annotation, f"--{name}")
+    named = frozenset(option.name for option in options if values[option.name] not in (None, False))
+    return Given(values.get(positional, ""), resolved, groups, named)
+
+
+def _unknown_flag(verb: str, flag: str, parser: argparse.ArgumentParser) -> ConfigError:
+    if not flag.startswith("-"):
+        return ConfigError(f"anabranch {verb}: {flag!r} is one argument too many. See anabranch {verb} --help.")
+    bare = flag.split("=")[0]
+    known = [text for action in parser._actions for text in action.option_strings]
+    near = difflib.get_close_matches(bare, known, n=1, cutoff=0.5)
+    hint = f" did you mean {near[0]}?" if near else ""
+    return ConfigError(f"anabranch {verb} has no flag {bare};{hint} See anabranch {verb} --help.")

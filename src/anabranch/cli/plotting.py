@@ -1,0 +1,48 @@
+"""`anabranch plot DIR`: the pictures of one run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, open_run
+from anabranch.cli.flags import Option, parse
+
+OUT = Option(name="out", annotation=str | None, default=None, help="a folder for the PNG files (default: DIR/pictures)")
+
+
+def plot(arguments: Sequence[str]) -> int:
+    """Write graph.png, distribution.png, curves.png and gallery.png."""
+    given = parse("plot", DIRECTORY, (OUT, SEED, TASK), arguments)
+    run, task = open_run(given)
+    from anabranch.drawing import sample
+    from anabranch.environment import take
+    from anabranch.errors import SpaceTooLargeError
+    from anabranch.evaluation import exact_law, learned_log_z
+    from anabranch.exact.graph import state_graph
+    from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
+
+    name = f"{task.name}, {run.trainer.objective.name}"
+    drawn = sample(task.env, run.policy, 64, seed=given.options["seed"])
+    svgs = [task.env.draw(take(drawn.states, number)) for number in range(64)]
+    texts = [task.env.show(take(drawn.states, number)) for number in range(64)]
+    kept = [svg for svg in svgs if svg is not None]
+    figures = {"gallery": gallery_figure(kept or None, texts, f"64 objects drawn from {name}")}
+    try:
+        law = exact_law(state_graph(task.env), run.policy, task.log_reward)
+    except SpaceTooLargeError as large:
+        print(f"no picture of the graph and the distribution: {large}")
+        law = None
+    if law is not None:
+        log_z = learned_log_z(run.policy, run.trainer.objective, task.env)
+        graph = law.graph
+        flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {name}"}
+        figures["graph"] = state_graph_figure(graph, law.law, law.log_reward, **flow)
+        labels = [graph.show(int(number)) for number in graph.objects]
+        figures["distribution"] = distribution_figure(law.target, law.model, labels, title=name)
+    history = {run.trainer.objective.name: run.history}
+    figures["curves"] = curves_figure(history, log_z_exact=None if law is None else law.log_z)
+    folder = Path(given.options["out"] or Path(given.positional) / "pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    for title, figure in figures.items():
+        figure.savefig(folder / f"{title}.png", dpi=150)
+        print(folder / f"{title}.png")
+    return 0

@@ -1,0 +1,30 @@
+"""Tables and lines on the terminal."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def console() -> Console:
+    """A console that is wide enough when piped, and plain there."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def show_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1, note: str = ""
+) -> None:
+    """Print a table; the first `left` columns are text and stand left, numbers stand right."""
+    table = Table(title=title, title_justify="left", caption=note or None, caption_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < left else "right", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def number(value: Any, form: str = ".4f") -> str:
+    """A number as text; a dash where unknown."""
+    return "-" if value is None else format(value, form)

@@ -1,0 +1,122 @@
+"""`anabranch train TASK`: flags in, a run directory out, the exact answer beside the learned one."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from anabranch.cli.flags import Given, Option, parse
+from anabranch.cli.sources import is_foreign, task_from
+from anabranch.tasks import Task
+
+CHOICES = (
+    Option(
+        name="objective",
+        annotation=str,
+        default="tb",
+        help="the balance condition",
+        choices=("fm", "db", "tb", "subtb", "pg"),
+    ),
+    Option(name="policy", annotation=str, default="mlp", help="the network", choices=("mlp", "tabular")),
+)
+OPTIONS = (
+    *CHOICES,
+    Option(name="backward", annotation=str | None, default="uniform", help="P_B", choices=("uniform", "learned")),
+    Option(name="steps", annotation=int | None, default=None, help="gradient steps (default: the task's)"),
+    Option(name="batch", annotation=int | None, default=None, help="trajectories a step (default: the task's)"),
+    Option(name="seed", annotation=int, default=0, help="the seed of all random numbers"),
+    Option(
+        name="log_z_rate", annotation=float | None, default=None, help="learning rate of log Z (default: the task's)"
+    ),
+    Option(
+        name="zero_floor",
+        annotation=float | None,
+        default=None,
+        help="what stands for a reward of 0 (default: the task's)",
+    ),
+    Option(
+        name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
+    ),
+)
+POSITIONAL = ("TASK", "a task by name, or FILE.py:NAME of an anabranch.Task")
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Train one run and report it."""
+    if set(arguments) <= {"-h", "--help"}:
+        parse("train", POSITIONAL, OPTIONS, arguments)
+    spec = parse("train", POSITIONAL, CHOICES, arguments, partial=True).positional
+    if spec is None:
+        parse("train", POSITIONAL, OPTIONS, arguments)
+    task, given, choices = read_choices("train", spec, arguments)
+
+    from anabranch.cli.evaluating import report
+    from anabranch.training.train import train as train_run
+
+    out = Path(
+        given.options["out"]
+        or free_directory(f"{short_name(task)}-{choices['objective'].name}-{given.options['seed']}")
+    )
+    run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=given.options["seed"], **choices)
+    report(run, task, title=f"{task.name}: {choices['objective'].name}, seed {given.options['seed']}")
+    print(f"kept in {out}")
+    return 130 if run.interrupted else 0
+
+
+def read_choices(verb: str, spec: str, arguments: Sequence[str]) -> tuple[Task, Given, dict[str, Any]]:
+    """The task with its flags applied, what was given, and the arguments of `train`."""
+    task = task_from(spec)
+    from anabranch.errors import ConfigError, did_you_mean
+    from anabranch.explore import Explore
+    from anabranch.objectives import objective_named
+    from anabranch.policy import MLP, POLICIES
+    from anabranch.tasks import rebound
+    from anabranch.training.optimizer import Adam
+
+    first = parse(verb, POSITIONAL, CHOICES, arguments, partial=True)
+    objective = objective_named(first.options["objective"])
+    settings = task.settings(objective)
+    if first.options["policy"] not in POLICIES:
+        name = first.options["policy"]
+        raise ConfigError(f"There is no policy {name!r};{did_you_mean(name, POLICIES)}")
+    policy = POLICIES[first.options["policy"]]()
+    if isinstance(policy, type(settings.policy or MLP())):
+        policy = settings.policy or policy
+    records = {
+        "env": task.env,
+        "reward": task.log_reward,
+        "objective": objective,
+        "explore": settings.explore or Explore(epsilon=0.0),
+        "policy": policy,
+        "optimizer": settings.optimizer or Adam(),
+    }
+    records = {group: record for group, record in records.items() if dataclasses.is_dataclass(record)}
+    given = parse(verb, POSITIONAL, OPTIONS, arguments, records=records)
+    env = given.record("env", task.env)
+    reward = rebound(task.log_reward, env)
+    chosen = {group: given.record(group, records[group]) for group in ("objective", "explore", "policy", "optimizer")}
+    settings = task.settings(chosen["objective"])
+    for group in ("explore", "policy", "optimizer"):
+        if group not in given.records and getattr(settings, group) is not None and group not in given.named:
+            chosen[group] = getattr(settings, group)
+    plain = {name: given.options[name] for name in ("steps", "batch", "log_z_rate", "zero_floor")}
+    plain = {name: getattr(settings, name) if value is None else value for name, value in plain.items()}
+    if not chosen["objective"].has_backward and "backward" in given.named:
+        raise ConfigError(f"--backward: the objective {chosen['objective'].name} has no backward policy; leave it out.")
+    task = dataclasses.replace(
+        task, env=env, log_reward=given.record("reward", reward) if "reward" in records else reward
+    )
+    return task, given, {**chosen, **plain, "backward": given.options["backward"]}
+
+
+def short_name(task: Task) -> str:
+    """A task's name as part of a folder's name."""
+    return task.name.rpartition(":")[2] if is_foreign(task.name) else task.name
+
+
+def free_directory(name: str) -> Path:
+    """runs/NAME, or with a number behind it, whichever does not exist yet."""
+    place, count = Path("runs") / name, 2
+    while place.exists():
+        place, count = Path("runs") / f"{name}-{count}", count + 1
+    return place

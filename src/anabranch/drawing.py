@@ -1,0 +1,145 @@
+"""Draw objects and trajectories from a policy: the doors to the sampler for plain Python."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from anabranch.backward import BackwardPolicy, backward_policy
+from anabranch.environment import Environment, take
+from anabranch.errors import ConfigError
+from anabranch.observation import observer
+from anabranch.policy import Policy
+from anabranch.rewards import LogReward, require_log_reward
+from anabranch.sampling import rollout, walk_back
+from anabranch.scoring import Reading, score
+from anabranch.trajectories import Scores, Trajectories
+
+EVALUATION_STREAM = 2
+BATCH = 1024
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Objects drawn from a policy."""
+
+    objects: list[Any]
+    """Decoded, plain Python."""
+    states: Any
+    """Pytree of [n, ...] NumPy arrays."""
+    log_reward: Float[np.ndarray, " n"] | None
+    """log R of each object in nats, -inf where R = 0; None where no reward was given."""
+
+
+def evaluation_key(seed: int) -> Key[Array, ""]:
+    """The stream of keys for evaluation, apart from those of training."""
+    return jax.random.fold_in(jax.random.key(seed), EVALUATION_STREAM)
+
+
+def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outflow: bool = False) -> Reading:
+    """A Reading outside of training; the observation is made ready before anything is traced."""
+    observer(env)
+    return Reading(env, None if backward is None else backward_policy(backward), outflow)
+
+
+def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:
+    """Draw n finished objects from the unperturbed policy."""
+    states = sample_states(env, policy, n, seed=seed)
+    objects = [env.decode(take(states, number)) for number in range(n)]
+    if log_reward is None:
+        return Samples(objects, states, None)
+    require_log_reward(env, log_reward)
+    return Samples(objects, states, np.asarray(jax.jit(jax.vmap(log_reward))(states), np.float64))
+
+
+def sample_states(env: Environment, policy: Policy, n: int, *, seed: int) -> Any:
+    """Draw n finished objects as a batch of states in NumPy."""
+    reading = reading_for(env, None)
+    pieces = []
+    for number in range(whole_batches(n)):
+        key = jax.random.fold_in(evaluation_key(seed), number)
+        pieces.append(jax.tree.map(np.asarray, _objects(policy, reading, key, BATCH)))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *pieces)
+
+
+def whole_batches(n: int) -> int:
+    """How many batches of one size cover n samples. Raises ConfigError where n is not positive."""
+    if n < 1:
+        raise ConfigError(f"The number of samples must be positive; given {n}.")
+    return -(-n // BATCH)
+
+
+@eqx.filter_jit
+def _objects(policy: Policy, reading: Reading, key: Key[Array, ""], size: int) -> Any:
+    return rollout(policy, reading, key, size)[0].objects
+
+
+def sample_trajectories(env: Environment, policy: Policy, batch: int, *, seed: int) -> Trajectories:
+    """Draw a batch of complete trajectories from the unperturbed policy."""
+    return _trajectories(policy, reading_for(env, None), evaluation_key(seed), batch)
+
+
+@eqx.filter_jit
+def _trajectories(policy: Policy, reading: Reading, key: Key[Array, ""], batch: int) -> Trajectories:
+    return rollout(policy, reading, key, batch)[0]
+
+
+def sample_backward(
+    env: Environment, policy: Policy, states: Any, *, seed: int, backward: str | BackwardPolicy = "uniform"
+) -> Trajectories:
+    """Trajectories that end in the given finished objects (a batch of states), drawn by P_B from the end."""
+    return _walked_back(policy, reading_for(env, backward), evaluation_key(seed), states)
+
+
+@eqx.filter_jit
+def _walked_back(policy: Policy, reading: Reading, key: Key[Array, ""], states: Any) -> Trajectories:
+    return walk_back(policy, reading, key, jax.tree.map(jnp.asarray, states))
+
+
+def score_trajectories(
+    env: Environment,
+    policy: Policy,
+    trajectories: Trajectories,
+    log_reward: Float[Array, " B"],
+    *,
+    backward: str | BackwardPolicy = "uniform",
+    outflow: bool = False,
+    needs_inflow: bool = False,
+) -> Scores:
+    """Score given trajectories under a policy, everything recomputed (valid off-policy).
+
+    `log_reward` holds log R of each object in nats. `outflow` and `needs_inflow` are an objective's own.
+    """
+    reading = reading_for(env, backward, outflow=outflow)
+    return _scored(policy, reading, trajectories, jnp.asarray(log_reward), needs_inflow)
+
+
+@eqx.filter_jit
+def _scored(
+    policy: Policy, reading: Reading, trajectories: Trajectories, log_reward: Any, needs_inflow: bool
+) -> Scores:
+    return score(policy, reading, trajectories, log_reward, needs_inflow=needs_inflow)
+
+
+@eqx.filter_jit
+def zeta_forward(
+    policy: Policy, reading: Reading, log_reward: LogReward, key: Key[Array, ""], size: int
+) -> tuple[Float[Array, " B"], Float[Array, " B"], Int[Array, " B"]]:
+    """log R + pb - pf and log R of `size` trajectories drawn by P_F; and their rows."""
+    trajectories, seen, _ = rollout(policy, reading, key, size)
+    reward = jax.vmap(log_reward)(trajectories.objects)
+    scores = score(policy, reading, trajectories, reward, known=seen)
+    return scores.zeta, reward, trajectories.length
+
+
+@eqx.filter_jit
+def zeta_backward(
+    policy: Policy, reading: Reading, log_reward: Float[Array, " B"], key: Key[Array, ""], states: Any
+) -> Float[Array, " B"]:
+    """log R + pb - pf of trajectories drawn by P_B that end in the given objects."""
+    trajectories = walk_back(policy, reading, key, states)
+    return score(policy, reading, trajectories, log_reward).zeta

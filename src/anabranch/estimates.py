@@ -1,0 +1,172 @@
+"""Estimates by sampling, each with its standard error: what is left where a space cannot be enumerated."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from anabranch.backward import BackwardPolicy
+from anabranch.drawing import BATCH, evaluation_key, reading_for, whole_batches, zeta_backward, zeta_forward
+from anabranch.environment import Environment, take
+from anabranch.errors import ConfigError, SpaceTooLargeError
+from anabranch.exact.flows import edge_law, object_numbers, terminal_distribution
+from anabranch.exact.graph import state_graph
+from anabranch.policy import Policy
+from anabranch.rewards import LogReward, require_log_reward
+from anabranch.scoring import Reading
+
+BACKWARD_STREAM = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number and its standard error."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ± {self.error:.4f}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimates:
+    """What `samples` trajectories say about a policy, in nats."""
+
+    samples: int
+    elbo: Estimate | None
+    """E[log R + log P_B - log P_F] over P_F: at most log Z, equal to it at a flow; None where zeros were drawn."""
+    eubo: Estimate | None
+    """The same over objects of the target and P_B: at least log Z; None where no such objects are at hand."""
+    log_z: Estimate
+    """Importance-weighted; its error is that of the delta method, blind to regions that were never drawn."""
+    effective_samples: float
+    """(sum w)^2 / sum w^2 of the importance weights."""
+    log_reward: Estimate | None
+    """Mean log R over the draws; None where zeros were drawn."""
+    zero_share: float
+    """Share of the draws with R = 0."""
+    rows: float
+    """Mean real rows of a trajectory, STOP included."""
+
+
+def mean_with_error(values: Float[np.ndarray, " n"]) -> Estimate:
+    """The mean and its standard error."""
+    spread = float(values.std(ddof=1)) if values.size > 1 else float("nan")
+    return Estimate(value=float(values.mean()), error=spread / values.size**0.5)
+
+
+def log_mean_exp_with_error(values: Float[np.ndarray, " n"]) -> tuple[Estimate, float]:
+    """log of the mean of exp, its standard error by the delta method, and the effective sample size."""
+    top = values.max()
+    if np.isneginf(top):
+        return Estimate(value=float("-inf"), error=float("nan")), 0.0
+    weight = np.exp(values - top)
+    mean = mean_with_error(weight)
+    effective = float(weight.sum() ** 2 / (weight**2).sum())
+    return Estimate(value=float(top + np.log(mean.value)), error=mean.error / mean.value), effective
+
+
+def estimate(
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    *,
+    backward: str | BackwardPolicy | None = "uniform",
+    samples: int = 10_000,
+    seed: int = 0,
+    target_states: Any = None,
+) -> Estimates:
+    """ELBO, EUBO, importance-weighted log Z and effective sample size, from fresh trajectories.
+
+    `target_states` is a batch of objects distributed as R / Z (from data, or an exact sampler), for EUBO.
+    """
+    require_log_reward(env, log_reward)
+    reading = reading_for(env, backward or "uniform")
+    zeta, reward, rows = [], [], []
+    for number in range(whole_batches(samples)):
+        key = jax.random.fold_in(evaluation_key(seed), number)
+        drawn = zeta_forward(policy, reading, log_reward, key, BATCH)
+        for column, values in zip((zeta, reward, rows), drawn, strict=True):
+            column.append(np.asarray(values, np.float64))
+    zetas, rewards = np.concatenate(zeta)[:samples], np.concatenate(reward)[:samples]
+    log_z, effective = log_mean_exp_with_error(zetas)
+    finite = bool(np.isfinite(rewards).all())
+    eubo = None
+    if target_states is not None:
+        eubo = mean_with_error(_zeta_of(policy, reading, log_reward, target_states, seed))
+    return Estimates(
+        samples=samples,
+        elbo=mean_with_error(zetas) if finite else None,
+        eubo=eubo,
+        log_z=log_z,
+        effective_samples=effective,
+        log_reward=mean_with_error(rewards) if finite else None,
+        zero_share=float(np.isneginf(rewards).mean()),
+        rows=float(np.concatenate(rows)[:samples].mean()),
+    )
+
+
+def _zeta_of(
+    policy: Policy, reading: Reading, log_reward: LogReward, states: Any, seed: int
+) -> Float[np.ndarray, " n"]:
+    """log R + pb - pf of one backward trajectory from each state of a batch."""
+    stream = jax.random.fold_in(evaluation_key(seed), BACKWARD_STREAM)
+    reward = jax.jit(jax.vmap(log_reward))
+    count, pieces = jax.tree.leaves(states)[0].shape[0], []
+    for number in range(whole_batches(count)):
+        some = take(states, np.arange(number * BATCH, (number + 1) * BATCH) % count)
+        zeta = zeta_backward(policy, reading, reward(some), jax.random.fold_in(stream, number), some)
+        pieces.append(np.asarray(zeta, np.float64))
+    return np.concatenate(pieces)[:count]
+
+
+def log_prob(
+    env: Environment,
+    policy: Policy,
+    objects: list[Any],
+    *,
+    backward: str | BackwardPolicy = "uniform",
+    samples: int = 1024,
+    seed: int = 0,
+    exact: bool | None = None,
+) -> list[Estimate]:
+    """log p(x) of plain-Python objects: exact (error 0) where the space can be enumerated, else importance-sampled.
+
+    `samples` trajectories are drawn backward from each object by P_B. `exact=False` samples in any case,
+    `exact=True` raises SpaceTooLargeError instead of sampling. Needs the environment's `encode`.
+    """
+    if exact is not False:
+        try:
+            graph = state_graph(env, max_states=200_000, seconds=5.0)
+        except SpaceTooLargeError:
+            if exact:
+                raise
+        else:
+            chance = terminal_distribution(graph, edge_law(graph, policy, reading_for(env, None)))
+            with np.errstate(divide="ignore"):
+                values = np.log(chance[object_numbers(graph, objects)])
+            return [Estimate(value=float(value), error=0.0) for value in values]
+    if not env.overrides("encode"):
+        raise ConfigError(
+            f"{type(env).__name__} does not define encode(object), which log_prob needs to find the state of an object."
+        )
+    reading = reading_for(env, backward)
+    results = []
+    for number, item in enumerate(objects):
+        state = jax.tree.map(jnp.asarray, env.encode(item))
+        results.append(_sampled_log_prob(policy, reading, state, samples, seed, number))
+    return results
+
+
+def _sampled_log_prob(policy: Policy, reading: Reading, state: Any, samples: int, seed: int, number: int) -> Estimate:
+    copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (samples, *leaf.shape)), state)
+    zeta = _zeta_of(policy, reading, _nothing, copies, seed + number)
+    return log_mean_exp_with_error(-zeta)[0]
+
+
+def _nothing(state: Any) -> Float[Array, ""]:
+    return jnp.zeros(())

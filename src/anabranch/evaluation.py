@@ -1,0 +1,237 @@
+"""How right a policy is: exactly where the space can be enumerated, with the truth beside each estimate."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from anabranch.backward import BackwardPolicy
+from anabranch.drawing import evaluation_key, reading_for, sample_states
+from anabranch.environment import Environment, initial_state, take
+from anabranch.errors import SpaceTooLargeError
+from anabranch.estimates import Estimates, estimate
+from anabranch.exact.enumeration import state_keys
+from anabranch.exact.flows import EdgeLaw, edge_law, terminal_distribution
+from anabranch.exact.graph import StateGraph, state_graph
+from anabranch.exact.metrics import (
+    jensen_shannon_divergence,
+    kl_divergence,
+    log_partition,
+    perfect_sampler_floor,
+    target_distribution,
+    total_variation_distance,
+)
+from anabranch.objectives import Objective
+from anabranch.policy import Policy
+from anabranch.rewards import LogReward, log_rewards
+from anabranch.scoring import Reading, look
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fact:
+    """The probability of an event among finished objects, conditional on another where `given` is set."""
+
+    event: Callable[[Any], Bool[Array, ""]]
+    given: Callable[[Any], Bool[Array, ""]] | None = None
+
+    def indicators(self, states: Any) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Event-and-condition, and condition, of each state of a batch, as 0 and 1."""
+        event = np.asarray(jax.vmap(self.event)(states), np.float64)
+        given = np.ones_like(event) if self.given is None else np.asarray(jax.vmap(self.given)(states), np.float64)
+        return event * given, given
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ExactLaw:
+    """The exact law of a policy on an enumerated space, beside the target."""
+
+    graph: StateGraph
+    law: EdgeLaw
+    log_reward: Float[np.ndarray, " X"]
+    target: Float[np.ndarray, " X"]
+    model: Float[np.ndarray, " X"]
+    group: np.ndarray
+    """The number of each object; differs from 0..X-1 where several states are one object."""
+
+    @property
+    def merged(self) -> tuple[np.ndarray, np.ndarray]:
+        """Target and model over decoded objects."""
+        return np.bincount(self.group, self.target), np.bincount(self.group, self.model)
+
+    @property
+    def total_variation(self) -> float:
+        """Half the L1 distance to R / Z."""
+        return total_variation_distance(*self.merged)
+
+    @property
+    def kl(self) -> float:
+        """KL(target || model) in nats."""
+        return kl_divergence(*self.merged)
+
+    @property
+    def jsd(self) -> float:
+        """Jensen-Shannon divergence in nats."""
+        return jensen_shannon_divergence(*self.merged)
+
+    @property
+    def log_z(self) -> float:
+        """The true log Z."""
+        return log_partition(self.log_reward)
+
+    @property
+    def floored(self) -> float:
+        """The probability of drawing an object whose reward is zero."""
+        return float(self.model[np.isneginf(self.log_reward)].sum())
+
+    def fact(self, fact: Fact) -> float | None:
+        """The exact probability of a fact under the policy; None where its condition never holds."""
+        event, given = fact.indicators(self.graph.object_states)
+        among = float(self.model @ given)
+        return float(self.model @ event) / among if among > 0 else None
+
+
+def exact_law(graph: StateGraph, policy: Policy, log_reward: LogReward, *, reading: Reading | None = None) -> ExactLaw:
+    """Evaluate a policy on every state of a graph. Raises RewardError for a reward that is not one."""
+    values = log_rewards(graph, log_reward)
+    return law_against(graph, policy, values, reading=reading)
+
+
+def law_against(
+    graph: StateGraph, policy: Policy, log_reward: Float[np.ndarray, " X"], *, reading: Reading | None = None
+) -> ExactLaw:
+    """The same with the log-rewards of `graph.objects` at hand."""
+    law = edge_law(graph, policy, reading or reading_for(graph.env, None))
+    group = np.arange(graph.objects.size)
+    if graph.env.merges_objects:
+        numbers: dict[Any, int] = {}
+        group = np.array([numbers.setdefault(graph.decode(int(x)), len(numbers)) for x in graph.objects])
+    return ExactLaw(
+        graph=graph,
+        law=law,
+        log_reward=log_reward,
+        target=target_distribution(log_reward),
+        model=terminal_distribution(graph, law),
+        group=group,
+    )
+
+
+def total_variation(graph: StateGraph, policy: Policy, log_reward: LogReward) -> float:
+    """Exact total variation between the policy's law and R / Z, zeros as zeros."""
+    return exact_law(graph, policy, log_reward).total_variation
+
+
+def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> float | None:
+    """The log Z that a policy has learned: its leaf, or the outflow of the source; None where there is none."""
+    if not objective.has_log_z:
+        return None
+    if not objective.outflow:
+        return float(policy.log_z)
+    return float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """All measured numbers about one policy; None where unknown."""
+
+    states: int | None
+    exact: bool
+    total_variation: float | None
+    kl: float | None
+    jsd: float | None
+    log_z: float | None
+    log_z_exact: float | None
+    floored: float
+    """Probability (exact, or share of the samples) of an object whose reward is zero."""
+    facts: dict[str, float | None]
+    samples: int
+    sampled_total_variation: float | None
+    """Total variation of the samples' frequencies; compare with `perfect_sampler_floor`."""
+    perfect_sampler_floor: float | None
+    """The expected total variation of as many perfect samples."""
+    estimates: Estimates
+
+
+def evaluate(
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    *,
+    objective: Objective,
+    backward: BackwardPolicy | None = None,
+    facts: Mapping[str, Fact] | None = None,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> Evaluation:
+    """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it."""
+    try:
+        law = exact_law(state_graph(env), policy, log_reward)
+    except SpaceTooLargeError:
+        law = None
+    targets = None if law is None else _target_states(law, samples, seed)
+    choices = {"backward": backward, "samples": samples, "seed": seed}
+    estimates = estimate(env, policy, log_reward, target_states=targets, **choices)
+    known = facts or {}
+    if law is None:
+        drawn = sample_states(env, policy, samples, seed=seed)
+        shares = {name: _share(*fact.indicators(drawn)) for name, fact in known.items()}
+        sampled = floor = None
+    else:
+        shares = {name: law.fact(fact) for name, fact in known.items()}
+        sampled = sampled_total_variation(law, policy, samples, seed=seed)
+        floor = perfect_sampler_floor(law.merged[0], samples)
+    return Evaluation(
+        states=None if law is None else law.graph.num_states,
+        exact=law is not None,
+        total_variation=None if law is None else law.total_variation,
+        kl=None if law is None else law.kl,
+        jsd=None if law is None else law.jsd,
+        log_z=learned_log_z(policy, objective, env),
+        log_z_exact=None if law is None else law.log_z,
+        floored=estimates.zero_share if law is None else law.floored,
+        facts=shares,
+        samples=samples,
+        sampled_total_variation=sampled,
+        perfect_sampler_floor=floor,
+        estimates=estimates,
+    )
+
+
+def exact_summary(
+    policy: Policy, env: Environment, log_reward: LogReward, *, objective: Objective, facts: Mapping[str, Fact]
+) -> dict[str, Any]:
+    """The few numbers of a comparison: exact distance, log Z and facts; None where the space is too large."""
+    try:
+        law = exact_law(state_graph(env), policy, log_reward)
+    except SpaceTooLargeError:
+        law = None
+    return {
+        "total_variation": None if law is None else law.total_variation,
+        "kl": None if law is None else law.kl,
+        "log_z": learned_log_z(policy, objective, env),
+        "log_z_exact": None if law is None else law.log_z,
+        "facts": {name: None if law is None else law.fact(fact) for name, fact in facts.items()},
+    }
+
+
+def sampled_total_variation(law: ExactLaw, policy: Policy, samples: int, *, seed: int) -> float:
+    """Total variation between R / Z and the frequencies of fresh samples."""
+    graph = law.graph
+    place = np.full(graph.num_states, -1)
+    place[graph.objects] = law.group
+    keys = state_keys(sample_states(graph.env, policy, samples, seed=seed))
+    counts = np.bincount([place[graph.index[key]] for key in keys], minlength=law.merged[0].size)
+    return total_variation_distance(law.merged[0], counts / samples)
+
+
+def _share(event: np.ndarray, given: np.ndarray) -> float | None:
+    return float(event.sum() / given.sum()) if given.sum() > 0 else None
+
+
+def _target_states(law: ExactLaw, samples: int, seed: int) -> Any:
+    entropy = int(jax.random.bits(jax.random.fold_in(evaluation_key(seed), samples + 2)))
+    chosen = np.random.default_rng(entropy).choice(law.target.size, size=samples, p=law.target)
+    return jax.tree.map(jnp.asarray, take(law.graph.states, law.graph.objects[chosen]))

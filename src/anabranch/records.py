@@ -1,0 +1,133 @@
+"""Frozen records to and from JSON and text: one meaning for a field, whether it comes from a file or a flag."""
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from anabranch.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One setting of a record."""
+
+    name: str
+    annotation: Any
+    default: Any
+    """dataclasses.MISSING where it must be given."""
+
+    @property
+    def kind(self) -> str:
+        """The type in words, as a help text shows it."""
+        return _kind(self.annotation)
+
+
+def fields_of(record: Any) -> list[Field]:
+    """The plain settings of a dataclass (or of an instance, whose values are then the defaults).
+
+    Fields that hold another record or an array are not settings and are left out.
+    """
+    cls = record if isinstance(record, type) else type(record)
+    hints = typing.get_type_hints(cls)
+    found = []
+    for field in dataclasses.fields(cls):
+        annotation = hints[field.name]
+        if _kind(annotation) == "?" or not field.init:
+            continue
+        default = field.default if isinstance(record, type) else getattr(record, field.name)
+        found.append(Field(field.name, annotation, default))
+    return found
+
+
+def _kind(annotation: Any) -> str:
+    plain = {int: "INT", float: "FLOAT", str: "TEXT", bool: "BOOL"}
+    if annotation in plain:
+        return plain[annotation]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return "|".join(str(value) for value in arguments)
+    if origin in (types.UnionType, typing.Union) and type(None) in arguments:
+        inner = [_kind(argument) for argument in arguments if argument is not type(None)]
+        return "?" if len(inner) != 1 or inner[0] == "?" else f"{inner[0]}|none"
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis and _kind(arguments[0]) != "?":
+        return f"{_kind(arguments[0])},..."
+    return "?"
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """The settings of a record as plain JSON values."""
+    values = {field.name: field.default for field in fields_of(record)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def replaced(record: Any, values: Mapping[str, Any], *, where: str) -> Any:
+    """A record with some settings replaced, each checked and converted.
+
+    Raises ConfigError that names the place and the nearest known key.
+    """
+    known = {field.name: field for field in fields_of(record)}
+    for name in values:
+        if name not in known:
+            raise unknown_key(name, known, where=where)
+    changes = {name: converted(value, known[name].annotation, f"{where}.{name}") for name, value in values.items()}
+    return dataclasses.replace(record, **changes)
+
+
+def unknown_key(name: str, known: Any, *, where: str) -> ConfigError:
+    """The sentence about a setting that does not exist."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    hint = f" did you mean {near[0]}?" if near else ""
+    listed = f" It has: {', '.join(known)}." if known else " It has no settings."
+    return ConfigError(f"{where} has no setting {name!r};{hint}{listed}")
+
+
+def converted(value: Any, annotation: Any, where: str) -> Any:
+    """A JSON value as the annotation wants it. Raises ConfigError that names the place."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        return converted(value, next(a for a in arguments if a is not type(None)), where)
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(converted(item, arguments[0], where) for item in value)
+    if annotation is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if math.isnan(value):
+            raise ConfigError(f"{where} is NaN: give a number.")
+        return float(value)
+    if annotation is bool and isinstance(value, bool):
+        return value
+    if annotation is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if annotation is str and isinstance(value, str):
+        return value
+    raise ConfigError(f"{where} must be {_kind(annotation)}; given {value!r}.")
+
+
+def parsed(text: str, annotation: Any, where: str) -> Any:
+    """The value that a flag's text stands for. Raises ConfigError as `converted` does."""
+    kind = _kind(annotation)
+    if kind.endswith("|none") and text.lower() == "none":
+        return None
+    bare = kind.removesuffix("|none")
+    if bare == "TEXT" or "|" in bare:
+        return converted(text, annotation, where)
+    if bare == "BOOL" and text.lower() in ("true", "false", "yes", "no"):
+        return text.lower() in ("true", "yes")
+    source = f"[{text}]" if bare.endswith(",...") else text
+    try:
+        value = json.loads(source)
+    except json.JSONDecodeError:
+        try:
+            value = float(text) if bare == "FLOAT" else text
+        except ValueError:
+            value = text
+    if bare == "INT" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return converted(value, annotation, where)

@@ -1,0 +1,109 @@
+"""Tasks: named pairs of an environment and a reward, with facts to report and settings that work."""
+
+import dataclasses
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from anabranch.errors import ConfigError, did_you_mean
+from anabranch.records import replaced
+
+if TYPE_CHECKING:
+    from anabranch.environment import Environment
+    from anabranch.evaluation import Fact
+    from anabranch.explore import Explore
+    from anabranch.objectives import Objective
+    from anabranch.policy import MLP, Tabular
+    from anabranch.training.optimizer import Adam
+
+BUILT_IN = {"faces": "anabranch.envs.faces"}
+"""The module of each built-in task; it is imported when the task is used."""
+
+ENTRY_POINTS = "anabranch.tasks"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The arguments of `train` that suit a task; None leaves the default of `train`."""
+
+    steps: int = 5_000
+    batch: int = 16
+    explore: "Explore | None" = None
+    policy: "MLP | Tabular | None" = None
+    optimizer: "Adam | None" = None
+    log_z_rate: float = 0.1
+    zero_floor: float = 1e-4
+
+    def arguments(self) -> dict[str, Any]:
+        """As keyword arguments of `train`."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def _default_settings(objective: "Objective") -> Settings:
+    del objective
+    return Settings()
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """An environment and a log-reward on its finished objects, with what is worth reporting.
+
+    `log_reward` is a JAX function of one state, log R in nats, -inf for a reward of zero.
+    """
+
+    env: "Environment"
+    log_reward: Callable[[Any], Any]
+    name: str = "task"
+    summary: str = ""
+    facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
+    settings: Callable[["Objective"], Settings] = _default_settings
+    """The settings for an objective."""
+
+
+def task_names() -> list[str]:
+    """All tasks known by name, built in and from installed packages."""
+    return sorted({*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))})
+
+
+def require_task_name(name: str) -> None:
+    """Raise ConfigError, with the nearest name, where there is no such task; imports nothing heavy."""
+    if name not in BUILT_IN and name not in task_names():
+        raise ConfigError(f"There is no task {name!r};{did_you_mean(name, task_names())}")
+
+
+def make(name: str, *, env: Mapping[str, Any] | None = None, reward: Mapping[str, Any] | None = None) -> Task:
+    """The task of that name, with settings of its environment and its reward replaced.
+
+    Raises ConfigError for an unknown name or setting.
+    """
+    require_task_name(name)
+    task = _declared(name)
+    space = replaced(task.env, env or {}, where=f"The environment of {name}")
+    score = rebound(task.log_reward, space)
+    if reward:
+        if not dataclasses.is_dataclass(score):
+            raise ConfigError(f"The reward of {name} has no settings; given {', '.join(reward)}.")
+        score = replaced(score, reward, where=f"The reward of {name}")
+    return dataclasses.replace(task, env=space, log_reward=score)
+
+
+def _declared(name: str) -> Task:
+    if name in BUILT_IN:
+        return importlib.import_module(BUILT_IN[name]).TASKS[name]
+    (point, *_) = importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)
+    loaded = point.load()
+    if not isinstance(loaded, Task):
+        raise ConfigError(
+            f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(loaded).__name__}."
+        )
+    return loaded
+
+
+def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:
+    """The reward for another configuration of its environment, where it holds one in a field `env`."""
+    record: Any = log_reward
+    holds_env = dataclasses.is_dataclass(record) and not isinstance(record, type)
+    if holds_env and any(field.name == "env" for field in dataclasses.fields(record)):
+        return dataclasses.replace(record, env=env)  # pyright: ignore[reportArgumentType]
+    return log_reward

@@ -1,0 +1,237 @@
+"""The easy door: train a policy, measure it exactly on the way, keep the run."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float
+
+from anabranch.backward import BackwardPolicy
+from anabranch.drawing import sample
+from anabranch.environment import Environment
+from anabranch.errors import Error, RunError, SpaceTooLargeError
+from anabranch.evaluation import law_against, learned_log_z
+from anabranch.exact.graph import StateGraph, state_graph
+from anabranch.explore import Explore
+from anabranch.objectives import Objective
+from anabranch.policy import MLP, Policy, Tabular
+from anabranch.progress import ProgressLine
+from anabranch.records import to_json
+from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
+from anabranch.runs.directory import RunDirectory
+from anabranch.training.optimizer import Adam
+from anabranch.training.trainer import Trainer, TrainState, advance, fault_error, init, trainer
+
+REPORTS = 50
+MOST_STATES, MOST_SECONDS = 200_000, 5.0
+MOST_EVALUATION_SHARE = 0.2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A trained policy and how it came about."""
+
+    policy: Policy
+    history: list[dict[str, Any]]
+    """One row for each report: step, seconds, loss, log_z, log_reward, rows, floored, total_variation."""
+    config: dict[str, Any]
+    directory: Path | None
+    trainer: Trainer
+    steps: int
+    seconds: float
+    """Of compiled training, without compilation and evaluation."""
+    interrupted: bool = False
+
+    def objects(self, n: int, *, seed: int = 0) -> list[Any]:
+        """n fresh objects from the policy."""
+        return sample(self.trainer.env, self.policy, n, seed=seed).objects
+
+    def save(self, path: str | Path) -> None:
+        """Write the run into a new directory. Raises RunError where something is there already."""
+        directory = RunDirectory.create(path)
+        for row in self.history:
+            directory.append_metrics(row)
+        write_result(directory, self)
+
+
+def train(
+    env: Environment,
+    log_reward: LogReward,
+    *,
+    objective: str | Objective,
+    backward: str | BackwardPolicy | None = "uniform",
+    explore: Explore | None = None,
+    policy: MLP | Tabular | None = None,
+    optimizer: Adam | optax.GradientTransformation | None = None,
+    log_z_rate: float = 0.1,
+    steps: int,
+    batch: int,
+    seed: int = 0,
+    zero_floor: float = DEFAULT_ZERO_FLOOR,
+    out: str | Path | None = None,
+    callback: Callable[[dict[str, Any]], None] | None = None,
+    start: Policy | None = None,
+    name: str | None = None,
+) -> Run:
+    """Train a policy to sample objects in proportion to their reward.
+
+    Each of `objective`, `backward` and `explore` is chosen on its own. A space of up to 200,000 states is
+    enumerated, and the exact total variation stands in each report. `callback` gets each row of the
+    history; without one a terminal shows a line of progress. `out` names a new run directory; `start`
+    continues from a policy; `name` is the task's name, kept in the run. Ctrl-C ends early with a usable run.
+
+    Raises ConfigError and RewardError before anything is compiled, LawError and RewardError with the state
+    at which sampling failed.
+    """
+    setup = trainer(
+        env,
+        log_reward,
+        objective=objective,
+        backward=backward,
+        explore=explore,
+        policy=policy,
+        optimizer=optimizer,
+        log_z_rate=log_z_rate,
+        steps=steps,
+        batch=batch,
+        zero_floor=zero_floor,
+    )
+    watch = Watch.over(setup)
+    directory = None if out is None else RunDirectory.create(out)
+    config = configuration(setup, seed=seed, name=name)
+    if directory is not None:
+        directory.write_config(config)
+    line = ProgressLine(steps, label=setup.objective.name)
+    run = _run(setup, watch, seed, start, config, directory, callback or line)
+    line.close()
+    if directory is not None:
+        write_result(directory, run)
+    return run
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Watch:
+    """The exact answer, where there is one, to hold the training against."""
+
+    graph: StateGraph | None
+    log_reward: Float[np.ndarray, " X"] | None
+
+    @classmethod
+    def over(cls, setup: Trainer) -> "Watch":
+        """Enumerate the space and its rewards. Raises RewardError for a reward that is not one."""
+        try:
+            graph = state_graph(setup.env, max_states=MOST_STATES, seconds=MOST_SECONDS)
+        except SpaceTooLargeError:
+            return cls(None, None)
+        return cls(graph, log_rewards(graph, setup.log_reward))
+
+    def total_variation(self, policy: Policy) -> float | None:
+        """The exact distance of a policy from its target; None where the space is too large."""
+        if self.graph is None or self.log_reward is None:
+            return None
+        return law_against(self.graph, policy, self.log_reward).total_variation
+
+
+def _run(
+    setup: Trainer,
+    watch: Watch,
+    seed: int,
+    start: Policy | None,
+    config: dict[str, Any],
+    directory: RunDirectory | None,
+    callback: Callable[[dict[str, Any]], None],
+) -> Run:
+    state = init(setup, seed, start=start)
+    _, metrics, _ = advance(setup, state, jnp.array(0))
+    jax.block_until_ready(metrics)
+    history: list[dict[str, Any]] = []
+    trained = evaluated = 0.0
+    every = max(1, math.ceil(setup.steps / REPORTS))
+    done, interrupted = 0, False
+    try:
+        while done < setup.steps:
+            count = min(every, setup.steps - done)
+            began = time.perf_counter()
+            fresh, metrics, fault = advance(setup, state, jnp.array(count))
+            jax.block_until_ready(metrics)
+            trained += time.perf_counter() - began
+            error = fault_error(setup, fault) or _divergence(fresh, float(metrics.loss), done + count)
+            if error is not None:
+                raise error
+            state, done = fresh, done + count
+            row = _row(setup, state, done, trained, metrics)
+            began = time.perf_counter()
+            if done == setup.steps or evaluated <= MOST_EVALUATION_SHARE * trained:
+                row["total_variation"] = watch.total_variation(state.policy)
+            evaluated += time.perf_counter() - began
+            history.append(row)
+            if directory is not None:
+                directory.append_metrics(row)
+            callback(row)
+    except KeyboardInterrupt:
+        interrupted = True
+    place = None if directory is None else directory.path
+    return Run(state.policy, history, config, place, setup, done, trained, interrupted)
+
+
+def _row(setup: Trainer, state: TrainState, done: int, seconds: float, metrics: Any) -> dict[str, Any]:
+    return {
+        "step": done,
+        "seconds": round(seconds, 6),
+        "loss": float(metrics.loss),
+        "log_z": learned_log_z(state.policy, setup.objective, setup.env),
+        "log_reward": float(metrics.log_reward),
+        "rows": float(metrics.rows),
+        "floored": float(metrics.floored),
+        "total_variation": None,
+    }
+
+
+def _divergence(state: TrainState, loss: float, done: int) -> Error | None:
+    leaves = jax.tree.leaves(eqx.filter(state.policy, eqx.is_inexact_array))
+    if math.isfinite(loss) and all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
+        return None
+    return RunError(f"Training diverged before step {done}: loss {loss}. Lower the learning rate or log_z_rate.")
+
+
+def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, Any]:
+    """The resolved configuration of a run, as run.json keeps it."""
+    optimizer = setup.optimizer
+    return {
+        "task": name,
+        "env": {"class": type(setup.env).__name__, **to_json(setup.env)},
+        "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
+        "objective": {"name": setup.objective.name, **to_json(setup.objective)},
+        "backward": None if setup.backward is None else setup.backward.name,
+        "explore": to_json(setup.explore),
+        "policy": {"name": type(setup.policy).__name__.lower(), **to_json(setup.policy)},
+        "optimizer": {"name": "adam", **to_json(optimizer)} if isinstance(optimizer, Adam) else {"name": "optax"},
+        "log_z_rate": setup.log_z_rate,
+        "steps": setup.steps,
+        "batch": setup.batch,
+        "zero_floor": setup.zero_floor,
+        "seed": seed,
+        "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
+    }
+
+
+def write_result(directory: RunDirectory, run: Run) -> None:
+    """Write the final parameters, and the configuration with what the run took."""
+    directory.write_arrays(run.steps, arrays_of(run.policy))
+    result = {"steps": run.steps, "seconds": run.seconds, "interrupted": run.interrupted}
+    directory.write_config({**run.config, "result": result})
+
+
+def arrays_of(policy: Policy) -> dict[str, np.ndarray]:
+    """The parameters of a policy by their place in it."""
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(policy, eqx.is_inexact_array))
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
