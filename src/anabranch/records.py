@@ -2,8 +2,8 @@
 
 import dataclasses
 import difflib
-import json
 import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -33,7 +33,10 @@ def fields_of(record: Any) -> list[Field]:
     Fields that hold another record or an array are not settings and are left out.
     """
     cls = record if isinstance(record, type) else type(record)
-    hints = typing.get_type_hints(cls)
+    try:
+        hints = typing.get_type_hints(cls)
+    except NameError as error:
+        raise ConfigError(f"A field of {cls.__name__} has a type that cannot be found: {error}.") from error
     found = []
     for field in dataclasses.fields(cls):
         annotation = hints[field.name]
@@ -81,9 +84,9 @@ def replaced(record: Any, values: Mapping[str, Any], *, where: str) -> Any:
 def unknown_key(name: str, known: Any, *, where: str) -> ConfigError:
     """The sentence about a setting that does not exist."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f" did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     listed = f" It has: {', '.join(known)}." if known else " It has no settings."
-    return ConfigError(f"{where} has no setting {name!r};{hint}{listed}")
+    return ConfigError(f"{where} has no setting {name!r}{hint}{listed}")
 
 
 def converted(value: Any, annotation: Any, where: str) -> Any:
@@ -92,14 +95,16 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         if value is None:
             return None
-        return converted(value, next(a for a in arguments if a is not type(None)), where)
-    if origin is Literal and value in arguments:
+        return converted(value, _without_none(annotation), where)
+    if origin is Literal and any(value == known and type(value) is type(known) for known in arguments):
         return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(converted(item, arguments[0], where) for item in value)
     if annotation is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isnan(value):
+        if value != value:
             raise ConfigError(f"{where} is NaN: give a number.")
+        if abs(value) > sys.float_info.max and value not in (math.inf, -math.inf):
+            raise ConfigError(f"{where} is beyond the largest float.")
         return float(value)
     if annotation is bool and isinstance(value, bool):
         return value
@@ -112,22 +117,33 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
 
 def parsed(text: str, annotation: Any, where: str) -> Any:
     """The value that a flag's text stands for. Raises ConfigError as `converted` does."""
-    kind = _kind(annotation)
-    if kind.endswith("|none") and text.lower() == "none":
+    bare = _without_none(annotation)
+    if bare is not annotation and text.lower() == "none":
         return None
-    bare = kind.removesuffix("|none")
-    if bare == "TEXT" or "|" in bare:
-        return converted(text, annotation, where)
-    if bare == "BOOL" and text.lower() in ("true", "false", "yes", "no"):
-        return text.lower() in ("true", "yes")
-    source = f"[{text}]" if bare.endswith(",...") else text
-    try:
-        value = json.loads(source)
-    except json.JSONDecodeError:
+    origin, arguments = typing.get_origin(bare), typing.get_args(bare)
+    if origin is tuple:
+        return tuple(parsed(item.strip(), arguments[0], where) for item in text.split(",") if item.strip())
+    if origin is Literal:
+        return converted(next((value for value in arguments if str(value) == text), text), bare, where)
+    if bare is bool:
+        words = {"true": True, "yes": True, "false": False, "no": False}
+        return converted(words.get(text.lower(), text), bare, where)
+    return converted(text if bare is str else _number(text), bare, where)
+
+
+def _without_none(annotation: Any) -> Any:
+    """X of X | None; anything else unchanged."""
+    if typing.get_origin(annotation) not in (types.UnionType, typing.Union):
+        return annotation
+    return next(argument for argument in typing.get_args(annotation) if argument is not type(None))
+
+
+def _number(text: str) -> Any:
+    """The whole number or float that a text stands for (1e3 is a whole number), or the text."""
+    for read in (int, float):
         try:
-            value = float(text) if bare == "FLOAT" else text
+            value = read(text)
         except ValueError:
-            value = text
-    if bare == "INT" and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return converted(value, annotation, where)
+            continue
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+    return text

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from anabranch.policy import MLP, Tabular
     from anabranch.training.optimizer import Adam
 
-BUILT_IN = {"faces": "anabranch.envs.faces"}
+BUILT_IN = {
+    "faces": "anabranch.envs.faces",
+    "hypergrid": "anabranch.envs.hypergrid",
+    "hypergrid-standard": "anabranch.envs.hypergrid",
+    "hypergrid-hard": "anabranch.envs.hypergrid",
+    "bits": "anabranch.envs.bits",
+    "bits-120": "anabranch.envs.bits",
+    "ising": "anabranch.envs.ising",
+    "ising-9": "anabranch.envs.ising",
+}
 """The module of each built-in task; it is imported when the task is used."""
 
 ENTRY_POINTS = "anabranch.tasks"
@@ -60,6 +69,33 @@ class Task:
     settings: Callable[["Objective"], Settings] = _default_settings
     """The settings for an objective."""
 
+    def __post_init__(self) -> None:
+        from anabranch.environment import Environment
+
+        if not isinstance(self.env, Environment):
+            given = f"an instance of an Environment, such as Subset(n=5, k=3); given {self.env!r}"
+            raise ConfigError(f"Task(env, log_reward) needs {given}.")
+        if not callable(self.log_reward):
+            raise ConfigError(f"Task(env, log_reward) needs a function of one state; given {self.log_reward!r}.")
+        try:
+            hash(self.log_reward)
+        except TypeError as error:
+            kind = type(self.log_reward).__name__
+            raise ConfigError(f"The reward {kind} is not hashable: write @dataclass(frozen=True).") from error
+
+    def with_settings(self, env: Mapping[str, Any], reward: Mapping[str, Any], *, where: str) -> "Task":
+        """The task with settings of its environment and its reward replaced.
+
+        Raises ConfigError that names the place and the nearest known setting.
+        """
+        space = replaced(self.env, env, where=f"{where}: env")
+        score = rebound(self.log_reward, space)
+        if reward:
+            if not dataclasses.is_dataclass(score):
+                raise ConfigError(f"{where}: the reward has no settings; given {', '.join(reward)}.")
+            score = replaced(score, reward, where=f"{where}: reward")
+        return dataclasses.replace(self, env=space, log_reward=score)
+
 
 def task_names() -> list[str]:
     """All tasks known by name, built in and from installed packages."""
@@ -78,21 +114,18 @@ def make(name: str, *, env: Mapping[str, Any] | None = None, reward: Mapping[str
     Raises ConfigError for an unknown name or setting.
     """
     require_task_name(name)
-    task = _declared(name)
-    space = replaced(task.env, env or {}, where=f"The environment of {name}")
-    score = rebound(task.log_reward, space)
-    if reward:
-        if not dataclasses.is_dataclass(score):
-            raise ConfigError(f"The reward of {name} has no settings; given {', '.join(reward)}.")
-        score = replaced(score, reward, where=f"The reward of {name}")
-    return dataclasses.replace(task, env=space, log_reward=score)
+    return _declared(name).with_settings(env or {}, reward or {}, where=name)
 
 
 def _declared(name: str) -> Task:
     if name in BUILT_IN:
         return importlib.import_module(BUILT_IN[name]).TASKS[name]
     (point, *_) = importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)
-    loaded = point.load()
+    try:
+        loaded = point.load()
+    except Exception as error:
+        kind = type(error).__name__
+        raise ConfigError(f"The task {name} ({point.value}) cannot be loaded, {kind}: {error}.") from error
     if not isinstance(loaded, Task):
         raise ConfigError(
             f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(loaded).__name__}."

@@ -50,12 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"anabranch: {error}", file=sys.stderr)
         return 2
+    except SystemExit as stop:
+        return int(stop.code or 0)
     except KeyboardInterrupt:
         print("anabranch: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        sources = sys.modules.get("anabranch.cli.sources")
+        sentence = None if sources is None else sources.stranger_fault(error)
+        if sentence is None:
+            raise
+        print(f"anabranch: {sentence}", file=sys.stderr)
+        return 2
 
 
 def _dispatch(given: list[str]) -> int:

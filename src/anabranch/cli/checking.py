@@ -17,8 +17,8 @@ OPTIONS = (
 
 def check(arguments: Sequence[str]) -> int:
     """Check one environment; exit code 1 where a law is broken."""
-    spec = parse("check", POSITIONAL, (), arguments, partial=True).positional
-    if spec is None:
+    spec = parse("check", POSITIONAL, OPTIONS, arguments, partial=True).positional
+    if not spec:
         parse("check", POSITIONAL, OPTIONS, arguments)
     found = environment_from(spec)
     given = parse("check", POSITIONAL, OPTIONS, arguments, records={"env": found})
@@ -34,7 +34,7 @@ def check(arguments: Sequence[str]) -> int:
     try:
         result = prove(env, **given.options)
     except LawError as broken:
-        console().print(str(broken), markup=False)
+        console().print(str(broken))
         return broken.exit_code
-    console().print(str(result), markup=False)
+    console().print(str(result))
     return 0

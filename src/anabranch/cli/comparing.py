@@ -15,37 +15,31 @@ OUT = Option(name="out", annotation=str | None, default=None, help="a new folder
 def compare(arguments: Sequence[str]) -> int:
     """Train each objective with its task's settings, print one table, draw one picture."""
     options = (OBJECTIVES, *(option for option in OPTIONS if option.name not in ("objective", "out")), OUT)
-    first = parse("compare", POSITIONAL, (OBJECTIVES,), arguments, partial=True)
-    if first.positional is None or {"-h", "--help"} & set(arguments):
+    first = parse("compare", POSITIONAL, options, arguments, partial=True)
+    if not first.positional or {"-h", "--help"} & set(arguments):
         parse("compare", POSITIONAL, options, arguments)
     names = [name.strip() for name in first.options["objectives"].split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         raise ConfigError(f"--objectives needs different names; given {first.options['objectives']!r}.")
-    rest = _without(arguments, "--objectives")
-    plans = [(name, *read_choices("compare", first.positional, [*rest, "--objective", name])) for name in names]
-    given = plans[0][2]
-    folder = Path(given.options["out"] or free_directory(f"compare-{short_name(plans[0][1])}-{given.options['seed']}"))
+    plans = [read_choices("compare", first.positional, arguments, options, objective=name) for name in names]
 
-    from anabranch.runs.directory import RunDirectory
+    from anabranch.runs.directory import require_new
+    from anabranch.training.trainer import trainer
 
-    RunDirectory.create(folder)
-    (folder / "checkpoints").rmdir()
-    rows = [_one(name, task, given.options["seed"], choices, folder / name) for name, task, given, choices in plans]
-    _show(rows, f"{plans[0][1].name}, seed {given.options['seed']}")
-    from anabranch.plots import compare_figure
+    for task, _, choices in plans:
+        trainer(task.env, task.log_reward, **choices)
+    task, seed = plans[0][0], first.options["seed"]
+    folder = require_new(first.options["out"] or free_directory(f"compare-{short_name(task)}-{seed}"))
+    rows = [_one(name, plan[0], seed, plan[2], folder / name) for name, plan in zip(names, plans, strict=True)]
+    _show(rows, f"{task.name}, seed {seed}")
+    try:
+        from anabranch.plots import compare_figure
 
-    compare_figure(rows).savefig(folder / "compare.png", dpi=150)
+        compare_figure(rows).savefig(folder / "compare.png", dpi=150)
+    except ImportError as missing:
+        print(f"no picture: {missing}")
     print(f"runs and picture kept in {folder}")
     return 0
-
-
-def _without(arguments: Sequence[str], flag: str) -> list[str]:
-    kept, skip = [], False
-    for argument in arguments:
-        if not (skip or argument == flag or argument.startswith(f"{flag}=")):
-            kept.append(argument)
-        skip = argument == flag
-    return kept
 
 
 def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 from anabranch.errors import ConfigError
 from anabranch.records import Field, fields_of, parsed, replaced
 
+LARGEST = 2**31 - 1
+"""Of the whole numbers that a flag takes: what JAX's integers hold."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option:
@@ -31,6 +34,7 @@ class Given:
     """What a command line said: values of options, and of the fields of each record."""
 
     positional: str
+    """Empty where it was not given, which only a partial reading allows."""
     options: dict[str, Any]
     records: dict[str, dict[str, Any]]
     named: frozenset[str]
@@ -52,9 +56,10 @@ def parse(
 ) -> Given:
     """Read a verb's arguments; `records` maps a flag prefix to the record whose fields it sets.
 
-    With `partial`, what is unknown is left for a second reading, and help is not printed. Raises
+    With `partial`, the fields of records are left for a second reading, and help is not printed. Raises
     ConfigError for an unknown flag, with the nearest one, or a value of the wrong type.
     """
+    arguments = _without_fields(arguments) if partial else arguments
     name, meaning = positional or ("", "")
     parser = _Parser(prog=f"anabranch {verb}", allow_abbrev=False, add_help=not partial, exit_on_error=False)
     if positional is not None:
@@ -69,17 +74,32 @@ def parse(
             parser.add_argument(flag, dest=option.name, metavar=metavar, help=option.help + shown)
     known = {f"{group}.{field.name}": field for group, record in (records or {}).items() for field in fields_of(record)}
     for group, record in (records or {}).items():
-        title = parser.add_argument_group(f"{group}: {type(record).__name__}")
+        kind = record if isinstance(record, type) else type(record)
+        title = parser.add_argument_group(f"{group}: {kind.__name__}")
         for field in fields_of(record):
             default = "required" if field.default is dataclasses.MISSING else f"default {field.default}"
-            title.add_argument(f"--{group}.{field.name}", metavar=field.kind, help=f"({default})")
+            title.add_argument(f"--{group}.{field.name}", metavar=field.kind, help=f"({default})".replace("%", "%%"))
     try:
         space, unknown = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}. See anabranch {verb} --help.") from error
-    if unknown and not partial:
+    if partial:
+        unknown = [word for word in unknown if word.startswith("--") and word != "--help"]
+    if unknown:
         raise _unknown_flag(verb, unknown[0], parser)
     return _given(vars(space), name, options, known)
+
+
+def _without_fields(arguments: Sequence[str]) -> list[str]:
+    """The arguments without the flags of records (--GROUP.FIELD VALUE, or with =) and their values."""
+    kept: list[str] = []
+    value_follows = False
+    for argument in arguments:
+        is_field = argument.startswith("--") and "." in argument.partition("=")[0]
+        if not (is_field or value_follows):
+            kept.append(argument)
+        value_follows = is_field and "=" not in argument
+    return kept
 
 
 def _given(values: dict[str, Any], positional: str, options: Sequence[Option], known: Mapping[str, Field]) -> Given:
@@ -88,21 +108,28 @@ def _given(values: dict[str, Any], positional: str, options: Sequence[Option], k
         text = values[option.name]
         resolved[option.name] = option.default if text is None else text
         if isinstance(text, str):
-            resolved[option.name] = parsed(text, option.annotation, f"--{option.name.replace('_', '-')}")
+            resolved[option.name] = _value(text, option.annotation, f"--{option.name.replace('_', '-')}")
     groups: dict[str, dict[str, Any]] = {}
     for name, field in known.items():
         if values[name] is not None:
             group, _, key = name.partition(".")
-            groups.setdefault(group, {})[key] = parsed(values[name], field.annotation, f"--{name}")
+            groups.setdefault(group, {})[key] = _value(values[name], field.annotation, f"--{name}")
     named = frozenset(option.name for option in options if values[option.name] not in (None, False))
-    return Given(values.get(positional, ""), resolved, groups, named)
+    return Given(values.get(positional) or "", resolved, groups, named)
+
+
+def _value(text: str, annotation: Any, flag: str) -> Any:
+    value = parsed(text, annotation, flag)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ConfigError(f"{flag} must lie within {LARGEST:,} of 0; given {text}.")
+    return value
 
 
 def _unknown_flag(verb: str, flag: str, parser: argparse.ArgumentParser) -> ConfigError:
     if not flag.startswith("-"):
-        return ConfigError(f"anabranch {verb}: {flag!r} is one argument too many. See anabranch {verb} --help.")
+        return ConfigError(f"{flag!r} is one argument too many. See anabranch {verb} --help.")
     bare = flag.split("=")[0]
     known = [text for action in parser._actions for text in action.option_strings]
     near = difflib.get_close_matches(bare, known, n=1, cutoff=0.5)
-    hint = f" did you mean {near[0]}?" if near else ""
-    return ConfigError(f"anabranch {verb} has no flag {bare};{hint} See anabranch {verb} --help.")
+    hint = f"; did you mean {near[0]}?" if near else "."
+    return ConfigError(f"{verb} has no flag {bare}{hint} See anabranch {verb} --help.")

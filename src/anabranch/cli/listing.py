@@ -1,12 +1,13 @@
 """`anabranch list` and `anabranch show SUBJECT`."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from anabranch.cli.flags import parse
 from anabranch.cli.sources import task_from
+from anabranch.tasks import make, task_names
 
 SUBJECT = ("SUBJECT", "a task by name, FILE.py:NAME of a Task, or a run directory")
 
@@ -18,7 +19,6 @@ def list(arguments: Sequence[str]) -> int:
     from anabranch.cli.tables import show_table
     from anabranch.objectives import OBJECTIVES
     from anabranch.policy import POLICIES
-    from anabranch.tasks import make, task_names
 
     show_table("tasks", ("name", "what it is"), [(name, make(name).summary) for name in task_names()], left=2)
     homes = {name: sys.modules[objective.__module__] for name, objective in OBJECTIVES.items()}
@@ -30,7 +30,7 @@ def list(arguments: Sequence[str]) -> int:
 def show(arguments: Sequence[str]) -> int:
     """Describe a task, or print the configuration of a run."""
     spec = parse("show", SUBJECT, (), arguments).positional
-    if (Path(spec) / "run.json").is_file():
+    if spec not in task_names() and os.path.isdir(spec):
         from anabranch.runs.directory import RunDirectory
 
         print(json.dumps(RunDirectory.open(spec).read_config(), indent=2))

@@ -15,7 +15,7 @@ def plot(arguments: Sequence[str]) -> int:
     run, task = open_run(given)
     from anabranch.drawing import sample
     from anabranch.environment import take
-    from anabranch.errors import SpaceTooLargeError
+    from anabranch.errors import RunError, SpaceTooLargeError
     from anabranch.evaluation import exact_law, learned_log_z
     from anabranch.exact.graph import state_graph
     from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
@@ -24,8 +24,8 @@ def plot(arguments: Sequence[str]) -> int:
     drawn = sample(task.env, run.policy, 64, seed=given.options["seed"])
     svgs = [task.env.draw(take(drawn.states, number)) for number in range(64)]
     texts = [task.env.show(take(drawn.states, number)) for number in range(64)]
-    kept = [svg for svg in svgs if svg is not None]
-    figures = {"gallery": gallery_figure(kept or None, texts, f"64 objects drawn from {name}")}
+    drawings = svgs if any(svg is not None for svg in svgs) else None
+    figures = {"gallery": gallery_figure(drawings, texts, f"64 objects drawn from {name}")}
     try:
         law = exact_law(state_graph(task.env), run.policy, task.log_reward)
     except SpaceTooLargeError as large:
@@ -37,11 +37,15 @@ def plot(arguments: Sequence[str]) -> int:
         flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {name}"}
         figures["graph"] = state_graph_figure(graph, law.law, law.log_reward, **flow)
         labels = [graph.show(int(number)) for number in graph.objects]
-        figures["distribution"] = distribution_figure(law.target, law.model, labels, title=name)
+        pictures = [task.env.draw(take(graph.states, number)) for number in graph.objects] if len(labels) <= 60 else None
+        figures["distribution"] = distribution_figure(law.target, law.model, labels, title=name, svgs=pictures)
     history = {run.trainer.objective.name: run.history}
     figures["curves"] = curves_figure(history, log_z_exact=None if law is None else law.log_z)
     folder = Path(given.options["out"] or Path(given.positional) / "pictures")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made ({error.strerror}): choose another --out.") from error
     for title, figure in figures.items():
         figure.savefig(folder / f"{title}.png", dpi=150)
         print(folder / f"{title}.png")

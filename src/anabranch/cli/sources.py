@@ -1,18 +1,23 @@
 """Where a verb's subject comes from: a task by name, a stranger's FILE:NAME, or a run directory."""
 
 import dataclasses
+import functools
 import importlib.util
 import os
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import ConfigError, Error, did_you_mean
 from anabranch.tasks import Task, make, require_task_name
 
 if TYPE_CHECKING:
     from anabranch.environment import Environment
+
+_STRANGERS: set[str] = set()
+"""Files of a stranger's code that were named on this command line."""
 
 
 def start_jax() -> None:
@@ -65,34 +70,69 @@ def _described(found: Any) -> str:
 
 def _foreign(spec: str) -> Any:
     place, _, name = spec.rpartition(":")
-    module = _module_from_file(Path(place)) if place.endswith(".py") else _module_named(place)
+    if place.endswith(".py"):
+        if not os.path.isfile(place):
+            raise ConfigError(f"There is no file {place}: give FILE.py:NAME.")
+        module = _module_from_file(Path(place), Path(place).resolve(), os.stat(place).st_mtime_ns)
+    else:
+        module = _module_named(place)
     if not hasattr(module, name):
-        known = [key for key in vars(module) if not key.startswith("_")]
+        known = [key for key, value in vars(module).items() if key[0] != "_" and not isinstance(value, ModuleType)]
         raise ConfigError(f"{place} has no {name!r};{did_you_mean(name, known)}")
+    _STRANGERS.add(str(getattr(module, "__file__", place)))
     return getattr(module, name)
 
 
-def _module_from_file(path: Path) -> ModuleType:
-    """Load a file by its own spec, so that files beside it can never shadow a library."""
-    if not path.is_file():
-        raise ConfigError(f"There is no file {path}: give FILE.py:NAME.")
+def stranger_fault(error: Exception) -> str | None:
+    """The sentence about an exception that a stranger's code raised; None where no such code was involved."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _STRANGERS]
+    if not frames:
+        return None
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name}"
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words} (from {where}). Mend it; anabranch check tests an environment."
+
+
+@functools.cache
+def _module_from_file(path: Path, place: Path, written: int) -> ModuleType:
+    """Load a file by its own spec, so that files beside it can never shadow a library; once as long as it is the same.
+
+    The whole path and the time of writing are there to tell it from another.
+    """
+    del place, written
     unique = f"anabranch_stranger_{path.stem}"
     spec = importlib.util.spec_from_file_location(unique, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Error:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _import_error(str(path), error) from error
     return module
 
 
 def _module_named(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and not name.startswith(error.name):
-            raise
-        raise ConfigError(f"There is no module {name!r}: give FILE.py:NAME or package.module:NAME.") from error
+        if all(part.isidentifier() for part in name.split(".")):
+            return importlib.import_module(name)
+    except Error:
+        raise
+    except (Exception, SystemExit) as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}.")
+        if not absent:
+            raise _import_error(name, error) from error
+    raise ConfigError(f"There is no module {name!r}: give FILE.py:NAME or package.module:NAME.")
+
+
+def _import_error(name: str, error: BaseException) -> ConfigError:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).name == Path(name).name] or frames
+    line = error.lineno if isinstance(error, SyntaxError) else own[-1].lineno
+    return ConfigError(f"{name} cannot be imported, {type(error).__name__} at line {line}: {error}. Mend it first.")
 
 
 def require_known_fields(cls: type[Any], values: dict[str, Any]) -> None:

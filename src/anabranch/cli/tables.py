@@ -9,8 +9,9 @@ from rich.table import Table
 
 
 def console() -> Console:
-    """A console that is wide enough when piped, and plain there."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=not sys.stdout.isatty())
+    """A console that is wide enough when piped, and plain there; text is never read as markup."""
+    piped = not sys.stdout.isatty()
+    return Console(width=140 if piped else None, highlight=False, soft_wrap=piped, markup=False, emoji=False)
 
 
 def show_table(

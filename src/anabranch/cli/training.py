@@ -21,7 +21,7 @@ CHOICES = (
 )
 OPTIONS = (
     *CHOICES,
-    Option(name="backward", annotation=str | None, default="uniform", help="P_B", choices=("uniform", "learned")),
+    Option(name="backward", annotation=str, default="uniform", help="P_B", choices=("uniform", "learned")),
     Option(name="steps", annotation=int | None, default=None, help="gradient steps (default: the task's)"),
     Option(name="batch", annotation=int | None, default=None, help="trajectories a step (default: the task's)"),
     Option(name="seed", annotation=int, default=0, help="the seed of all random numbers"),
@@ -45,10 +45,10 @@ def train(arguments: Sequence[str]) -> int:
     """Train one run and report it."""
     if set(arguments) <= {"-h", "--help"}:
         parse("train", POSITIONAL, OPTIONS, arguments)
-    spec = parse("train", POSITIONAL, CHOICES, arguments, partial=True).positional
-    if spec is None:
+    spec = parse("train", POSITIONAL, OPTIONS, arguments, partial=True).positional
+    if not spec:
         parse("train", POSITIONAL, OPTIONS, arguments)
-    task, given, choices = read_choices("train", spec, arguments)
+    task, given, choices = read_choices("train", spec, arguments, OPTIONS)
 
     from anabranch.cli.evaluating import report
     from anabranch.training.train import train as train_run
@@ -63,7 +63,9 @@ def train(arguments: Sequence[str]) -> int:
     return 130 if run.interrupted else 0
 
 
-def read_choices(verb: str, spec: str, arguments: Sequence[str]) -> tuple[Task, Given, dict[str, Any]]:
+def read_choices(
+    verb: str, spec: str, arguments: Sequence[str], options: Sequence[Option], *, objective: str | None = None
+) -> tuple[Task, Given, dict[str, Any]]:
     """The task with its flags applied, what was given, and the arguments of `train`."""
     task = task_from(spec)
     from anabranch.errors import ConfigError, did_you_mean
@@ -73,9 +75,9 @@ def read_choices(verb: str, spec: str, arguments: Sequence[str]) -> tuple[Task, 
     from anabranch.tasks import rebound
     from anabranch.training.optimizer import Adam
 
-    first = parse(verb, POSITIONAL, CHOICES, arguments, partial=True)
-    objective = objective_named(first.options["objective"])
-    settings = task.settings(objective)
+    first = parse(verb, POSITIONAL, options, arguments, partial=True)
+    goal = objective_named(objective or first.options["objective"])
+    settings = task.settings(goal)
     if first.options["policy"] not in POLICIES:
         name = first.options["policy"]
         raise ConfigError(f"There is no policy {name!r};{did_you_mean(name, POLICIES)}")
@@ -85,24 +87,25 @@ def read_choices(verb: str, spec: str, arguments: Sequence[str]) -> tuple[Task, 
     records = {
         "env": task.env,
         "reward": task.log_reward,
-        "objective": objective,
+        "objective": goal,
         "explore": settings.explore or Explore(epsilon=0.0),
         "policy": policy,
         "optimizer": settings.optimizer or Adam(),
     }
     records = {group: record for group, record in records.items() if dataclasses.is_dataclass(record)}
-    given = parse(verb, POSITIONAL, OPTIONS, arguments, records=records)
+    given = parse(verb, POSITIONAL, options, arguments, records=records)
     env = given.record("env", task.env)
     reward = rebound(task.log_reward, env)
-    chosen = {group: given.record(group, records[group]) for group in ("objective", "explore", "policy", "optimizer")}
-    settings = task.settings(chosen["objective"])
+    goal = given.record("objective", goal)
+    settings = task.settings(goal)
+    chosen = {"objective": goal}
     for group in ("explore", "policy", "optimizer"):
-        if group not in given.records and getattr(settings, group) is not None and group not in given.named:
-            chosen[group] = getattr(settings, group)
+        suited = getattr(settings, group)
+        chosen[group] = given.record(group, suited if isinstance(suited, type(records[group])) else records[group])
     plain = {name: given.options[name] for name in ("steps", "batch", "log_z_rate", "zero_floor")}
     plain = {name: getattr(settings, name) if value is None else value for name, value in plain.items()}
-    if not chosen["objective"].has_backward and "backward" in given.named:
-        raise ConfigError(f"--backward: the objective {chosen['objective'].name} has no backward policy; leave it out.")
+    if not goal.has_backward and "backward" in given.named:
+        raise ConfigError(f"--backward: the objective {goal.name} has no backward policy; leave it out.")
     task = dataclasses.replace(
         task, env=env, log_reward=given.record("reward", reward) if "reward" in records else reward
     )

@@ -23,6 +23,8 @@ def walk(arguments: Sequence[str]) -> int:
     setup = run.trainer
     trajectory = sample_trajectories(task.env, run.policy, 1, seed=given.options["seed"])
     log_reward = float(jax.jit(task.log_reward)(take(trajectory.objects, 0)))
+    floored = log_reward == -math.inf
+    log_reward = math.log(setup.zero_floor) if floored else log_reward
     backward = setup.backward or UniformBackward()
     options = {"backward": backward, "outflow": setup.objective.outflow}
     scores = score_trajectories(task.env, run.policy, trajectory, jnp.array([log_reward]), **options)
@@ -42,6 +44,10 @@ def walk(arguments: Sequence[str]) -> int:
     left = log_z + log_pf.sum()
     right = log_reward + log_pb.sum()
     console().print(f"Z prod P_F = exp({left:.5f}) = {math.exp(left):.6f}, from the source to STOP")
+    if floored:
+        console().print(
+            f"The reward of this object is 0; training puts {setup.zero_floor:g} in its place, and so does R."
+        )
     console().print(f"R prod P_B = exp({right:.5f}) = {math.exp(right):.6f}, from the object to the source")
     if setup.objective.has_log_z:
         console().print(f"residual log Z + sum log P_F - log R - sum log P_B = {left - right:+.5f}")

@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.environment import Environment
+from anabranch.environment import Environment, State
 from anabranch.evaluation import Fact
 from anabranch.explore import Explore
 from anabranch.objectives import FlowMatching, Objective, PolicyGradient
@@ -42,11 +42,11 @@ class Faces(Environment):
     def can_stop(self, state: Bool[Array, " parts"]) -> Bool[Array, ""]:
         return state.sum() == self.max_steps
 
-    def show(self, state: Bool[Array, " parts"]) -> str:
+    def show(self, state: State) -> str:
         """The names of the parts."""
         return " + ".join(self.decode(state)) or "(empty face)"
 
-    def decode(self, state: Bool[Array, " parts"]) -> tuple[str, ...]:
+    def decode(self, state: State) -> tuple[str, ...]:
         """The names of the parts, in a fixed order."""
         return tuple(part for part, there in zip(PARTS, state, strict=True) if there)
 
@@ -54,7 +54,7 @@ class Faces(Environment):
         """The face with these parts."""
         return jnp.array([part in item for part in PARTS])
 
-    def draw(self, state: Bool[Array, " parts"]) -> str:
+    def draw(self, state: State) -> str:
         """A head and the parts that are there."""
         strokes = "".join(f'<path d="{path}"/>' for path, there in zip(STROKES, state, strict=True) if there)
         return (
@@ -75,7 +75,7 @@ STROKES = (
 )
 
 
-def _skin(state: Bool[Array, " parts"]) -> str:
+def _skin(state: State) -> str:
     if int(state.sum()) < 3:
         return "#f4f1ea"
     if not bool(is_valid(state)):
@@ -83,14 +83,15 @@ def _skin(state: Bool[Array, " parts"]) -> str:
     return "#ffd75e" if bool(is_happy(state)) else "#9cc7f0"
 
 
-def is_valid(state: Bool[Array, " parts"]) -> Bool[Array, ""]:
+def is_valid(state: State) -> Bool[Array, ""]:
     """One mouth, one left eyebrow, one right eyebrow."""
-    return (state[0] ^ state[1]) & (state[2] ^ state[3]) & (state[4] ^ state[5])
+    mouth, left, right = (jnp.asarray(state[part] ^ state[part + 1]) for part in (0, 2, 4))
+    return mouth & left & right
 
 
-def is_happy(state: Bool[Array, " parts"]) -> Bool[Array, ""]:
+def is_happy(state: State) -> Bool[Array, ""]:
     """A smile."""
-    return state[0]
+    return jnp.asarray(state[0])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

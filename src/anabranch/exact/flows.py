@@ -131,7 +131,7 @@ def backward_visits(graph: StateGraph, log_pb: Float[np.ndarray, " E"], number: 
     log_visits[number] = 0.0
     for edges in reversed(graph.edge_levels):
         np.logaddexp.at(log_visits, graph.source[edges], log_visits[graph.target[edges]] + log_pb[edges])
-    return np.exp(log_visits)
+    return np.minimum(np.exp(log_visits), 1.0)
 
 
 def object_numbers(graph: StateGraph, items: list[Any]) -> list[int]:

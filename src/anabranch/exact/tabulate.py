@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.environment import Environment
+from anabranch.environment import Environment, State
 from anabranch.errors import LawError, RewardError, SpaceTooLargeError
 from anabranch.exact.graph import longest_path_levels
 
@@ -70,13 +70,13 @@ class TableEnvironment(Environment):
     def bounds(self) -> tuple[int, int]:
         return 0, len(self.listed.items) - 1
 
-    def decode(self, state: Int[Array, ""]) -> Hashable:
+    def decode(self, state: State) -> Hashable:
         return self.listed.items[int(state)]
 
     def encode(self, item: Hashable) -> Int[Array, ""]:
         return jnp.array(self.listed.number[item])
 
-    def show(self, state: Int[Array, ""]) -> str:
+    def show(self, state: State) -> str:
         return repr(self.decode(state))
 
     def table(self, reward: Callable[[Any], float]) -> TableReward:

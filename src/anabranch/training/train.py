@@ -151,8 +151,9 @@ def _run(
     callback: Callable[[dict[str, Any]], None],
 ) -> Run:
     state = init(setup, seed, start=start)
-    _, metrics, _ = advance(setup, state, jnp.array(0))
-    jax.block_until_ready(metrics)
+    # The compilations happen here, so that the times below are those of training and of evaluation.
+    jax.block_until_ready(advance(setup, state, jnp.array(0)))
+    watch.total_variation(state.policy)
     history: list[dict[str, Any]] = []
     trained = evaluated = 0.0
     every = max(1, math.ceil(setup.steps / REPORTS))
@@ -164,7 +165,7 @@ def _run(
             fresh, metrics, fault = advance(setup, state, jnp.array(count))
             jax.block_until_ready(metrics)
             trained += time.perf_counter() - began
-            error = fault_error(setup, fault) or _divergence(fresh, float(metrics.loss), done + count)
+            error = _divergence(fresh, float(metrics.loss), done + count) or fault_error(setup, fault)
             if error is not None:
                 raise error
             state, done = fresh, done + count

@@ -1,0 +1,140 @@
+"""Bit strings, a word at a time, in any order."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from anabranch.environment import Environment, State
+from anabranch.errors import ConfigError
+from anabranch.explore import Explore
+from anabranch.objectives import Objective
+from anabranch.tasks import Settings, Task
+from anabranch.training.optimizer import Adam
+
+
+class BitStrings(Environment):
+    """Fill the length / word slots of a string, in any order, each with one of 2^word words; label = slot, word."""
+
+    length: int = 12
+    word: int = 4
+
+    def __post_init__(self) -> None:
+        if self.word < 1 or self.length < 1 or self.length % self.word or self.word > 16:
+            raise ConfigError(
+                f"length must be a multiple of word, and word at most 16; given length={self.length}, word={self.word}."
+            )
+
+    @property
+    def max_steps(self) -> int:
+        return self.length // self.word
+
+    @property
+    def words(self) -> int:
+        """How many words fit into one slot."""
+        return 2**self.word
+
+    @property
+    def backward_slot(self) -> np.ndarray:
+        return np.arange(self.max_steps * self.words) // self.words
+
+    def initial(self) -> Int[Array, " slots"]:
+        return jnp.full(self.max_steps, -1)
+
+    def step(self, state: Int[Array, " slots"], action: Int[Array, ""]) -> Int[Array, " slots"]:
+        return state.at[action // self.words].set(action % self.words)
+
+    def undo(self, state: Int[Array, " slots"], action: Int[Array, ""]) -> Int[Array, " slots"]:
+        return state.at[action // self.words].set(-1)
+
+    def legal(self, state: Int[Array, " slots"]) -> Bool[Array, " A"]:
+        return jnp.repeat(state < 0, self.words)
+
+    def undoable(self, state: Int[Array, " slots"]) -> Bool[Array, " A"]:
+        return (state[:, None] == jnp.arange(self.words)).ravel()
+
+    def can_stop(self, state: Int[Array, " slots"]) -> Bool[Array, ""]:
+        return jnp.all(state >= 0)
+
+    def bits(self, state: Int[Array, " slots"]) -> Int[Array, "slots word"]:
+        """Each slot's bits, first bit first, as -1 and 1; 0 where the slot is empty."""
+        ones = (state[:, None] >> jnp.arange(self.word)[::-1]) & 1
+        return jnp.where(state[:, None] < 0, 0, 2 * ones - 1)
+
+    def observe(self, state: Int[Array, " slots"]) -> Float[Array, " length"]:
+        """The bits as floats: -1, 1, and 0 for what is still empty."""
+        return self.bits(state).ravel().astype(float)
+
+    def decode(self, state: State) -> str:
+        """The string, with a dot for each bit of an empty slot."""
+        return "".join(
+            "." * self.word if value < 0 else format(int(value), f"0{self.word}b") for value in np.asarray(state)
+        )
+
+    def encode(self, item: str) -> Int[Array, " slots"]:
+        """The finished state of a string."""
+        return jnp.array([int(item[at : at + self.word], 2) for at in range(0, self.length, self.word)])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NearestMode:
+    """R = exp(-beta * Hamming distance to the nearest of `modes` hidden strings / length).
+
+    Each mode is a random concatenation of five patterns of eight bits (Malkin et al. 2022,
+    arXiv:2201.13259), cut to the length; `seed` draws them.
+    """
+
+    env: BitStrings
+    beta: float = 3.0
+    modes: int = 60
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.modes < 1 or not 0.0 <= self.beta < float("inf"):
+            raise ConfigError(
+                f"modes >= 1 and a finite beta >= 0 are needed; given modes={self.modes}, beta={self.beta}."
+            )
+
+    @property
+    def hidden(self) -> Int[np.ndarray, "modes length"]:
+        """The modes, as -1 and 1."""
+        patterns = np.array([[int(bit) for bit in text] for text in PATTERNS])
+        pieces = -(-self.env.length // patterns.shape[1])
+        drawn = np.random.default_rng(self.seed).integers(0, len(PATTERNS), (self.modes, pieces))
+        return 2 * patterns[drawn].reshape(self.modes, -1)[:, : self.env.length] - 1
+
+    def __call__(self, state: Int[Array, " slots"]) -> Float[Array, ""]:
+        """log R of one finished string."""
+        agreement = jnp.asarray(self.hidden) @ self.env.bits(state).ravel()
+        distance = (self.env.length - agreement.max()) / 2
+        return -self.beta * distance / self.env.length
+
+
+PATTERNS = ("00000000", "11111111", "11110000", "00001111", "00111100")
+
+
+def settings(objective: Objective) -> Settings:
+    """A usual network; some exploration where the objective allows it."""
+    explore = None if objective.on_policy else Explore(epsilon=0.05)
+    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
+
+
+SMALL, LARGE = BitStrings(), BitStrings(length=120, word=8)
+
+TASKS = {
+    "bits": Task(
+        env=SMALL,
+        log_reward=NearestMode(env=SMALL, modes=5),
+        name="bits",
+        summary="strings of bits, a word at a time in any order, near hidden modes",
+        settings=settings,
+    ),
+    "bits-120": Task(
+        env=LARGE,
+        log_reward=NearestMode(env=LARGE),
+        name="bits-120",
+        summary="120 bits in words of 8: 10^36 strings, 60 hidden modes",
+        settings=settings,
+    ),
+}

@@ -1,0 +1,106 @@
+"""The hypergrid: walk up from the corner of a grid, stop anywhere; the mass sits near the other corners."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from anabranch.environment import Environment, State
+from anabranch.errors import ConfigError
+from anabranch.explore import Explore
+from anabranch.objectives import Objective
+from anabranch.rewards import require_nonnegative
+from anabranch.tasks import Settings, Task
+from anabranch.training.optimizer import Adam
+
+
+class Hypergrid(Environment):
+    """`dim` coordinates from 0 to `side` - 1; each label raises one of them, every state may stop (side^dim states)."""
+
+    dim: int = 2
+    side: int = 8
+
+    def __post_init__(self) -> None:
+        if self.dim < 1 or self.side < 2:
+            raise ConfigError(f"A hypergrid needs dim >= 1 and side >= 2; given dim={self.dim}, side={self.side}.")
+
+    @property
+    def max_steps(self) -> int:
+        return self.dim * (self.side - 1)
+
+    def initial(self) -> Int[Array, " dim"]:
+        return jnp.zeros(self.dim, int)
+
+    def step(self, state: Int[Array, " dim"], action: Int[Array, ""]) -> Int[Array, " dim"]:
+        return state.at[action].add(1)
+
+    def undo(self, state: Int[Array, " dim"], action: Int[Array, ""]) -> Int[Array, " dim"]:
+        return state.at[action].add(-1)
+
+    def legal(self, state: Int[Array, " dim"]) -> Bool[Array, " dim"]:
+        return state < self.side - 1
+
+    def undoable(self, state: Int[Array, " dim"]) -> Bool[Array, " dim"]:
+        return state > 0
+
+    def can_stop(self, state: Int[Array, " dim"]) -> Bool[Array, ""]:
+        return jnp.array(True)
+
+    def bounds(self) -> tuple[int, int]:
+        return 0, self.side - 1
+
+    def encode(self, item: tuple[int, ...]) -> Int[Array, " dim"]:
+        """The state with these coordinates."""
+        return jnp.array(item)
+
+    def decode(self, state: State) -> tuple[int, ...]:
+        """The coordinates."""
+        return tuple(int(coordinate) for coordinate in state)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HypergridReward:
+    """R = r0 + r1 [all .25 < |x/(side-1) - .5|] + r2 [all .3 < |x/(side-1) - .5| < .4].
+
+    The original reward of Bengio et al. 2021 (arXiv:2106.04399). The thresholds are compared as
+    integers: in floating point some sides (every 5k + 1) put points on the wrong side.
+    """
+
+    env: Hypergrid
+    r0: float = 0.1
+    r1: float = 0.5
+    r2: float = 2.0
+
+    def __post_init__(self) -> None:
+        require_nonnegative(r0=self.r0, r1=self.r1, r2=self.r2)
+
+    def __call__(self, state: Int[Array, " dim"]) -> Float[Array, ""]:
+        """log R of one state."""
+        span = self.env.side - 1
+        off = jnp.abs(2 * state - span)
+        outer = jnp.all(2 * off > span)
+        ring = jnp.all((5 * off > 3 * span) & (5 * off < 4 * span))
+        return jnp.log(self.r0 + self.r1 * outer + self.r2 * ring)
+
+
+def settings(objective: Objective) -> Settings:
+    """The field's usual network and learning rates; half the trajectories explore."""
+    explore = None if objective.on_policy else Explore(epsilon=0.1)
+    return Settings(steps=10_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
+
+
+def _task(name: str, summary: str, env: Hypergrid, reward: HypergridReward) -> Task:
+    return Task(env=env, log_reward=reward, name=name, summary=summary, settings=settings)
+
+
+SMALL, LARGE = Hypergrid(), Hypergrid(dim=4, side=20)
+
+TASKS = {
+    "hypergrid": _task("hypergrid", "a grid with its mass near the corners", SMALL, HypergridReward(env=SMALL)),
+    "hypergrid-standard": _task(
+        "hypergrid-standard", "4 x 20, R0 = .001: the field's standard", LARGE, HypergridReward(env=LARGE, r0=1e-3)
+    ),
+    "hypergrid-hard": _task(
+        "hypergrid-hard", "4 x 20, R0 = .0001: the hard one", LARGE, HypergridReward(env=LARGE, r0=1e-4, r1=1.0, r2=3.0)
+    ),
+}

@@ -1,0 +1,17 @@
+"""Pictures: plain functions from graphs, arrays and records to matplotlib figures; nothing of training."""
+
+from anabranch.plots.compare import compare_figure
+from anabranch.plots.curves import curves_figure
+from anabranch.plots.distribution import distribution_figure
+from anabranch.plots.gallery import gallery_figure
+from anabranch.plots.graph import state_graph_figure
+from anabranch.plots.svg import draw_svg
+
+__all__ = [
+    "compare_figure",
+    "curves_figure",
+    "distribution_figure",
+    "draw_svg",
+    "gallery_figure",
+    "state_graph_figure",
+]

@@ -1,0 +1,36 @@
+"""Runs so small that a test can afford them; equal settings share one compilation in a process."""
+
+import io
+import os
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import anabranch as ab
+from anabranch.cli import main
+
+MY_SPACES = str(Path(__file__).parent / "my_spaces.py")
+STEPS = 40
+FLAGS = ("--steps", str(STEPS), "--policy.width", "16")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")  # tests leave the user's cache of compiled programs alone
+
+
+def train_faces(**changes: Any) -> ab.Run:
+    """What `anabranch train faces` does with FLAGS."""
+    task = ab.make("faces")
+    options = {"objective": "tb", "explore": ab.Explore(epsilon=0.1), "optimizer": ab.Adam(learning_rate=3e-3)}
+    size = {"policy": ab.MLP(width=16), "steps": STEPS, "batch": 16, "name": "faces"}
+    return ab.train(task.env, task.log_reward, **{**options, **size, **changes})
+
+
+def tree(place: Path) -> dict[str, bytes]:
+    """Everything under a folder: the bytes of each file, by its path."""
+    return {str(file.relative_to(place)): file.read_bytes() if file.is_file() else b"" for file in place.rglob("*")}
+
+
+def answer(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, output and errors of one command."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return code, out.getvalue(), err.getvalue()
