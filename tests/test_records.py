@@ -186,7 +186,7 @@ def test_a_wrong_value_names_the_place_and_the_kind(name, given, words):
 
 @pytest.mark.parametrize("name, text", WRONG_TEXTS)
 def test_a_wrong_text_names_the_flag(name, text):
-    with pytest.raises(ConfigError, match="^--here "):
+    with pytest.raises(ConfigError, match=r"^--here "):
         parsed(text, HINTS[name], "--here")
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anabranch.backward import BackwardPolicy, LearnedBackward, UniformBackward
-    from anabranch.check import CheckReport, check
     from anabranch.drawing import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.environment import Environment
     from anabranch.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from anabranch.exact.metrics import perfect_sampler_floor, target_distribution
     from anabranch.exact.tabulate import tabulate
     from anabranch.explore import Explore
+    from anabranch.laws.check import CheckReport, check
     from anabranch.objectives import (
         BalanceObjective,
         DetailedBalance,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "backward": ("BackwardPolicy", "LearnedBackward", "UniformBackward"),
-    "check": ("CheckReport", "check"),
+    "laws.check": ("CheckReport", "check"),
     "drawing": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
     "environment": ("Environment",),
     "errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),

@@ -89,9 +89,12 @@ class Environment(abc.ABC):
         return None
 
     def decode(self, state: State) -> Any:
-        """Optional: the plain-Python object of a state; default: the state as nested tuples."""
-        leaves, structure = jax.tree.flatten(state)
-        return jax.tree.unflatten(structure, [_nested_tuple(np.asarray(leaf).tolist()) for leaf in leaves])
+        """Optional: the plain-Python object of a state; default: its leaves as nested tuples.
+
+        Like `show` and `draw` it runs outside JAX, and may be given leaves in NumPy.
+        """
+        leaves = tuple(_nested_tuple(np.asarray(leaf).tolist()) for leaf in jax.tree.leaves(state))
+        return leaves[0] if len(leaves) == 1 else leaves
 
     def encode(self, item: Any) -> State:
         """Optional: the state of an object, the inverse of `decode`."""

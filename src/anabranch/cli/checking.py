@@ -28,8 +28,8 @@ def check(arguments: Sequence[str]) -> int:
     else:
         env = given.record("env", found)
 
-    from anabranch.check import check as prove
     from anabranch.cli.tables import console
+    from anabranch.laws.check import check as prove
 
     try:
         result = prove(env, **given.options)

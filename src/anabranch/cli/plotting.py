@@ -37,7 +37,9 @@ def plot(arguments: Sequence[str]) -> int:
         flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {name}"}
         figures["graph"] = state_graph_figure(graph, law.law, law.log_reward, **flow)
         labels = [graph.show(int(number)) for number in graph.objects]
-        pictures = [task.env.draw(take(graph.states, number)) for number in graph.objects] if len(labels) <= 60 else None
+        pictures = (
+            [task.env.draw(take(graph.states, number)) for number in graph.objects] if len(labels) <= 60 else None
+        )
         figures["distribution"] = distribution_figure(law.target, law.model, labels, title=name, svgs=pictures)
     history = {run.trainer.objective.name: run.history}
     figures["curves"] = curves_figure(history, log_z_exact=None if law is None else law.log_z)

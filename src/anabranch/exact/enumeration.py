@@ -14,8 +14,8 @@ from anabranch.environment import Environment, forward_mask, initial_state, step
 from anabranch.errors import SpaceTooLargeError
 
 SMALL_CHUNK, LARGE_CHUNK = 256, 8192
-MOST_ENTRIES = 2**22
-"""Most (state, label) pairs that one compiled call expands."""
+MOST_BYTES = 2**27
+"""Most bytes of children that one compiled call makes."""
 
 
 class Enumeration(eqx.Module):
@@ -60,9 +60,11 @@ def in_chunks(function: Callable[..., Any], states: Any, *, chunk: int) -> Any:
 
 
 def chunk_for(env: Environment, count: int) -> int:
-    """A chunk size of one of two shapes, smaller where the label set is wide."""
+    """A chunk size of one of two shapes, smaller where the labels are many or the states large."""
     wanted = SMALL_CHUNK if count <= 16 * SMALL_CHUNK else LARGE_CHUNK
-    return max(1, min(wanted, MOST_ENTRIES // (env.num_actions + 1)))
+    shapes = jax.tree.leaves(jax.eval_shape(lambda: initial_state(env)))
+    state_bytes = 16 + sum(leaf.size * leaf.dtype.itemsize for leaf in shapes)
+    return max(1, min(wanted, MOST_BYTES // ((env.num_actions + 1) * state_bytes)))
 
 
 def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_depth: int | None = None) -> Enumeration:

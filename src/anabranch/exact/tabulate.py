@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ class Table:
     stops: Bool[np.ndarray, " N"]
     longest: int
 
-    @property
+    @cached_property
     def number(self) -> dict[Hashable, int]:
         """The number of each state."""
         return {item: number for number, item in enumerate(self.items)}

@@ -1,6 +1,8 @@
 """check(env): the laws of the contract, proved or refuted with a counter-example in the author's own terms."""
 
+import re
 import time
+from typing import Any
 
 import jax
 
@@ -43,7 +45,7 @@ def examine(
     env: Environment, *, max_states: int = 1_000_000, seconds: float = 20.0, walks: int = 256, seed: int = 0
 ) -> CheckReport:
     """The report of `check` also where laws are broken: raises for its own arguments only."""
-    _require_arguments(env, max_states, walks)
+    require_arguments(env, max_states, walks)
     started = time.monotonic()
     evidence = facts = None
     laws = dict.fromkeys(LAWS, "not checked")
@@ -56,7 +58,7 @@ def examine(
         except jax.errors.JaxRuntimeError as failure:
             if "RESOURCE_EXHAUSTED" in str(failure):
                 raise
-            broken = f"a method raised an error when its compiled form ran: {shortened(str(failure))}"
+            broken = f"a method raised an error when its compiled form ran: {_last_error(str(failure))}."
     if broken is not None:
         laws = {**dict.fromkeys(LAWS, "not checked"), "L8": f"refuted: {broken}"}
     return CheckReport(
@@ -71,7 +73,15 @@ def examine(
     )
 
 
-def _require_arguments(env: Environment, max_states: int, walks: int) -> None:
+def _last_error(text: str) -> str:
+    """The line of a run-time failure that names the error itself, without the trace around it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return shortened([*lines[:1], *named][-1] if lines else "no message").rstrip(".")
+
+
+def require_arguments(env: Any, max_states: int, walks: int) -> None:
+    """Raise ConfigError for arguments that `check` cannot work with."""
     if not isinstance(env, Environment):
         given = f"the class {env.__name__}" if isinstance(env, type) else f"a {type(env).__name__}"
         raise ConfigError(f"check needs an instance of an Environment, such as Subset(n=5, k=3); given {given}.")
@@ -104,7 +114,7 @@ def _judged(evidence: Evidence, facts: Facts, seconds: float, seed: int) -> dict
         "L7": slots,
         "L9": objects.decode,
         "L10": objects.encode,
-        **evidence.refuted,
+        **{law: text + facts.legal_hint * (law == "L5") for law, text in evidence.refuted.items()},
     }
     held = "proved" if evidence.complete else "sampled" if evidence.walks else "not checked"
     laws = dict.fromkeys(LAWS, held)

@@ -1,0 +1,1 @@
+"""The laws of the contract: `check` puts them together, the other files refute one or two each."""

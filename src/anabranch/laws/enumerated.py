@@ -1,0 +1,97 @@
+"""Evidence by enumeration, and L5 on it: every state, every edge."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from anabranch.environment import Environment, take
+from anabranch.exact.enumeration import Enumeration, enumerate_states
+from anabranch.exact.graph import longest_path_levels
+from anabranch.laws.evidence import Evidence
+from anabranch.laws.words import actions_text, path_text, say
+
+
+def enumerated_evidence(env: Environment, *, max_states: int, seconds: float) -> Evidence:
+    """All states and edges, or those up to the first state too deep for `max_steps`.
+
+    Raises SpaceTooLargeError beyond the limits.
+    """
+    steps = int(env.max_steps)
+    found = enumerate_states(env, max_states=max_states, seconds=seconds, max_depth=steps)
+    cut = int(found.depth.max()) > steps
+    refuted = _path_refutation(env, found, cut)
+    return Evidence(
+        env=env,
+        states=found.states,
+        source=found.source,
+        target=found.target,
+        action=found.action,
+        index=found.index,
+        complete=not cut,
+        refuted={"L5": refuted} if refuted else {},
+    )
+
+
+def _path_refutation(env: Environment, found: Enumeration, cut: bool) -> str | None:
+    level = longest_path_levels(found.can_stop.size, found.source, found.target)
+    if (level < 0).any():
+        return _cycle(env, found, level)
+    if cut:
+        return _too_long(env, found, found.depth)
+    return _too_long(env, found, level) if level.max() > env.max_steps else None
+
+
+def _too_long(env: Environment, found: Enumeration, depth: np.ndarray) -> str:
+    """The sentence on a path that is longer than allowed; `depth` grows by one along some edge into each state."""
+    forward = np.nonzero(depth[found.source] == depth[found.target] - 1)[0]
+    entered = _first_edges(found, forward)
+    last = int(depth.argmax())
+    edges = _walk_back(found, entered, last, int(depth[last]))
+    return too_long_text(env, take(found.states, last), found.action[edges].tolist())
+
+
+def too_long_text(env: Environment, state: object, actions: Sequence[int]) -> str:
+    """The sentence on a path of these actions from the initial state to `state`, too long for `max_steps`."""
+    return (
+        f"{len(actions)} moves (the actions {actions_text(actions)}) lead from the initial state to {say(env, state)}, "
+        f"but max_steps is {env.max_steps}: return the length of the longest path, or let legal end it."
+    )
+
+
+def _cycle(env: Environment, found: Enumeration, level: np.ndarray) -> str:
+    """The sentence on one cycle; among the states without a level each has a parent without one."""
+    caught = np.nonzero((level[found.source] < 0) & (level[found.target] < 0))[0]
+    entered = _first_edges(found, caught)
+    loops = caught[found.source[caught] == found.target[caught]]
+    if loops.size:
+        edges = [int(loops[0])]
+    else:
+        here, when = min(entered), {}
+        while here not in when:
+            when[here] = len(when)
+            here = int(found.source[entered[here]])
+        edges = _walk_back(found, entered, here, len(when) - when[here])
+    path = [found.source[edges[0]], *found.target[edges]]
+    return cycle_text(env, [take(found.states, int(number)) for number in path], found.action[edges].tolist())
+
+
+def cycle_text(env: Environment, states: Sequence[object], actions: Sequence[int]) -> str:
+    """The sentence on a cycle."""
+    return (
+        f"legal actions lead from a state back to itself: {path_text(env, states, actions)}: "
+        "let legal forbid a label that undoes progress or changes nothing, or let the state count the moves."
+    )
+
+
+def _first_edges(found: Enumeration, edges: np.ndarray) -> dict[int, int]:
+    """For each state the first of these edges that leads into it."""
+    return dict(zip(found.target[edges][::-1].tolist(), edges[::-1].tolist(), strict=True))
+
+
+def _walk_back(found: Enumeration, entered: dict[int, int], last: int, moves: int) -> list[int]:
+    """The edges of a path of `moves` moves that ends in `last`, each state entered by its chosen edge."""
+    edges = []
+    for _ in range(moves):
+        edges.append(entered[last])
+        last = int(found.source[edges[-1]])
+    return edges[::-1]

@@ -1,0 +1,249 @@
+"""L8, and the fixed parts of L7: what can be said of the methods without walking an edge."""
+
+import dataclasses
+import inspect
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anabranch.environment import Environment, initial_state, step, undo
+from anabranch.laws.words import shortened
+
+TRACING_FAULTS: tuple[tuple[type[Exception], str, str], ...] = (
+    (
+        jax.errors.TracerBoolConversionError,
+        "branches in Python on a value that depends on the state",
+        "use jnp.where or jax.lax.cond in place of if, and & | ~ in place of and, or, not",
+    ),
+    (
+        jax.errors.NonConcreteBooleanIndexError,
+        "makes a shape depend on the state, by indexing with a boolean array",
+        "keep every shape fixed: use jnp.where(mask, x, y)",
+    ),
+    (
+        jax.errors.TracerArrayConversionError,
+        "hands a value that depends on the state to NumPy",
+        "use jax.numpy, and wrap a NumPy table in jnp.asarray before it is indexed",
+    ),
+    (
+        jax.errors.TracerIntegerConversionError,
+        "uses a value that depends on the state as a Python integer",
+        "index arrays (jnp.asarray), not lists, and replace range by jnp.arange or jax.lax.fori_loop",
+    ),
+    (
+        jax.errors.UnexpectedTracerError,
+        "keeps a value of an earlier call",
+        "make it a pure function of its arguments",
+    ),
+)
+
+
+class _BrokenError(Exception):
+    """L8 is broken; the message is the sentence."""
+
+
+def static_refutation(env: Environment) -> str | None:
+    """The sentence that refutes L8, or None."""
+    try:
+        _require_hashable(env)
+        _require_max_steps(env)
+        state = _traced_initial(env)
+        _require_masks(env, state)
+        label = jax.ShapeDtypeStruct((), jnp.arange(1).dtype)
+        for name, move in (("step", step), ("undo", undo)):
+            _require_same(name, state, _trace(env, name, lambda s, a, move=move: move(env, s, a), state, label))
+        _require_observation(env, state)
+        _call(env, "bounds", env.bounds)
+    except _BrokenError as broken:
+        return str(broken)
+    return None
+
+
+def slot_refutation(env: Environment) -> str | None:
+    """The sentence that refutes the form of `backward_slot`, or None."""
+    try:
+        slot = _call(env, "backward_slot", lambda: env.backward_slot)
+    except _BrokenError as broken:
+        return str(broken)
+    if not isinstance(slot, np.ndarray) or not np.issubdtype(slot.dtype, np.integer):
+        kind = "JAX array" if isinstance(slot, jax.Array) else type(slot).__name__
+        given = f"an array of {slot.dtype}" if isinstance(slot, np.ndarray) else f"a {kind}"
+        return f"backward_slot must be a NumPy array of integers, one for each label; it is {given}."
+    if slot.shape != (env.num_actions,):
+        return (
+            f"backward_slot has shape {slot.shape}, but there are {env.num_actions} labels: "
+            f"give one slot for each label, shape ({env.num_actions},)."
+        )
+    if slot.size and slot.min() < 0:
+        action = int(slot.argmin())
+        return f"backward_slot gives action {action} the slot {slot[action]}: slots are counted from 0."
+    return None
+
+
+def _require_hashable(env: Environment) -> None:
+    for field in dataclasses.fields(env):  # pyright: ignore[reportArgumentType]
+        value = getattr(env, field.name)
+        try:
+            if not isinstance(value, np.ndarray | jax.Array):
+                hash(value)
+        except TypeError:
+            raise _BrokenError(
+                f"the field {field.name} is a {type(value).__name__}, which cannot be hashed: "
+                "an environment is plain configuration; use a tuple, a string or an array."
+            ) from None
+
+
+def _require_max_steps(env: Environment) -> None:
+    steps = _call(env, "max_steps", lambda: env.max_steps)
+    if callable(steps):
+        raise _BrokenError("max_steps is a method: write @property above it.")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
+        raise _BrokenError(f"max_steps must be a whole number >= 0, known before any state; it is {steps!r}.")
+
+
+def _traced_initial(env: Environment) -> Any:
+    state = _trace(env, "initial", lambda: initial_state(env))
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    if not leaves:
+        raise _BrokenError("initial returns no array at all: a state is a pytree of integer or boolean arrays.")
+    for path, leaf in leaves:
+        if not (leaf.dtype == bool or jnp.issubdtype(leaf.dtype, jnp.integer)):
+            raise _BrokenError(
+                f"initial returns {_leaf_name(path)} as {_form(leaf)}: a state is a pytree of integer or boolean "
+                "arrays, so that equal states are equal in every bit; count in whole units, or keep floats in observe."
+            )
+    return state
+
+
+def _require_masks(env: Environment, state: Any) -> None:
+    legal = _mask(env, "legal", env.legal, state)
+    undoable = _mask(env, "undoable", env.undoable, state)
+    if legal.shape != undoable.shape:
+        raise _BrokenError(
+            f"legal returns {_form(legal)} and undoable {_form(undoable)}: "
+            "both speak of the same labels, so both must have one entry for each."
+        )
+    may_stop = _array(env, "can_stop", env.can_stop, state)
+    if may_stop.dtype != bool or may_stop.shape != ():
+        raise _BrokenError(
+            f"can_stop returns {_form(may_stop)}, but must return one bool for one state: reduce it with "
+            ".all() or .any(), or compare; there is no batch axis inside an environment."
+        )
+
+
+def _mask(env: Environment, name: str, method: Callable[[Any], Any], state: Any) -> Any:
+    mask = _array(env, name, method, state)
+    if len(mask.shape) != 1:
+        raise _BrokenError(
+            f"{name} returns {_form(mask)}, but must return bool[A], one entry for each label of one state: "
+            "methods see one state, never a batch (the library applies vmap)."
+        )
+    if mask.dtype != bool:
+        raise _BrokenError(
+            f"{name} returns {_form(mask)}, but a mask is boolean (True: allowed): compare, as in x > 0."
+        )
+    return mask
+
+
+def _array(env: Environment, name: str, method: Callable[[Any], Any], state: Any) -> Any:
+    result = _trace(env, name, method, state)
+    if not isinstance(result, jax.ShapeDtypeStruct):
+        raise _BrokenError(f"{name} must return one array; it returns {shortened(str(jax.tree.map(_form, result)))}.")
+    return result
+
+
+def _require_same(name: str, before: Any, after: Any) -> None:
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        raise _BrokenError(
+            f"{name} changes the structure of the state from {shortened(str(jax.tree.map(_form, before)))} "
+            f"to {shortened(str(jax.tree.map(_form, after)))}: return what initial returns."
+        )
+    pairs = zip(jax.tree_util.tree_leaves_with_path(before), jax.tree.leaves(after), strict=True)
+    for (path, old), new in pairs:
+        if old.shape != new.shape or old.dtype != new.dtype:
+            what = "shape" if old.shape != new.shape else "dtype"
+            raise _BrokenError(
+                f"{name} changes the {what} of {_leaf_name(path)} from {_form(old)} (as initial returns it) "
+                f"to {_form(new)}: keep it, for example with .astype(x.dtype)."
+            )
+
+
+def _require_observation(env: Environment, state: Any) -> None:
+    size = _call(env, "vocabulary", lambda: env.vocabulary)
+    if not env.overrides("observe"):
+        return
+    seen = _array(env, "observe", env.observe, state)
+    if len(seen.shape) != 1:
+        raise _BrokenError(f"observe returns {_form(seen)}, but must return a vector: ravel it.")
+    if jnp.issubdtype(seen.dtype, jnp.floating):
+        if size is not None:
+            raise _BrokenError(f"observe returns floats ({_form(seen)}), but vocabulary says {size}: return integers.")
+    elif not jnp.issubdtype(seen.dtype, jnp.integer):
+        raise _BrokenError(f"observe returns {_form(seen)}, but must return floats or integer tokens: .astype(float).")
+    elif isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise _BrokenError(
+            f"observe returns integer tokens ({_form(seen)}), but vocabulary is {size!r}: "
+            "give the number of tokens, or return floats."
+        )
+
+
+def _call(env: Environment, name: str, function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        text = _translated(env, name, error)
+    raise _BrokenError(text)
+
+
+def _trace(env: Environment, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
+    """The shapes that a method returns for one state, having traced it under jit and under vmap."""
+    single = _call(env, name, lambda: jax.eval_shape(function, *inputs))
+    if inputs:
+        batched = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype), inputs)
+        _call(env, f"{name} under vmap", lambda: jax.eval_shape(jax.vmap(function), *batched))
+    return single
+
+
+def _translated(env: Environment, name: str, error: Exception) -> str:
+    where = _where(env, error)
+    for kind, what, advice in TRACING_FAULTS:
+        if isinstance(error, kind):
+            return f"{name} {what}{where}: {advice}."
+    text = str(error)
+    if isinstance(error, jax.errors.ConcretizationTypeError):
+        if any(word in text for word in ("size argument", "the size", "repeats", "`size`")):
+            return f"{name} makes a shape depend on the state{where}: keep every shape fixed, or give size=...."
+        return f"{name} needs the number behind a value that depends on the state{where}: stay with jax.numpy arrays."
+    if "not a valid JAX type" in text:
+        return f"{name} returns something that is no array{where}: return arrays, or a pytree of them."
+    first = shortened(text.splitlines()[0]) if text.strip() else "(no message)"
+    return f"{name} raised {type(error).__name__}{where}: {first.rstrip('.')}."
+
+
+def _where(env: Environment, error: Exception) -> str:
+    """The author's line that an exception came from, in brackets; empty where it cannot be told."""
+    files = {_source_file(kind) for kind in type(env).__mro__ if kind.__module__ != Environment.__module__}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    if not frames or not frames[-1].line:
+        return ""
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}: {frames[-1].line})"
+
+
+def _source_file(kind: type) -> str | None:
+    try:
+        return inspect.getsourcefile(kind)
+    except (OSError, TypeError):
+        return None
+
+
+def _form(leaf: Any) -> str:
+    return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"
+
+
+def _leaf_name(path: Any) -> str:
+    return f"the leaf {jax.tree_util.keystr(path)} of the state" if path else "the state"
