@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -103,8 +104,10 @@ print([name for name in ("jax", "numpy", "equinox", "optax", "rich", "scipy") if
 """
 
 
-def test_help_and_a_wrong_name_answer_without_jax():
-    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=60, check=True)
+def test_help_and_a_wrong_name_answer_without_jax(tmp_path):
+    places = {name: text for name, text in os.environ.items() if not name.startswith("JAX_")}
+    options = {"env": {**places, "XDG_CACHE_HOME": str(tmp_path)}, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", LIGHT], timeout=60, check=True, **options)
     assert re.findall(r"exit (\d)", done.stdout) == ["0", "2", "0", "2"]
     assert done.stdout.splitlines()[-1] == "[]"
     assert "did you mean faces?" in done.stderr

@@ -41,30 +41,25 @@ def on_real_rows(
         if known is not None:
             return _masked(known, mask), (parameters, rows, mask)
 
-        def body(number: Any, results: Any) -> Any:
-            index, real = _chunk(order, count, number, chunk)
+        def add(results: Any, index: Any, real: Any) -> Any:
             piece = batched(parameters, _gather(rows, index))
             where = jnp.where(real, index, mask.shape[0])
             return jax.tree.map(lambda r, p: r.at[where].set(p, mode="drop"), results, piece)
 
-        order, count = _real_first(mask, chunk)
         empty = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
-        return jax.lax.fori_loop(0, _trips(count, chunk, axis), body, empty), (parameters, rows, mask)
+        return _over_chunks(add, empty, mask, chunk, axis), (parameters, rows, mask)
 
     def backward(saved: Any, cotangents: Any) -> Any:
         parameters, rows, mask = saved
 
-        def body(number: Any, total: Any) -> Any:
-            index, real = _chunk(order, count, number, chunk)
+        def add(total: Any, index: Any, real: Any) -> Any:
             pieces = _gather(rows, index)
             _, pull = jax.vjp(lambda p: batched(p, pieces), parameters)
             (gradient,) = pull(_masked(_gather(cotangents, index), real))
             return jax.tree.map(jnp.add, total, gradient)
 
-        order, count = _real_first(mask, chunk)
         nothing = jax.tree.map(jnp.zeros_like, parameters)
-        gradient = jax.lax.fori_loop(0, _trips(count, chunk, axis), body, nothing)
-        return gradient, None, None, None
+        return _over_chunks(add, nothing, mask, chunk, axis), None, None, None
 
     evaluate.defvjp(forward, backward)
     return evaluate(parameters, rows, mask, known)
@@ -81,19 +76,30 @@ def _gather(rows: Any, index: Int[Array, " C"]) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], rows)
 
 
-def _real_first(mask: Bool[Array, " N"], chunk: int) -> tuple[Int[Array, " M"], Int[Array, ""]]:
-    """The numbers of the real rows in order, padded with 0 to a multiple of the chunk; and how many there are."""
-    padded = -(-mask.shape[0] // chunk) * chunk
-    return jnp.nonzero(mask, size=padded, fill_value=0)[0], mask.sum()
+def _over_chunks(add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], chunk: int, axis: str | None) -> Any:
+    """Fold `add(total, index, real)` over chunks of the real rows: large ones first, then smaller ones for the rest."""
+    order = jnp.nonzero(mask, size=mask.shape[0] + chunk, fill_value=0)[0]
+    count, done = mask.sum(), jnp.array(0)
+    most = count if axis is None else jax.lax.pmax(count, axis)
+    total = start
+    for size in chunk_sizes(chunk):
+
+        def body(carry: Any, size: int = size) -> Any:
+            total, done = carry
+            index = jax.lax.dynamic_slice_in_dim(order, done, size)
+            return add(total, index, done + jnp.arange(size) < count), done + size
+
+        least = size if size > chunk_sizes(chunk)[-1] else 1
+        total, done = jax.lax.while_loop(lambda carry, least=least: most - carry[1] >= least, body, (total, done))
+    return total
 
 
-def _chunk(
-    order: Int[Array, " M"], count: Int[Array, ""], number: Int[Array, ""], chunk: int
-) -> tuple[Int[Array, " C"], Bool[Array, " C"]]:
-    start = number * chunk
-    return jax.lax.dynamic_slice_in_dim(order, start, chunk), start + jnp.arange(chunk) < count
+def chunk_sizes(chunk: int) -> list[int]:
+    """The chunk, and quarters of it down to SMALLEST_CHUNK, so that a rest does not cost a whole chunk."""
+    sizes = [chunk]
+    while sizes[-1] > SMALLEST_CHUNK:
+        sizes.append(max(SMALLEST_CHUNK, sizes[-1] // 4))
+    return sizes
 
 
-def _trips(count: Int[Array, ""], chunk: int, axis: str | None) -> Int[Array, ""]:
-    trips = -(-count // chunk)
-    return trips if axis is None else jax.lax.pmax(trips, axis)
+SMALLEST_CHUNK = 16

@@ -40,6 +40,15 @@ class Policy(eqx.Module):
         """The heads at one state."""
         return self(observer(env)(state))
 
+    def remember(self, env: Environment, state: State) -> tuple[Heads, Any]:
+        """Optional: the heads at one state, and a pytree of arrays from which `recall` is cheaper."""
+        return self.heads(env, state), None
+
+    def recall(self, env: Environment, state: State, memory: Any) -> Heads:
+        """Optional: the same heads, with the right gradient, from what `remember` kept of the same parameters."""
+        del memory
+        return self.heads(env, state)
+
 
 def masked_log_softmax(
     logits: Float[Array, " n"], mask: Bool[Array, " n"]
@@ -58,6 +67,22 @@ def masked_log_softmax(
     return jnp.where(mask, shifted - log_weight, jnp.where(some, -jnp.inf, 0.0)), log_weight + top
 
 
+@jax.custom_jvp
+def known_affine(
+    inputs: Float[Array, " n"], weight: Float[Array, "n m"], bias: Float[Array, " m"], known: Float[Array, " m"]
+) -> Float[Array, " m"]:
+    """`inputs @ weight + bias` whose value is known already: free forward, differentiated as itself."""
+    del inputs, weight, bias
+    return known
+
+
+@known_affine.defjvp
+def _known_affine_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    inputs, weight, _, known = primals
+    d_inputs, d_weight, d_bias, _ = tangents
+    return known, d_inputs @ weight + inputs @ d_weight + d_bias
+
+
 class MLPPolicy(Policy):
     """A trunk of hidden layers and one linear layer for all heads; tokens enter as a sum of embeddings."""
 
@@ -69,13 +94,34 @@ class MLPPolicy(Policy):
 
     def __call__(self, observation: Array) -> Heads:
         """The heads for one vector of floats or of integer tokens."""
-        first = self.weights[0]
+        return self._heads(self._layers(observation)[-1])
+
+    def remember(self, env: Environment, state: State) -> tuple[Heads, Any]:
+        """The heads, and what every layer but the first put out."""
+        layers = self._layers(observer(env)(state))
+        return self._heads(layers[-1]), layers[1:]
+
+    def recall(self, env: Environment, state: State, memory: Any) -> Heads:
+        """The heads without a matrix product but the first layer's; the gradient still takes its own."""
+        hidden = self._first(observer(env)(state))
+        for weight, bias, known in zip(self.weights[1:], self.biases[1:], memory, strict=True):
+            hidden = known_affine(jax.nn.relu(hidden), weight, bias, known)
+        return self._heads(hidden)
+
+    def _first(self, observation: Array) -> Float[Array, " width"]:
+        weight = self.weights[0]
         tokens = jnp.issubdtype(observation.dtype, jnp.integer)
-        hidden = (first[observation].sum(0) if tokens else observation @ first) + self.biases[0]
+        return (weight[observation].sum(0) if tokens else observation @ weight) + self.biases[0]
+
+    def _layers(self, observation: Array) -> list[Float[Array, " _"]]:
+        layers = [self._first(observation)]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            hidden = jax.nn.relu(hidden) @ weight + bias
-        backward = hidden[self.labels : self.labels + self.slots] if self.slots else None
-        return Heads(hidden[: self.labels], backward, hidden[-1])
+            layers.append(jax.nn.relu(layers[-1]) @ weight + bias)
+        return layers
+
+    def _heads(self, output: Float[Array, " outputs"]) -> Heads:
+        backward = output[self.labels : self.labels + self.slots] if self.slots else None
+        return Heads(output[: self.labels], backward, output[-1])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from anabranch.environment import State, initial_state, step, undo
+from anabranch.environment import State, initial_state, step, take, undo
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.policy import Policy
-from anabranch.scoring import Reading, look
-from anabranch.trajectories import RowScores, Trajectories
+from anabranch.scoring import Reading, Seen, look, read
+from anabranch.trajectories import Trajectories
 
 
 class Flags(eqx.Module):
@@ -38,10 +38,13 @@ def rollout(
     *,
     explore: Explore = ON_POLICY,
     at_step: Int[Array, ""] | int = 0,
-) -> tuple[Trajectories, RowScores, Flags]:
+    remember: bool = False,
+) -> tuple[Trajectories, Seen, Flags]:
     """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
 
-    Ends when the whole batch has stopped. `at_step` is the training step, for annealed exploration.
+    Ends when the whole batch has stopped, and runs on fewer and fewer lanes as trajectories stop.
+    `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
+    cheap gradient.
     """
     env, rows = reading.env, reading.env.rows
     walk_key, share_key = jax.random.split(key)
@@ -49,48 +52,86 @@ def rollout(
     shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
 
     def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
-        sight, mask = look(policy, reading, state)
+        heads, memory = policy.remember(env, state) if remember else (policy.heads(env, state), None)
+        sight, mask = read(heads, reading, state)
         weights = explore.probabilities(sight.log_pf, mask, share, env.max_steps)
         action = draw_label(uniform, weights)
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
-        return action, child, sight.at(action, previous, first), ~mask.any()
+        return action, child, Seen(sight.at(action, previous, first), memory), ~mask.any()
 
-    def body(carry: Any) -> Any:
-        t, state, previous, alive, length, written, flags, _ = carry
-        first = jnp.broadcast_to(t == 0, (batch,))
-        action, child, seen, stuck = jax.vmap(one)(state, previous, first, uniforms[t], shares)
-        written = jax.tree.map(lambda buffer, row: buffer.at[t].set(row), written, (state, action, seen))
-        flags = _flagged(flags, "dead_end", alive & stuck, state)
-        moving = alive & (action < env.num_actions) & ~stuck
+    def body(walk: _Walk) -> _Walk:
+        t, column, state = walk.t, walk.column, walk.state
+        everyone = column.shape[0] == batch
+        first = jnp.broadcast_to(t == 0, column.shape)
+        here = (uniforms[t], shares) if everyone else (uniforms[t, column], shares[column])
+        action, child, seen, stuck = jax.vmap(one)(state, walk.previous, first, *here)
+        place = t if everyone else (t, column)
+        written = jax.tree.map(lambda buffer, row: buffer.at[place].set(row), walk.written, (state, action, seen))
+        flags = _flagged(walk.flags, "dead_end", walk.alive & stuck, state)
+        moving = walk.alive & (action < env.num_actions) & ~stuck
         flags = _flagged(flags, "too_long", moving & (t == rows - 1), state)
         state = jax.tree.map(lambda new, old: _where(moving, new, old), child, state)
-        return t + 1, state, action, moving, length + alive, written, flags, _anyone(moving, reading.axis)
-
-    def going(carry: Any) -> Bool[Array, ""]:
-        return (carry[0] < rows) & carry[-1]
+        length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
+        return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))
 
     start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
     none = jnp.zeros(batch, jnp.int32)
-    row = jax.eval_shape(lambda: jax.vmap(one)(start, none, none == 0, uniforms[0], shares))
-    written = jax.tree.map(
-        lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), (jax.eval_shape(lambda: start), row[0], row[2])
-    )
+    action, _, seen, _ = jax.eval_shape(lambda: jax.vmap(one)(start, none, none == 0, uniforms[0], shares))
+    shapes = (jax.eval_shape(lambda: start), action, seen)
+    written = jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
     calm = Flags(jnp.array(False), jnp.array(False), initial_state(env))
-    alive = jnp.ones(batch, bool)
-    carry = (jnp.array(0), start, none, alive, none, written, calm, jnp.array(True))
-    _, _, _, _, length, (states, actions, seen), flags, _ = jax.lax.while_loop(going, body, carry)
-    return Trajectories(states, actions, length), seen, flags
+    walk = _Walk(jnp.array(0), jnp.arange(batch), start, none, none == 0, none, written, calm, jnp.array(batch))
+    widths = lane_widths(batch)
+    for width, enough in zip(widths, [*widths[1:], 0], strict=True):
+        walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
+    states, actions, seen = walk.written
+    return Trajectories(states, actions, walk.length), seen, walk.flags
 
 
-def _anyone(alive: Bool[Array, " B"], axis: str | None) -> Bool[Array, ""]:
-    return alive.any() if axis is None else jax.lax.pmax(alive.any().astype(jnp.int32), axis) > 0
+class _Walk(eqx.Module):
+    """The state of a rollout: lanes that walk, and rows of all trajectories as far as they are written."""
+
+    t: Int[Array, ""]
+    column: Int[Array, " lanes"]
+    """The trajectory of each lane."""
+    state: State
+    previous: Int[Array, " lanes"]
+    alive: Bool[Array, " lanes"]
+    length: Int[Array, " B"]
+    written: Any
+    flags: Flags
+    left: Int[Array, ""]
+    """How many lanes are alive (under a vmap: the most of any)."""
+
+    def narrowed(self, width: int) -> "_Walk":
+        """The same walk on `width` lanes, which are enough for all that are alive."""
+        if width == self.column.shape[0]:
+            return self
+        lanes = jnp.argsort(~self.alive, stable=True)[:width]
+        column, state, previous, alive = take((self.column, self.state, self.previous, self.alive), lanes)
+        return _Walk(self.t, column, state, previous, alive, self.length, self.written, self.flags, self.left)
 
 
-def _where(mask: Bool[Array, " B"], new: Array, old: Array) -> Array:
+def lane_widths(batch: int) -> list[int]:
+    """The numbers of lanes that a rollout narrows to. Each costs a compilation of the step, so there are few."""
+    widths = [batch]
+    while widths[-1] > FEWEST_LANES and len(widths) < MOST_WIDTHS:
+        widths.append(max(FEWEST_LANES, widths[-1] // NARROWING))
+    return widths
+
+
+FEWEST_LANES, NARROWING, MOST_WIDTHS = 16, 4, 3
+
+
+def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:
+    return alive.sum() if axis is None else jax.lax.pmax(alive.sum(), axis)
+
+
+def _where(mask: Bool[Array, " lanes"], new: Array, old: Array) -> Array:
     return jnp.where(mask.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
 
-def _flagged(flags: Flags, which: str, where: Bool[Array, " B"], states: State) -> Flags:
+def _flagged(flags: Flags, which: str, where: Bool[Array, " lanes"], states: State) -> Flags:
     """Raise a flag where it is the first, and keep a state at which it was raised."""
     raised = where.any()
     fresh = raised & ~flags.dead_end & ~flags.too_long

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.backward import BackwardPolicy
 from anabranch.environment import Environment, State, forward_mask, undo, undoable_by_slot
 from anabranch.packing import on_real_rows
-from anabranch.policy import Policy, masked_log_softmax
+from anabranch.policy import Heads, Policy, masked_log_softmax
 from anabranch.trajectories import RowScores, Scores, Trajectories
 
 DEFAULT_CHUNK = 256
@@ -45,9 +45,21 @@ class Sight(eqx.Module):
         return RowScores(self.log_pf[action], entered, self.log_flow, self.log_pf[-1])
 
 
+class Seen(eqx.Module):
+    """What the sampler saw on the way, under the parameters that it sampled with."""
+
+    rows: RowScores
+    memory: Any
+    """Of each row, what the policy remembers for its gradient; None where that was not asked for."""
+
+
 def look(policy: Policy, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
     """One network call at one state, masked; and the mask of allowed labels."""
-    heads = policy.heads(reading.env, state)
+    return read(policy.heads(reading.env, state), reading, state)
+
+
+def read(heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+    """The heads at one state, masked; and the mask of allowed labels."""
     mask = forward_mask(reading.env, state)
     log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
     log_pb = None if reading.backward is None else reading.backward.log_probs(reading.env, state, heads)
@@ -60,7 +72,7 @@ def score(
     trajectories: Trajectories,
     log_reward: Float[Array, " B"],
     *,
-    known: RowScores | None = None,
+    known: Seen | None = None,
     needs_inflow: bool = False,
 ) -> Scores:
     """Score trajectories; differentiable in the policy's parameters.
@@ -69,19 +81,21 @@ def score(
     them everything is recomputed. `log_reward` has its zeros at the floor already.
     """
     parameters, static = eqx.partition(policy, eqx.is_inexact_array)
-    rows, batch = trajectories.actions.shape
+    env, (rows, batch) = reading.env, trajectories.actions.shape
     mask = trajectories.mask
 
     def row(parameters: Any, entry: Any) -> RowScores:
-        state, action, previous, first = entry
-        sight, _ = look(eqx.combine(parameters, static), reading, state)
-        return sight.at(action, previous, first)
+        state, action, previous, first, memory = entry
+        network = eqx.combine(parameters, static)
+        heads = network.heads(env, state) if memory is None else network.recall(env, state, memory)
+        return read(heads, reading, state)[0].at(action, previous, first)
 
     previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
     first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))
-    entries = _flat((trajectories.states, trajectories.actions, previous, first))
+    memory = None if known is None else known.memory
+    entries = _flat((trajectories.states, trajectories.actions, previous, first, memory))
     options = {"chunk": reading.chunk, "axis": reading.axis}
-    seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=_flat(known), **options)
+    seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=known and _flat(known.rows), **options)
     seen = jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
     log_z = seen.log_flow[0].mean() if reading.outflow else policy.log_z
     return Scores(

@@ -159,7 +159,7 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     """Sample a batch, score it, and follow the gradient once. Pure; meant to be jitted."""
     key = jax.random.fold_in(state.key, state.step)
     reading = trainer.reading
-    options = {"explore": trainer.explore, "at_step": state.step}
+    options = {"explore": trainer.explore, "at_step": state.step, "remember": trainer.chunk is not None}
     trajectories, seen, flags = rollout(state.policy, reading, key, trainer.batch, **options)
     objects = trajectories.objects
     reward = rewarded(trainer.log_reward, objects, zero_floor=trainer.zero_floor)

@@ -1,0 +1,140 @@
+"""A run read back: built-in tasks are rebuilt by name, a stranger's task must be given; nothing on disk is executed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anabranch.errors import RunError
+from anabranch.explore import Explore
+from anabranch.objectives import objective_named
+from anabranch.policy import POLICIES, Policy
+from anabranch.records import converted, replaced, unknown_key
+from anabranch.runs.directory import RunDirectory
+from anabranch.tasks import BUILT_IN, Task, make, task_names
+from anabranch.training.optimizer import Adam
+from anabranch.training.train import Run
+from anabranch.training.trainer import Trainer, trainer
+
+PLAIN = {
+    "backward": str | None,
+    "log_z_rate": float,
+    "steps": int,
+    "batch": int,
+    "zero_floor": float,
+    "seed": int,
+}
+"""The settings of a run that belong to no record."""
+
+RESULT = {"steps": int, "seconds": float, "interrupted": bool}
+RECORDS = ("env", "reward", "objective", "explore", "policy", "optimizer")
+KEYS = ("format", "task", "versions", "result", *RECORDS, *PLAIN)
+
+
+def load(path: str | Path, *, task: Task | None = None) -> Run:
+    """Read a run directory: its policy, history and configuration.
+
+    A run of a built-in or installed task is rebuilt by its name; any other needs `task`, because loading
+    never executes code. Raises RunError for what is missing, damaged or does not fit.
+    """
+    directory = RunDirectory.open(path)
+    config = directory.read_config()
+    for key in config:
+        if key not in KEYS:
+            raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
+    found = task_of(config, directory.path, task)
+    setup = _trainer_of(config, found, directory.path)
+    steps, arrays = directory.read_arrays()
+    result = _part({"result": {}, **config}, "result", directory.path)
+    written = {"steps": steps, "seconds": 0.0, "interrupted": False, **result}
+    return Run(
+        policy=_policy_with(setup, arrays, directory.path),
+        history=directory.read_metrics(),
+        config={key: value for key, value in config.items() if key not in ("format", "result")},
+        directory=directory.path,
+        trainer=setup,
+        **{name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()},
+    )
+
+
+def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
+    """The task of a run's configuration, or the one given, with the settings that the run had.
+
+    Raises RunError where it has another environment, or is not known by name and not given.
+    """
+    space, reward = dict(_part(config, "env", path)), _part(config, "reward", path)
+    wanted, name = space.pop("class", None), config.get("task")
+    if task is None and (not isinstance(name, str) or (name not in BUILT_IN and name not in task_names())):
+        raise RunError(
+            f"{path} is a run of {name or 'an environment of your own'}, which is not a task known by name: name its "
+            "file again (--task FILE:NAME, or load(path, task=...)). Loading a run never executes code."
+        )
+    found = make(str(name)) if task is None else task
+    given = type(found.env).__name__
+    if given != wanted:
+        raise RunError(f"{path} is a run of the environment {wanted}; the given task has {given}.")
+    return found.with_settings(space, reward, where=str(path / "run.json"))
+
+
+def _part(config: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+    part = config.get(name)
+    if not isinstance(part, dict):
+        raise RunError(f"{path / 'run.json'} has no {name!r}: it is damaged, or not a run of this library.")
+    return part
+
+
+def _recipe(config: Mapping[str, Any], name: str, known: Mapping[str, Any], path: Path) -> Any:
+    part = dict(_part(config, name, path))
+    kind = part.pop("name", None)
+    if not isinstance(kind, str) or kind not in known:
+        raise RunError(f"{path / 'run.json'} names the {name} {kind!r}; this version knows {', '.join(known)}.")
+    return replaced(known[kind](), part, where=f"{path / 'run.json'}: {name}")
+
+
+def _trainer_of(config: Mapping[str, Any], task: Task, path: Path) -> Trainer:
+    objective = dict(_part(config, "objective", path))
+    goal = objective_named(str(objective.pop("name", None)))
+    optimizer = _part(config, "optimizer", path)
+    plain = {name: _plain(config, name, kind, path) for name, kind in PLAIN.items()}
+    del plain["seed"]
+    return trainer(
+        task.env,
+        task.log_reward,
+        objective=replaced(goal, objective, where=f"{path / 'run.json'}: objective"),
+        explore=replaced(Explore(), _part(config, "explore", path), where=f"{path / 'run.json'}: explore"),
+        policy=_recipe(config, "policy", POLICIES, path),
+        optimizer=_recipe(config, "optimizer", {"adam": Adam}, path) if optimizer.get("name") == "adam" else None,
+        **plain,
+    )
+
+
+def _plain(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
+    if name not in config:
+        raise RunError(f"{path / 'run.json'} has no {name!r}: it is damaged, or not a run of this library.")
+    return converted(config[name], kind, f"{path / 'run.json'}: {name}")
+
+
+def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -> Policy:
+    """A policy of the right shape that holds the given arrays; raises RunError with a list of what differs."""
+    learned = setup.backward is not None and setup.backward.learned
+    key = jax.random.key(0)
+    shape = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    wanted = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))
+    differences = [name for name in arrays if name not in {jax.tree_util.keystr(place) for place, _ in wanted}]
+    values = []
+    for place, leaf in wanted:
+        name = jax.tree_util.keystr(place)
+        array = arrays.get(name)
+        if array is None or array.shape != leaf.shape or array.dtype != leaf.dtype:
+            there = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
+            differences.append(f"{name} (wanted {leaf.dtype}{list(leaf.shape)}, found {there})")
+        else:
+            values.append(jnp.asarray(array))
+    if differences:
+        raise RunError(f"The parameters in {path} do not fit: {'; '.join(differences)}.")
+    dynamic, static = eqx.partition(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(dynamic), values), static)
