@@ -148,12 +148,7 @@ def test_one_sentence_exit_2_and_nothing_on_disk(full, run, command):
     assert tree(run) == before
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="rewards.require_log_reward lets TypeError and ValueError through")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[NOT_YET] if name in ("missing", "text") else []) for name in REWARDS]
-)
+@pytest.mark.parametrize("name", REWARDS)
 def test_a_strangers_reward_is_refused_by_name(full, name):
     refused(REWARDS[name], "train", f"{MY_SPACES}:{name}", *FLAGS)
 

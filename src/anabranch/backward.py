@@ -59,5 +59,5 @@ def backward_policy(choice: str | BackwardPolicy) -> BackwardPolicy:
     if isinstance(choice, BackwardPolicy):
         return choice
     if choice not in BACKWARDS:
-        raise ConfigError(f"There is no backward policy {choice!r};{did_you_mean(choice, BACKWARDS)}")
+        raise ConfigError(f"There is no backward policy {choice!r}{did_you_mean(choice, BACKWARDS)}")
     return BACKWARDS[choice]()

@@ -36,5 +36,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, and all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" did you mean {near[0]}?" if near else ""
-    return f"{hint} Known: {', '.join(names)}."
+    return f"; did you mean {near[0]}? Known: {', '.join(names)}." if near else f". Known: {', '.join(names)}."

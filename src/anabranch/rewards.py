@@ -40,13 +40,16 @@ def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float) -> Rew
 def require_log_reward(env: Environment, log_reward: LogReward) -> None:
     """Trace a log-reward once and raise RewardError, in a sentence, where it is not a JAX function of one state."""
     name = getattr(log_reward, "__name__", type(log_reward).__name__)
+    state = jax.eval_shape(lambda: initial_state(env))
     try:
-        shape = jax.eval_shape(lambda: jnp.asarray(log_reward(initial_state(env))))
+        shape = jax.eval_shape(lambda state: jnp.asarray(log_reward(state)), state)
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
         raise RewardError(
             f"The log-reward {name} cannot be traced by JAX ({type(error).__name__}): it needs concrete values, "
             "as in a Python `if`, `float(...)` or NumPy call. Write it with jax.numpy and jnp.where."
         ) from error
+    except (TypeError, ValueError) as error:
+        raise RewardError(f"The log-reward {name} returned no number: {error}") from error
     if shape.shape != () or not jnp.issubdtype(shape.dtype, jnp.floating):
         raise RewardError(
             f"The log-reward {name} returned shape {shape.shape} of {shape.dtype} for one state: "

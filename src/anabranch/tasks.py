@@ -105,7 +105,7 @@ def task_names() -> list[str]:
 def require_task_name(name: str) -> None:
     """Raise ConfigError, with the nearest name, where there is no such task; imports nothing heavy."""
     if name not in BUILT_IN and name not in task_names():
-        raise ConfigError(f"There is no task {name!r};{did_you_mean(name, task_names())}")
+        raise ConfigError(f"There is no task {name!r}{did_you_mean(name, task_names())}")
 
 
 def make(name: str, *, env: Mapping[str, Any] | None = None, reward: Mapping[str, Any] | None = None) -> Task:

@@ -78,5 +78,5 @@ def _dispatch(given: list[str]) -> int:
         return 0
     verb, rest = given[0], given[1:]
     if verb not in VERBS:
-        raise ConfigError(f"There is no verb {verb!r};{did_you_mean(verb, VERBS)}")
+        raise ConfigError(f"There is no verb {verb!r}{did_you_mean(verb, VERBS)}")
     return getattr(importlib.import_module(VERBS[verb][0]), verb)(rest)

@@ -78,7 +78,7 @@ def _foreign(spec: str) -> Any:
         module = _module_named(place)
     if not hasattr(module, name):
         known = [key for key, value in vars(module).items() if key[0] != "_" and not isinstance(value, ModuleType)]
-        raise ConfigError(f"{place} has no {name!r};{did_you_mean(name, known)}")
+        raise ConfigError(f"{place} has no {name!r}{did_you_mean(name, known)}")
     _STRANGERS.add(str(getattr(module, "__file__", place)))
     return getattr(module, name)
 

@@ -80,7 +80,7 @@ def read_choices(
     settings = task.settings(goal)
     if first.options["policy"] not in POLICIES:
         name = first.options["policy"]
-        raise ConfigError(f"There is no policy {name!r};{did_you_mean(name, POLICIES)}")
+        raise ConfigError(f"There is no policy {name!r}{did_you_mean(name, POLICIES)}")
     policy = POLICIES[first.options["policy"]]()
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy

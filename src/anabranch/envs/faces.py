@@ -117,11 +117,11 @@ class FacesReward:
 def settings(objective: Objective) -> Settings:
     """Settings under which each objective learns faces in a second."""
     if isinstance(objective, PolicyGradient):
-        return Settings(steps=2_000, batch=16, policy=MLP(width=64), optimizer=Adam(learning_rate=3e-3))
+        return Settings(steps=5_000, batch=16, policy=MLP(width=64), optimizer=Adam(learning_rate=3e-3))
     if isinstance(objective, FlowMatching) and objective.form == "linear":
-        explore, optimizer, steps = Explore(epsilon=0.5), Adam(learning_rate=1e-2), 5_000
+        explore, optimizer, steps = Explore(epsilon=0.5), Adam(learning_rate=1e-2), 10_000
     else:
-        explore, optimizer, steps = Explore(epsilon=0.1), Adam(learning_rate=3e-3), 2_000
+        explore, optimizer, steps = Explore(epsilon=0.1), Adam(learning_rate=3e-3), 5_000
     return Settings(steps=steps, batch=16, policy=MLP(width=64), optimizer=optimizer, explore=explore)
 
 

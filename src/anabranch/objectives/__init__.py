@@ -32,5 +32,5 @@ def objective_named(choice: str | Objective) -> Objective:
     if isinstance(choice, Objective):
         return choice
     if choice not in OBJECTIVES:
-        raise ConfigError(f"There is no objective {choice!r};{did_you_mean(choice, OBJECTIVES)}")
+        raise ConfigError(f"There is no objective {choice!r}{did_you_mean(choice, OBJECTIVES)}")
     return OBJECTIVES[choice]()

@@ -48,7 +48,7 @@ class BalanceObjective(Objective):
 
     def __post_init__(self) -> None:
         if self.penalty not in PENALTIES:
-            raise ConfigError(f"There is no penalty {self.penalty!r};{did_you_mean(self.penalty, PENALTIES)}")
+            raise ConfigError(f"There is no penalty {self.penalty!r}{did_you_mean(self.penalty, PENALTIES)}")
 
     @abc.abstractmethod
     def residual(self, scores: Scores) -> tuple[Float[Array, "K B"], Float[Array, "K B"]]:

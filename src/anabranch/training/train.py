@@ -27,7 +27,7 @@ from anabranch.policy import MLP, Policy, Tabular
 from anabranch.progress import ProgressLine
 from anabranch.records import to_json
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
-from anabranch.runs.directory import RunDirectory
+from anabranch.runs.directory import RunDirectory, require_new
 from anabranch.training.optimizer import Adam
 from anabranch.training.trainer import Trainer, TrainState, advance, fault_error, init, trainer
 
@@ -105,13 +105,18 @@ def train(
         batch=batch,
         zero_floor=zero_floor,
     )
-    watch = Watch.over(setup)
+    if out is not None:
+        require_new(out)
+    watch, state = Watch.over(setup), init(setup, seed, start=start)
+    # The compilations happen here, so that the times below are those of training and of evaluation.
+    jax.block_until_ready(advance(setup, state, jnp.array(0)))
+    watch.total_variation(state.policy)
     directory = None if out is None else RunDirectory.create(out)
     config = configuration(setup, seed=seed, name=name)
     if directory is not None:
         directory.write_config(config)
     line = ProgressLine(steps, label=setup.objective.name)
-    run = _run(setup, watch, seed, start, config, directory, callback or line)
+    run = _run(setup, watch, state, config, directory, callback or line)
     line.close()
     if directory is not None:
         write_result(directory, run)
@@ -144,16 +149,11 @@ class Watch:
 def _run(
     setup: Trainer,
     watch: Watch,
-    seed: int,
-    start: Policy | None,
+    state: TrainState,
     config: dict[str, Any],
     directory: RunDirectory | None,
     callback: Callable[[dict[str, Any]], None],
 ) -> Run:
-    state = init(setup, seed, start=start)
-    # The compilations happen here, so that the times below are those of training and of evaluation.
-    jax.block_until_ready(advance(setup, state, jnp.array(0)))
-    watch.total_variation(state.policy)
     history: list[dict[str, Any]] = []
     trained = evaluated = 0.0
     every = max(1, math.ceil(setup.steps / REPORTS))
