@@ -29,11 +29,12 @@ class ProgressLine:
 
 
 def progress_text(row: Mapping[str, Any], steps: int) -> str:
-    """A row of the history in words and numbers."""
+    """A row of the history in words and numbers; the mean where there are several seeds."""
     speed = row["step"] / row["seconds"] if row["seconds"] > 0 else 0.0
-    parts = [f"step {row['step']:,}/{steps:,}", f"{speed:,.0f} it/s", f"loss {row['loss']:.3g}"]
-    if row.get("log_z") is not None:
-        parts.append(f"log Z {row['log_z']:.4f}")
-    if row.get("total_variation") is not None:
-        parts.append(f"exact TV {row['total_variation']:.4f}")
+    parts = [f"step {row['step']:,}/{steps:,}", f"{speed:,.0f} it/s"]
+    for name, key, form in (("loss", "loss", ".3g"), ("log Z", "log_z", ".4f"), ("exact TV", "total_variation", ".4f")):
+        values = row.get(key)
+        known = [value for value in (values if isinstance(values, list) else [values]) if value is not None]
+        if known:
+            parts.append(f"{name} {sum(known) / len(known):{form}}")
     return "  ".join(parts)

@@ -1,8 +1,9 @@
 """`anabranch evaluate DIR` and `anabranch sample DIR`."""
 
-import json
 import math
 from collections.abc import Sequence
+from json import dumps
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.flags import Given, Option, parse
@@ -18,6 +19,7 @@ TASK = Option(
     name="task", annotation=str | None, default=None, help="FILE.py:NAME of a stranger's task, to read its run again"
 )
 SEED = Option(name="seed", annotation=int, default=0, help="the seed of the fresh samples")
+WHICH = Option(name="which", annotation=int, default=0, help="of a run of several seeds, which one (0 is the first)")
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
 
 
@@ -33,24 +35,26 @@ def open_run(given: Given) -> "tuple[Run, Task]":
     return load(given.positional, task=stranger), task
 
 
+def open_one(given: Given) -> "tuple[Run, Task]":
+    """The same for verbs that need a single policy: of a run of several seeds the one that --which names."""
+    run, task = open_run(given)
+    return (run if run.trainer.seeds is None else run[given.options["which"]]), task
+
+
 def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     given = parse("evaluate", DIRECTORY, (JSON, samples, SEED, TASK), arguments)
     run, task = open_run(given)
-    result = evaluation_of(run, task, samples=given.options["samples"], seed=given.options["seed"])
-    if given.options["json"]:
-        print(json.dumps(as_json(run, result)))
-    else:
-        show_evaluation(run, result, title=f"{given.positional}")
+    report(run, task, title=given.positional, **{name: given.options[name] for name in ("samples", "seed", "json")})
     return 0
 
 
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    given = parse("sample", DIRECTORY, (count, SEED, JSON, TASK), arguments)
-    run, task = open_run(given)
+    given = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK), arguments)
+    run, task = open_one(given)
     from anabranch.drawing import sample as draw
     from anabranch.environment import take
 
@@ -60,14 +64,14 @@ def sample(arguments: Sequence[str]) -> int:
         text = task.env.show(take(drawn.states, number))
         reward = math.exp(log_reward)
         if given.options["json"]:
-            print(json.dumps({"object": item, "text": text, "reward": reward}, default=str))
+            print(dumps({"object": item, "text": text, "reward": reward}, default=str))
         else:
             print(f"{reward:>10.4g}  {text}")
     return 0
 
 
-def evaluation_of(run: "Run", task: "Task", *, samples: int = 10_000, seed: int = 0) -> "Evaluation":
-    """Evaluate a run on its task."""
+def evaluation_of(run: "Run", task: "Task", *, samples: int, seed: int) -> "Evaluation":
+    """Evaluate a run of one seed on its task."""
     from anabranch.evaluation import evaluate as measure
 
     setup = run.trainer
@@ -75,9 +79,56 @@ def evaluation_of(run: "Run", task: "Task", *, samples: int = 10_000, seed: int 
     return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices)
 
 
-def report(run: "Run", task: "Task", *, title: str) -> None:
-    """Print what a fresh run reached."""
-    show_evaluation(run, evaluation_of(run, task), title=title)
+def report(run: "Run", task: "Task", *, title: str, samples: int = 10_000, seed: int = 0, json: bool = False) -> None:
+    """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
+    runs = run.each()
+    results = [evaluation_of(one, task, samples=samples, seed=seed) for one in runs]
+    if json:
+        several = {"runs": [as_json(*pair) for pair in zip(runs, results, strict=True)], **_intervals(results)}
+        print(dumps(as_json(run, results[0]) if run.trainer.seeds is None else several))
+    elif run.trainer.seeds is None:
+        show_evaluation(run, results[0], title=title)
+    else:
+        show_seeds(run, results, title=title)
+
+
+def _numbers(result: "Evaluation") -> dict[str, float | None]:
+    names = ("total_variation", "kl", "jsd", "log_z", "log_z_exact", "floored", "sampled_total_variation")
+    facts = {f"P({name})": value for name, value in result.facts.items()}
+    return {**{name: getattr(result, name) for name in names}, "log_z_weighted": result.estimates.log_z.value, **facts}
+
+
+def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
+    """Mean and half-width of the 95 % interval (Student's t) of each number over the seeds; null where unknown."""
+    from scipy.stats import t
+
+    columns = {name: [_numbers(result)[name] for result in results] for name in _numbers(results[0])}
+    mean: dict[str, float | None] = {}
+    interval: dict[str, float | None] = {}
+    for name, values in columns.items():
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        whole = len(known) == len(values)
+        mean[name] = fmean(known) if whole else None
+        count = len(known)
+        interval[name] = float(t.ppf(0.975, count - 1)) * stdev(known) / count**0.5 if whole and count > 1 else None
+    return {"seeds": len(results), "mean": mean, "interval": interval}
+
+
+def show_seeds(run: "Run", results: "list[Evaluation]", *, title: str) -> None:
+    """Print several seeds as one table: mean, 95 % interval, least and most."""
+    from anabranch.cli.tables import number, show_table
+
+    summary, rows = _intervals(results), []
+    for name, mean in summary["mean"].items():
+        values = [value for value in (_numbers(result)[name] for result in results) if value is not None]
+        if values:
+            half = summary["interval"][name]
+            spread = "-" if half is None else f"± {half:.2g}"
+            rows.append(
+                (name.replace("_", " "), number(mean, ".5f"), spread, f"{min(values):.5f}", f"{max(values):.5f}")
+            )
+    note = f"{len(results)} seeds in one program: {run.steps:,} steps each in {run.seconds:.2f} s of compiled training"
+    show_table(title, ("", "mean", "95 % interval", "least", "most"), rows, note=note)
 
 
 def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, open_run
+from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
 
 OUT = Option(name="out", annotation=str | None, default=None, help="a folder for the PNG files (default: DIR/pictures)")
@@ -11,8 +11,8 @@ OUT = Option(name="out", annotation=str | None, default=None, help="a folder for
 
 def plot(arguments: Sequence[str]) -> int:
     """Write graph.png, distribution.png, curves.png and gallery.png."""
-    given = parse("plot", DIRECTORY, (OUT, SEED, TASK), arguments)
-    run, task = open_run(given)
+    given = parse("plot", DIRECTORY, (OUT, SEED, WHICH, TASK), arguments)
+    run, task = open_one(given)
     from anabranch.drawing import sample
     from anabranch.environment import take
     from anabranch.errors import RunError, SpaceTooLargeError

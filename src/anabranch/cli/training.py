@@ -38,17 +38,19 @@ OPTIONS = (
         name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
     ),
 )
+SEEDS = Option(name="seeds", annotation=int | None, default=None, help="so many seeds at once, in one compiled program")
 POSITIONAL = ("TASK", "a task by name, or FILE.py:NAME of an anabranch.Task")
 
 
 def train(arguments: Sequence[str]) -> int:
     """Train one run and report it."""
+    options = (*OPTIONS, SEEDS)
     if set(arguments) <= {"-h", "--help"}:
-        parse("train", POSITIONAL, OPTIONS, arguments)
-    spec = parse("train", POSITIONAL, OPTIONS, arguments, partial=True).positional
+        parse("train", POSITIONAL, options, arguments)
+    spec = parse("train", POSITIONAL, options, arguments, partial=True).positional
     if not spec:
-        parse("train", POSITIONAL, OPTIONS, arguments)
-    task, given, choices = read_choices("train", spec, arguments, OPTIONS)
+        parse("train", POSITIONAL, options, arguments)
+    task, given, choices = read_choices("train", spec, arguments, options)
 
     from anabranch.cli.evaluating import report
     from anabranch.training.train import train as train_run
@@ -57,8 +59,10 @@ def train(arguments: Sequence[str]) -> int:
         given.options["out"]
         or free_directory(f"{short_name(task)}-{choices['objective'].name}-{given.options['seed']}")
     )
-    run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=given.options["seed"], **choices)
-    report(run, task, title=f"{task.name}: {choices['objective'].name}, seed {given.options['seed']}")
+    seed, seeds = given.options["seed"], given.options["seeds"]
+    run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+    which = f"seed {seed}" if seeds is None else f"seeds {seed} to {seed + seeds - 1}"
+    report(run, task, title=f"{task.name}: {choices['objective'].name}, {which}")
     print(f"kept in {out}")
     return 130 if run.interrupted else 0
 

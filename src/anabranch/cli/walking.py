@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, open_run
+from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import parse
 
 
 def walk(arguments: Sequence[str]) -> int:
     """Print Z times the product of P_F from the source, and R times the product of P_B from the object."""
-    given = parse("walk", DIRECTORY, (SEED, TASK), arguments)
-    run, task = open_run(given)
+    given = parse("walk", DIRECTORY, (SEED, WHICH, TASK), arguments)
+    run, task = open_one(given)
     import jax
     import jax.numpy as jnp
     import numpy as np

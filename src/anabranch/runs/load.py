@@ -27,6 +27,7 @@ PLAIN = {
     "batch": int,
     "zero_floor": float,
     "seed": int,
+    "seeds": int | None,
 }
 """The settings of a run that belong to no record."""
 
@@ -123,6 +124,8 @@ def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -
     learned = setup.backward is not None and setup.backward.learned
     key = jax.random.key(0)
     shape = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    axis = () if setup.seeds is None else (setup.seeds,)
+    shape = jax.tree.map(lambda leaf: _with_axis(leaf, axis), shape)
     wanted = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))
     differences = [name for name in arrays if name not in {jax.tree_util.keystr(place) for place, _ in wanted}]
     values = []
@@ -138,3 +141,8 @@ def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -
         raise RunError(f"The parameters in {path} do not fit: {'; '.join(differences)}.")
     dynamic, static = eqx.partition(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(dynamic), values), static)
+
+
+def _with_axis(leaf: Any, axis: tuple[int, ...]) -> Any:
+    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
+    return jax.ShapeDtypeStruct((*axis, *leaf.shape), leaf.dtype) if is_shape else leaf

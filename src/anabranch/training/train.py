@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import sample
 from anabranch.environment import Environment
-from anabranch.errors import Error, RunError, SpaceTooLargeError
+from anabranch.errors import ConfigError, Error, RunError, SpaceTooLargeError
 from anabranch.evaluation import law_against, learned_log_z
 from anabranch.exact.graph import StateGraph, state_graph
 from anabranch.explore import Explore
@@ -51,6 +51,31 @@ class Run:
     """Of compiled training, without compilation and evaluation."""
     interrupted: bool = False
 
+    def __getitem__(self, number: int) -> "Run":
+        """The run of one seed of several. Raises ConfigError where there is no such seed."""
+        seeds = self.trainer.seeds
+        if seeds is None or not -seeds <= number < seeds:
+            raise ConfigError(
+                f"This run has {'a single seed' if seeds is None else f'{seeds} seeds'}; asked for [{number}]."
+            )
+        number %= seeds
+        history = [
+            {key: value[number] if isinstance(value, list) else value for key, value in row.items()}
+            for row in self.history
+        ]
+        return dataclasses.replace(
+            self,
+            policy=policy_of_seed(self.policy, number),
+            history=history,
+            config={**self.config, "seed": self.config["seed"] + number, "seeds": None},
+            directory=None,
+            trainer=dataclasses.replace(self.trainer, seeds=None),
+        )
+
+    def each(self) -> "list[Run]":
+        """The runs of all seeds; this run alone where there is but one."""
+        return [self] if self.trainer.seeds is None else [self[number] for number in range(self.trainer.seeds)]
+
     def objects(self, n: int, *, seed: int = 0) -> list[Any]:
         """n fresh objects from the policy."""
         return sample(self.trainer.env, self.policy, n, seed=seed).objects
@@ -76,6 +101,7 @@ def train(
     steps: int,
     batch: int,
     seed: int = 0,
+    seeds: int | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     out: str | Path | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
@@ -86,8 +112,10 @@ def train(
 
     Each of `objective`, `backward` and `explore` is chosen on its own. A space of up to 200,000 states is
     enumerated, and the exact total variation stands in each report. `callback` gets each row of the
-    history; without one a terminal shows a line of progress. `out` names a new run directory; `start`
-    continues from a policy; `name` is the task's name, kept in the run. Ctrl-C ends early with a usable run.
+    history; without one a terminal shows a line of progress. `out` names a new run directory; `seeds=n`
+    trains the seeds seed .. seed + n - 1 in one program: parameters and history have a leading axis, and
+    `run[i]` is one of them. `start` continues from a policy; `name` is the task's name, kept in the run.
+    Ctrl-C ends early with a usable run.
 
     Raises ConfigError and RewardError before anything is compiled, LawError and RewardError with the state
     at which sampling failed.
@@ -104,13 +132,14 @@ def train(
         steps=steps,
         batch=batch,
         zero_floor=zero_floor,
+        seeds=seeds,
     )
     if out is not None:
         require_new(out)
     watch, state = Watch.over(setup), init(setup, seed, start=start)
     # The compilations happen here, so that the times below are those of training and of evaluation.
     jax.block_until_ready(advance(setup, state, jnp.array(0)))
-    watch.total_variation(state.policy)
+    watch.total_variation(setup, state.policy)
     directory = None if out is None else RunDirectory.create(out)
     config = configuration(setup, seed=seed, name=name)
     if directory is not None:
@@ -139,11 +168,12 @@ class Watch:
             return cls(None, None)
         return cls(graph, log_rewards(graph, setup.log_reward))
 
-    def total_variation(self, policy: Policy) -> float | None:
-        """The exact distance of a policy from its target; None where the space is too large."""
-        if self.graph is None or self.log_reward is None:
+    def total_variation(self, setup: Trainer, policy: Policy) -> float | list[float] | None:
+        """The exact distance of a policy (or of each seed's) from its target; None where the space is too large."""
+        graph, log_reward = self.graph, self.log_reward
+        if graph is None or log_reward is None:
             return None
-        return law_against(self.graph, policy, self.log_reward).total_variation
+        return for_seeds(setup, policy, lambda one: law_against(graph, one, log_reward).total_variation)
 
 
 def _run(
@@ -165,14 +195,14 @@ def _run(
             fresh, metrics, fault = advance(setup, state, jnp.array(count))
             jax.block_until_ready(metrics)
             trained += time.perf_counter() - began
-            error = _divergence(fresh, float(metrics.loss), done + count) or fault_error(setup, fault)
+            error = _divergence(fresh, metrics.loss, done + count) or fault_error(setup, fault)
             if error is not None:
                 raise error
             state, done = fresh, done + count
             row = _row(setup, state, done, trained, metrics)
             began = time.perf_counter()
             if done == setup.steps or evaluated <= MOST_EVALUATION_SHARE * trained:
-                row["total_variation"] = watch.total_variation(state.policy)
+                row["total_variation"] = watch.total_variation(setup, state.policy)
             evaluated += time.perf_counter() - began
             history.append(row)
             if directory is not None:
@@ -188,18 +218,30 @@ def _row(setup: Trainer, state: TrainState, done: int, seconds: float, metrics: 
     return {
         "step": done,
         "seconds": round(seconds, 6),
-        "loss": float(metrics.loss),
-        "log_z": learned_log_z(state.policy, setup.objective, setup.env),
-        "log_reward": float(metrics.log_reward),
-        "rows": float(metrics.rows),
-        "floored": float(metrics.floored),
+        "loss": metrics.loss.tolist(),
+        "log_z": for_seeds(setup, state.policy, lambda policy: learned_log_z(policy, setup.objective, setup.env)),
+        "log_reward": metrics.log_reward.tolist(),
+        "rows": metrics.rows.tolist(),
+        "floored": metrics.floored.tolist(),
         "total_variation": None,
     }
 
 
-def _divergence(state: TrainState, loss: float, done: int) -> Error | None:
-    leaves = jax.tree.leaves(eqx.filter(state.policy, eqx.is_inexact_array))
-    if math.isfinite(loss) and all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
+def for_seeds(setup: Trainer, policy: Policy, measure: Callable[[Policy], Any]) -> Any:
+    """A measurement of a policy, or the list of it over a leading axis of seeds."""
+    if setup.seeds is None:
+        return measure(policy)
+    return [measure(policy_of_seed(policy, number)) for number in range(setup.seeds)]
+
+
+def policy_of_seed(policy: Policy, number: int) -> Policy:
+    """One policy of a leading axis of seeds."""
+    return jax.tree.map(lambda leaf: leaf[number] if eqx.is_array(leaf) else leaf, policy)
+
+
+def _divergence(state: TrainState, loss: Array, done: int) -> Error | None:
+    leaves = [loss, *jax.tree.leaves(eqx.filter(state.policy, eqx.is_inexact_array))]
+    if all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
         return None
     return RunError(f"Training diverged before step {done}: loss {loss}. Lower the learning rate or log_z_rate.")
 
@@ -221,6 +263,7 @@ def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, A
         "batch": setup.batch,
         "zero_floor": setup.zero_floor,
         "seed": seed,
+        "seeds": setup.seeds,
         "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
     }
 

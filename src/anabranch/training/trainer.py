@@ -30,6 +30,7 @@ from anabranch.scoring import DEFAULT_CHUNK, Reading, score
 from anabranch.training.optimizer import Adam, with_log_z_rate
 
 INIT_STREAM, TRAIN_STREAM = 0, 1
+SEEDS_AXIS = "seeds"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,11 +50,14 @@ class Trainer:
     batch: int
     zero_floor: float
     chunk: int | None = DEFAULT_CHUNK
+    seeds: int | None = None
+    """So many runs in one program, on a leading axis of the state; None for a single run without that axis."""
 
     @property
     def reading(self) -> Reading:
         """How this trainer reads a policy's heads."""
-        return Reading(self.env, self.backward, self.objective.outflow, self.chunk)
+        axis = None if self.seeds is None else SEEDS_AXIS
+        return Reading(self.env, self.backward, self.objective.outflow, self.chunk, axis)
 
     @property
     def transformation(self) -> optax.GradientTransformation:
@@ -105,13 +109,20 @@ def trainer(
     batch: int,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     chunk: int | None = DEFAULT_CHUNK,
+    seeds: int | None = None,
 ) -> Trainer:
     """Resolve names and defaults into a Trainer; every ConfigError and RewardError is raised here, before compiling."""
     goal = objective_named(objective)
     explored = explore or ON_POLICY
     if goal.on_policy:
         require_on_policy(explored, type(goal).__name__)
-    for name, value in {"steps": steps, "batch": batch, "chunk": 1 if chunk is None else chunk}.items():
+    whole = {
+        "steps": steps,
+        "batch": batch,
+        "chunk": 1 if chunk is None else chunk,
+        "seeds": 1 if seeds is None else seeds,
+    }
+    for name, value in whole.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(f"{name} must be a positive whole number; given {value!r}.")
     if not 0.0 < log_z_rate < float("inf"):
@@ -132,13 +143,22 @@ def trainer(
         batch=batch,
         zero_floor=zero_floor,
         chunk=chunk,
+        seeds=seeds,
     )
 
 
 def init(trainer: Trainer, seed: int, *, start: Policy | None = None) -> TrainState:
-    """The state before the first step: fresh parameters, or those of `start`."""
-    policy = start if start is not None else _fresh_policy(trainer, jnp.asarray(seed))
-    return _fresh_state(trainer, policy, jnp.asarray(seed))
+    """The state before the first step: fresh parameters, or those of `start`; with `seeds`, of seed, seed + 1, ..."""
+    numbers = jnp.asarray(seed) if trainer.seeds is None else seed + jnp.arange(trainer.seeds)
+    policy = start if start is not None else _each(trainer, _fresh_policy)(trainer, numbers)
+    return _each(trainer, _fresh_state)(trainer, policy, numbers)
+
+
+def _each(trainer: Trainer, function: Any) -> Any:
+    """The function as it is, or for each seed of a leading axis."""
+    if trainer.seeds is None:
+        return function
+    return eqx.filter_vmap(function, in_axes=eqx.if_array(0), axis_name=SEEDS_AXIS, axis_size=trainer.seeds)
 
 
 @eqx.filter_jit
@@ -197,14 +217,20 @@ def _fault(flags: Flags, reward: Rewarded, objects: State) -> Fault:
 def advance(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
     """`count` steps in one compiled loop (any count, one compilation), the mean of their metrics, the first fault."""
 
+    def once(state: TrainState, fault: Fault | None) -> Any:
+        state, metrics, fresh = step(trainer, state)
+        if fault is not None:
+            fresh = jax.tree.map(lambda old, new: jnp.where(_any_fault(fault), old, new), fault, fresh)
+        return state, metrics, fresh
+
     def body(_: Any, carry: Any) -> Any:
         dynamic, total, fault = carry
-        state, metrics, fresh = step(trainer, eqx.combine(dynamic, static))
-        fault = jax.tree.map(lambda old, new: jnp.where(_any_fault(fault), old, new), fault, fresh)
+        state, metrics, fault = every(eqx.combine(dynamic, static), fault)
         return eqx.filter(state, eqx.is_array), jax.tree.map(jnp.add, total, metrics), fault
 
+    every = _each(trainer, once)
     dynamic, static = eqx.partition(state, eqx.is_array)
-    shapes = eqx.filter_eval_shape(lambda state: step(trainer, state)[1:], state)
+    shapes = eqx.filter_eval_shape(lambda state: every(state, None)[1:], state)
     total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     dynamic, total, fault = jax.lax.fori_loop(0, count, body, (dynamic, total, fault))
     return eqx.combine(dynamic, static), jax.tree.map(lambda leaf: leaf / count, total), fault
@@ -216,6 +242,9 @@ def _any_fault(fault: Fault) -> Array:
 
 def fault_error(trainer: Trainer, fault: Fault) -> Error | None:
     """The sentence about what happened in a chunk, or None."""
+    if trainer.seeds is not None:
+        first = int(jnp.argmax(_any_fault(fault)))
+        fault = jax.tree.map(lambda leaf: leaf[first], fault)
     env = trainer.env
     name = type(env).__name__
     if bool(fault.flags.dead_end):

@@ -1,0 +1,1 @@
+"""Benchmarks against the peers; run with `make bench`, never as tests."""
