@@ -18,7 +18,7 @@ def as_markdown(machine: Mapping[str, Any], measured: Mapping[str, Sequence[Mapp
         "# Side by side",
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}. Medians over repeats run alternately, range",
-        "in brackets; ratio: their milliseconds over ours. An iteration is one gradient step on the row's batch, with no",
+        "in brackets; ratio: their milliseconds over ours. An iteration is one gradient step on a batch, without",
         "evaluation; compilation is apart. *Not counted*: mean rows of a trajectory differ by more than 10 %.",
         "",
         HEAD,

@@ -31,6 +31,7 @@ sampling exact.flows
 drawing
 estimates
 evaluation training.trainer
+training.record
 training.train
 tasks
 envs.*

@@ -25,9 +25,28 @@ class Flags(eqx.Module):
 
 
 def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> Int[Array, ""]:
-    """Inverse-CDF sampling with one number in (0, 1]; a label of weight 0 is never drawn."""
-    cumulative = jnp.cumsum(weights)
-    return jnp.sum(cumulative < uniform * cumulative[-1]).astype(jnp.int32)
+    """Inverse-CDF sampling with one number in (0, 1]; a label of weight 0 is never drawn.
+
+    Many labels are searched in two levels, a block and a label in it: long cumulative sums are slow.
+    """
+    if weights.shape[0] <= 2 * BLOCK:
+        return _first_reaching(jnp.cumsum(weights), uniform * weights.sum())
+    blocks = jnp.pad(weights, (0, -weights.shape[0] % BLOCK)).reshape(-1, BLOCK)
+    ends = jnp.cumsum(blocks.sum(1))
+    wanted = uniform * ends[-1]
+    block = _first_reaching(ends, wanted)
+    before = jnp.where(block > 0, ends[block - 1], 0.0)
+    inside = jnp.cumsum(blocks[block])
+    return block * BLOCK + _first_reaching(inside, jnp.minimum(wanted - before, inside[-1]))
+
+
+BLOCK = 32
+
+
+def _first_reaching(cumulative: Float[Array, " n"], wanted: Float[Array, ""]) -> Int[Array, ""]:
+    """The first entry that reaches what is wanted, or the one that the last weight brought to the total."""
+    reached = jnp.minimum(wanted, cumulative[-1])
+    return jnp.sum(cumulative < reached).astype(jnp.int32)
 
 
 def rollout(
@@ -120,7 +139,7 @@ def lane_widths(batch: int) -> list[int]:
     return widths
 
 
-FEWEST_LANES, NARROWING, MOST_WIDTHS = 16, 4, 3
+FEWEST_LANES, NARROWING, MOST_WIDTHS = 4, 4, 3
 
 
 def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:

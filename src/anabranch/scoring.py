@@ -1,6 +1,7 @@
 """(policy, trajectories) -> Scores: read once what the network says about each real row."""
 
 import dataclasses
+import math
 from typing import Any
 
 import equinox as eqx
@@ -14,7 +15,12 @@ from anabranch.packing import on_real_rows
 from anabranch.policy import Heads, Policy, masked_log_softmax
 from anabranch.trajectories import RowScores, Scores, Trajectories
 
-DEFAULT_CHUNK = 256
+SMALLEST_FIRST_CHUNK, LARGEST_CHUNK = 64, 1024
+
+
+def chunk_for_batch(rows: int) -> int:
+    """A chunk that suits a batch of so many rows, padding included: a power of two near a sixteenth of them."""
+    return min(LARGEST_CHUNK, max(SMALLEST_FIRST_CHUNK, 2 ** int(math.log2(max(rows / 16, 1)))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Reading:
     """None for objectives without a P_B."""
     outflow: bool = False
     """True: the forward head holds log edge flows, and the state flow is their sum (flow matching)."""
-    chunk: int | None = DEFAULT_CHUNK
+    chunk: int | None = 256
     """Real rows a gradient chunk; None: the plain form without packing."""
     axis: str | None = None
     """The name of a surrounding vmap's axis."""

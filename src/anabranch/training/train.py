@@ -4,7 +4,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from anabranch.explore import Explore
 from anabranch.objectives import Objective
 from anabranch.policy import MLP, Policy, Tabular
 from anabranch.progress import ProgressLine
-from anabranch.records import to_json
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
 from anabranch.runs.directory import RunDirectory, require_new
 from anabranch.training.optimizer import Adam
+from anabranch.training.record import configuration, write_result
 from anabranch.training.trainer import Trainer, TrainState, advance, fault_error, init, trainer
 
 REPORTS = 50
@@ -85,7 +84,11 @@ class Run:
         directory = RunDirectory.create(path)
         for row in self.history:
             directory.append_metrics(row)
-        write_result(directory, self)
+        self._write(directory)
+
+    def _write(self, directory: RunDirectory) -> None:
+        took = {"steps": self.steps, "seconds": self.seconds, "interrupted": self.interrupted}
+        write_result(directory, self.config, self.policy, **took)
 
 
 def train(
@@ -111,11 +114,10 @@ def train(
     """Train a policy to sample objects in proportion to their reward.
 
     Each of `objective`, `backward` and `explore` is chosen on its own. A space of up to 200,000 states is
-    enumerated, and the exact total variation stands in each report. `callback` gets each row of the
-    history; without one a terminal shows a line of progress. `out` names a new run directory; `seeds=n`
-    trains the seeds seed .. seed + n - 1 in one program: parameters and history have a leading axis, and
-    `run[i]` is one of them. `start` continues from a policy; `name` is the task's name, kept in the run.
-    Ctrl-C ends early with a usable run.
+    enumerated, and the exact total variation stands in each report. `seeds=n` trains the seeds seed ..
+    seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one of them.
+    `callback` gets each row of the history; without one a terminal shows progress. `out` names a new run
+    directory, `name` the task in it; `start` continues from a policy. Ctrl-C ends with a usable run.
 
     Raises ConfigError and RewardError before anything is compiled, LawError and RewardError with the state
     at which sampling failed.
@@ -137,18 +139,16 @@ def train(
     if out is not None:
         require_new(out)
     watch, state = Watch.over(setup), init(setup, seed, start=start)
-    # The compilations happen here, so that the times below are those of training and of evaluation.
-    jax.block_until_ready(advance(setup, state, jnp.array(0)))
-    watch.total_variation(setup, state.policy)
-    directory = None if out is None else RunDirectory.create(out)
-    config = configuration(setup, seed=seed, name=name)
-    if directory is not None:
+    _compile(setup, state, watch)
+    config, directory = configuration(setup, seed=seed, name=name), None
+    if out is not None:
+        directory = RunDirectory.create(out)
         directory.write_config(config)
     line = ProgressLine(steps, label=setup.objective.name)
     run = _run(setup, watch, state, config, directory, callback or line)
     line.close()
     if directory is not None:
-        write_result(directory, run)
+        run._write(directory)
     return run
 
 
@@ -174,6 +174,12 @@ class Watch:
         if graph is None or log_reward is None:
             return None
         return for_seeds(setup, policy, lambda one: law_against(graph, one, log_reward).total_variation)
+
+
+def _compile(setup: Trainer, state: TrainState, watch: Watch) -> None:
+    """Compile all that a run needs, so that the times of the run are those of training and of evaluation."""
+    jax.block_until_ready(advance(setup, state, jnp.array(0)))
+    watch.total_variation(setup, state.policy)
 
 
 def _run(
@@ -244,38 +250,3 @@ def _divergence(state: TrainState, loss: Array, done: int) -> Error | None:
     if all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
         return None
     return RunError(f"Training diverged before step {done}: loss {loss}. Lower the learning rate or log_z_rate.")
-
-
-def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, Any]:
-    """The resolved configuration of a run, as run.json keeps it."""
-    optimizer = setup.optimizer
-    return {
-        "task": name,
-        "env": {"class": type(setup.env).__name__, **to_json(setup.env)},
-        "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
-        "objective": {"name": setup.objective.name, **to_json(setup.objective)},
-        "backward": None if setup.backward is None else setup.backward.name,
-        "explore": to_json(setup.explore),
-        "policy": {"name": type(setup.policy).__name__.lower(), **to_json(setup.policy)},
-        "optimizer": {"name": "adam", **to_json(optimizer)} if isinstance(optimizer, Adam) else {"name": "optax"},
-        "log_z_rate": setup.log_z_rate,
-        "steps": setup.steps,
-        "batch": setup.batch,
-        "zero_floor": setup.zero_floor,
-        "seed": seed,
-        "seeds": setup.seeds,
-        "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
-    }
-
-
-def write_result(directory: RunDirectory, run: Run) -> None:
-    """Write the final parameters, and the configuration with what the run took."""
-    directory.write_arrays(run.steps, arrays_of(run.policy))
-    result = {"steps": run.steps, "seconds": run.seconds, "interrupted": run.interrupted}
-    directory.write_config({**run.config, "result": result})
-
-
-def arrays_of(policy: Policy) -> dict[str, np.ndarray]:
-    """The parameters of a policy by their place in it."""
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(policy, eqx.is_inexact_array))
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}

@@ -1,7 +1,7 @@
 """The open door: a Trainer is the whole configuration, `init` and `step` are pure functions of it."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -26,7 +26,7 @@ from anabranch.rewards import (
     rewarded,
 )
 from anabranch.sampling import Flags, rollout
-from anabranch.scoring import DEFAULT_CHUNK, Reading, score
+from anabranch.scoring import Reading, chunk_for_batch, score
 from anabranch.training.optimizer import Adam, with_log_z_rate
 
 INIT_STREAM, TRAIN_STREAM = 0, 1
@@ -49,14 +49,18 @@ class Trainer:
     steps: int
     batch: int
     zero_floor: float
-    chunk: int | None = DEFAULT_CHUNK
+    chunk: int | None
+    """Real rows a gradient chunk; None: one plain vmap over all rows."""
     seeds: int | None = None
     """So many runs in one program, on a leading axis of the state; None for a single run without that axis."""
+
+    vectorised: bool = False
+    """Whether seeds advance side by side, as one batch, or each in its turn within the program."""
 
     @property
     def reading(self) -> Reading:
         """How this trainer reads a policy's heads."""
-        axis = None if self.seeds is None else SEEDS_AXIS
+        axis = SEEDS_AXIS if self.seeds is not None and self.vectorised else None
         return Reading(self.env, self.backward, self.objective.outflow, self.chunk, axis)
 
     @property
@@ -108,7 +112,7 @@ def trainer(
     steps: int,
     batch: int,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
-    chunk: int | None = DEFAULT_CHUNK,
+    chunk: int | Literal["auto"] | None = "auto",
     seeds: int | None = None,
 ) -> Trainer:
     """Resolve names and defaults into a Trainer; every ConfigError and RewardError is raised here, before compiling."""
@@ -119,7 +123,7 @@ def trainer(
     whole = {
         "steps": steps,
         "batch": batch,
-        "chunk": 1 if chunk is None else chunk,
+        "chunk": 1 if chunk in (None, "auto") else chunk,
         "seeds": 1 if seeds is None else seeds,
     }
     for name, value in whole.items():
@@ -142,8 +146,10 @@ def trainer(
         steps=steps,
         batch=batch,
         zero_floor=zero_floor,
-        chunk=chunk,
+        chunk=chunk_for_batch(env.rows * batch) if chunk == "auto" else chunk,
         seeds=seeds,
+        # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
+        vectorised=jax.default_backend() != "cpu",
     )
 
 
@@ -215,8 +221,23 @@ def _fault(flags: Flags, reward: Rewarded, objects: State) -> Fault:
 
 @eqx.filter_jit
 def advance(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
-    """`count` steps in one compiled loop (any count, one compilation), the mean of their metrics, the first fault."""
+    """`count` steps in one compiled loop (any count, one compilation), the mean of their metrics, the first fault.
 
+    With `seeds`, so for each seed, and all results have a leading axis.
+    """
+    if trainer.seeds is None or trainer.vectorised:
+        return _advanced(trainer, state, count)
+    dynamic, static = eqx.partition(state, eqx.is_array)
+
+    def one(dynamic: Any) -> Any:
+        fresh, metrics, fault = _advanced(trainer, eqx.combine(dynamic, static), count)
+        return eqx.filter(fresh, eqx.is_array), metrics, fault
+
+    dynamic, metrics, fault = jax.lax.map(one, dynamic)
+    return eqx.combine(dynamic, static), metrics, fault
+
+
+def _advanced(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
     def once(state: TrainState, fault: Fault | None) -> Any:
         state, metrics, fresh = step(trainer, state)
         if fault is not None:
@@ -228,7 +249,7 @@ def advance(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple
         state, metrics, fault = every(eqx.combine(dynamic, static), fault)
         return eqx.filter(state, eqx.is_array), jax.tree.map(jnp.add, total, metrics), fault
 
-    every = _each(trainer, once)
+    every = _each(trainer, once) if trainer.vectorised else once
     dynamic, static = eqx.partition(state, eqx.is_array)
     shapes = eqx.filter_eval_shape(lambda state: every(state, None)[1:], state)
     total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

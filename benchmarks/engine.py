@@ -1,0 +1,172 @@
+"""`python -m benchmarks.engine`: how near the engine comes to the machine, and how its cost grows.
+
+Writes `benchmarks/results/engine.json` and `engine.md`. Every figure is the best of three repeats in this process.
+"""
+
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import anabranch as ab
+from anabranch.backward import LearnedBackward
+from anabranch.envs.bits import BitStrings, NearestMode
+from anabranch.envs.hypergrid import Hypergrid, HypergridReward
+from anabranch.envs.ising import Ising, IsingReward
+from anabranch.evaluation import law_against
+from anabranch.scoring import Reading
+from anabranch.training.trainer import Trainer
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def best(function: Callable[[], Any], repeats: int = 3) -> float:
+    """The least seconds of so many calls, after one that compiles."""
+    jax.block_until_ready(function())
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        jax.block_until_ready(function())
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def matmul_rate() -> float:
+    """float32 GFLOP/s of a product of two 2048 x 2048 matrices."""
+    square = jnp.ones((2048, 2048))
+    multiply = jax.jit(lambda matrix: matrix @ matrix)
+    return 2 * 2048**3 / best(lambda: multiply(square), 8) / 1e9
+
+
+def setup(env: Any, log_reward: Any, **options: Any) -> Trainer:
+    defaults = {"objective": "tb", "backward": "learned", "steps": 10**6, "batch": 16, "policy": ab.MLP(width=256)}
+    return ab.trainer(env, log_reward, optimizer=ab.Adam(decay="none", b2=0.999), **{**defaults, **options})
+
+
+def grid(dim: int, side: int, **options: Any) -> Trainer:
+    env = Hypergrid(dim=dim, side=side)
+    return setup(env, HypergridReward(env=env, r0=1e-3), **options)
+
+
+def iteration(trainer: Trainer, steps: int, warm: int = 5, seed: int = 0) -> tuple[float, float]:
+    """Seconds a training step, and mean real rows a trajectory, after some steps that do not count."""
+    state, _, _ = ab.advance(trainer, ab.init(trainer, seed), jnp.array(warm))
+    _, metrics, _ = ab.advance(trainer, state, jnp.array(steps))
+    return best(lambda: ab.advance(trainer, state, jnp.array(steps))[1]) / steps, float(jnp.mean(metrics.rows))
+
+
+def efficiency() -> list[dict[str, Any]]:
+    """Counted FLOPs of four forward passes a real row, over the time and over the machine's own matmul rate."""
+    ising, bits = Ising(side=9), BitStrings(length=120, word=8)
+    spaces = {"ising-9": (ising, IsingReward(env=ising)), "bits-120": (bits, NearestMode(env=bits))}
+    found = []
+    for name, (env, reward) in spaces.items():
+        seconds, rows = iteration(setup(env, reward, batch=256), 8)
+        inputs = ab.observer(env).size
+        outputs = env.num_actions + 1 + env.num_slots + 1
+        flops = 4 * 2 * rows * 256 * (inputs * 256 + 256 * 256 + 256 * outputs)
+        rate = matmul_rate()
+        share = flops / seconds / 1e9 / rate
+        found.append(
+            {"space": name, "ms": 1e3 * seconds, "rows": rows, "gflop": flops / 1e9, "matmul": rate, "share": share}
+        )
+    return found
+
+
+def growth() -> list[dict[str, Any]]:
+    """Milliseconds against real rows, over batch and over the side of the grid."""
+    cases = [(20, batch) for batch in (16, 64, 256, 1024, 4096)] + [(side, 64) for side in (8, 16, 32, 64)]
+    found = []
+    for side, batch in cases:
+        seconds, rows = iteration(grid(4, side, batch=batch), max(4, 4000 // batch))
+        found.append({"side": side, "batch": batch, "rows": rows * batch, "ms": 1e3 * seconds})
+    return found
+
+
+def exponent(points: list[dict[str, Any]]) -> float:
+    """The slope of log time over log real rows."""
+    return float(np.polyfit(np.log([p["rows"] for p in points]), np.log([p["ms"] for p in points]), 1)[0])
+
+
+def seeds() -> list[dict[str, Any]]:
+    """Eight seeds in one program against the same eight, each a run of its own, on 2 x 8."""
+    found = []
+    for batch in (16, 64, 256):
+        alone = sum(iteration(grid(2, 8, batch=batch), 100, warm=500, seed=seed)[0] for seed in range(8))
+        together, _ = iteration(grid(2, 8, batch=batch, seeds=8), 100, warm=500)
+        found.append(
+            {
+                "batch": batch,
+                "in turn, ms": 1e3 * alone,
+                "together, ms": 1e3 * together,
+                "ratio": together / alone,
+            }
+        )
+    return found
+
+
+def subtb() -> dict[str, Any]:
+    """Sub-trajectory balance against trajectory balance at T = 240 moves (240 bits one by one, batch 16)."""
+    bits = BitStrings(length=240, word=1)
+    found = {name: iteration(setup(bits, NearestMode(env=bits), objective=name), 100) for name in ("tb", "subtb")}
+    times = {f"{name}, ms": 1e3 * seconds for name, (seconds, _) in found.items()}
+    return {**times, "ratio": found["subtb"][0] / found["tb"][0], "rows": found["tb"][1]}
+
+
+def truth() -> dict[str, Any]:
+    """The state graph of hypergrid 4 x 20, and the exact law of a policy on it."""
+    trainer = grid(4, 20)
+    began = time.perf_counter()
+    graph = ab.state_graph(trainer.env)
+    built = time.perf_counter() - began
+    log_reward = ab.log_rewards(graph, trainer.log_reward)
+    policy = ab.init(trainer, 0).policy
+    reading = Reading(trainer.env, LearnedBackward())
+    law = best(lambda: law_against(graph, policy, log_reward, reading=reading).total_variation)
+    return {"states": graph.num_states, "graph, s": built, "law again, s": law}
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """Rows as a Markdown table."""
+    head = list(rows[0])
+    shown = [
+        [f"{v:,.4g}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values()]
+        for row in rows
+    ]
+    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(line)} |" for line in shown), ""]
+
+
+def main() -> None:
+    """Measure everything and write it down."""
+    began = time.perf_counter()
+    found: dict[str, Any] = {
+        "truth": truth(),
+        "efficiency": efficiency(),
+        "subtb": subtb(),
+        "seeds": seeds(),
+        "growth": growth(),
+    }
+    found["exponent"] = {"batch": exponent(found["growth"][:5]), "side": exponent(found["growth"][5:])}
+    found["peak memory, GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    found["seconds"] = time.perf_counter() - began
+    lines = ["# The engine on its own", "", "## Matrix work at batch 256", "", *table(found["efficiency"])]
+    lines += ["## Sub-trajectory balance at 240 moves", "", *table([found["subtb"]])]
+    lines += ["## Eight seeds in one program (2 x 8)", "", *table(found["seeds"])]
+    lines += ["## Exact truth on hypergrid 4 x 20", "", *table([found["truth"]])]
+    lines += ["## Cost against real rows (4-dimensional grid)", "", *table(found["growth"])]
+    slopes = ", ".join(f"{value:.2f} over {name}" for name, value in found["exponent"].items())
+    lines += [f"Fitted exponent: {slopes}. Peak memory of this whole process: {found['peak memory, GB']:.2f} GB.", ""]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "engine.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / "engine.md").write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a run directory keeps of a run: its resolved configuration, its parameters, what it took."""
+
+import dataclasses
+from importlib.metadata import version
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from anabranch.policy import Policy
+from anabranch.records import to_json
+from anabranch.runs.directory import RunDirectory
+from anabranch.training.optimizer import Adam
+from anabranch.training.trainer import Trainer
+
+
+def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, Any]:
+    """The resolved configuration of a run, as run.json keeps it."""
+    optimizer = setup.optimizer
+    return {
+        "task": name,
+        "env": {"class": type(setup.env).__name__, **to_json(setup.env)},
+        "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
+        "objective": {"name": setup.objective.name, **to_json(setup.objective)},
+        "backward": None if setup.backward is None else setup.backward.name,
+        "explore": to_json(setup.explore),
+        "policy": {"name": type(setup.policy).__name__.lower(), **to_json(setup.policy)},
+        "optimizer": {"name": "adam", **to_json(optimizer)} if isinstance(optimizer, Adam) else {"name": "optax"},
+        "log_z_rate": setup.log_z_rate,
+        "steps": setup.steps,
+        "batch": setup.batch,
+        "zero_floor": setup.zero_floor,
+        "seed": seed,
+        "seeds": setup.seeds,
+        "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
+    }
+
+
+def write_result(
+    directory: RunDirectory, config: dict[str, Any], policy: Policy, *, steps: int, seconds: float, interrupted: bool
+) -> None:
+    """Write the final parameters, and the configuration with what the run took."""
+    directory.write_arrays(steps, arrays_of(policy))
+    directory.write_config({**config, "result": {"steps": steps, "seconds": seconds, "interrupted": interrupted}})
+
+
+def arrays_of(policy: Policy) -> dict[str, np.ndarray]:
+    """The parameters of a policy by their place in it."""
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(policy, eqx.is_inexact_array))
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
