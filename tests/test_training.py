@@ -1,7 +1,9 @@
 """Training: the bar on faces, seeds, faults, and one compilation."""
 
+import dataclasses
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -224,3 +226,35 @@ def test_only_zero_rewards_are_floored():
     assert float(tiny.log_reward[0]) == -50.0
     assert float(tiny.log_reward[1]) == pytest.approx(math.log(1e-4))
     assert tiny.floored.tolist() == [False, True]
+
+
+class Linear(ab.Policy):
+    """A policy of a stranger: one matrix, no memory."""
+
+    matrix: jnp.ndarray
+    log_z: jnp.ndarray
+    labels: int = eqx.field(static=True)
+
+    def __call__(self, observation):
+        output = observation @ self.matrix
+        return ab.Heads(output[: self.labels], output[self.labels : -1], output[-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearRecipe:
+    def build(self, env, *, key, learned_backward):
+        width = env.num_actions + 1 + env.num_slots + 1
+        return Linear(0.1 * jax.random.normal(key, (env.num_actions, width)), jnp.zeros(()), env.num_actions + 1)
+
+
+def test_a_policy_of_ones_own_trains():
+    """Faces are not a linear map's, but its loss falls, without `remember` and with a learned P_B."""
+    options = {
+        **QUICK,
+        "policy": LinearRecipe(),
+        "backward": "learned",
+        "steps": 400,
+        "optimizer": ab.Adam(learning_rate=3e-2),
+    }
+    run = ab.train(FACES.env, FACES.log_reward, **options)
+    assert run.history[-1]["loss"] < 0.5 * run.history[0]["loss"]

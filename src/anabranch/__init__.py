@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         TrajectoryBalance,
     )
     from anabranch.observation import observer
-    from anabranch.policy import MLP, Heads, Policy, Tabular
+    from anabranch.policy import MLP, Heads, Policy, PolicyRecipe, Tabular
     from anabranch.rewards import log_rewards
     from anabranch.runs.load import load
     from anabranch.tasks import Settings, Task, make, task_names
@@ -58,7 +58,7 @@ _PUBLIC = {
         "TrajectoryBalance",
     ),
     "observation": ("observer",),
-    "policy": ("MLP", "Heads", "Policy", "Tabular"),
+    "policy": ("MLP", "Heads", "Policy", "PolicyRecipe", "Tabular"),
     "rewards": ("log_rewards",),
     "runs.load": ("load",),
     "tasks": ("Settings", "Task", "make", "task_names"),

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -227,6 +227,15 @@ def remembered_lookup(graph: StateGraph) -> Lookup:
     if "_lookup" not in graph.__dict__:
         graph.__dict__["_lookup"] = Lookup.of(graph)
     return graph.__dict__["_lookup"]
+
+
+@runtime_checkable
+class PolicyRecipe(Protocol):
+    """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a Policy."""
+
+    def build(self, env: Environment, *, key: Key[Array, ""], learned_backward: bool) -> Policy:
+        """A fresh policy for an environment, with a backward head where P_B is learned."""
+        ...
 
 
 POLICIES = {"mlp": MLP, "tabular": Tabular}

@@ -22,7 +22,7 @@ from anabranch.evaluation import law_against, learned_log_z
 from anabranch.exact.graph import StateGraph, state_graph
 from anabranch.explore import Explore
 from anabranch.objectives import Objective
-from anabranch.policy import MLP, Policy, Tabular
+from anabranch.policy import Policy, PolicyRecipe
 from anabranch.progress import ProgressLine
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
 from anabranch.runs.directory import RunDirectory, require_new
@@ -98,7 +98,7 @@ def train(
     objective: str | Objective,
     backward: str | BackwardPolicy | None = "uniform",
     explore: Explore | None = None,
-    policy: MLP | Tabular | None = None,
+    policy: PolicyRecipe | None = None,
     optimizer: Adam | optax.GradientTransformation | None = None,
     log_z_rate: float = 0.1,
     steps: int,

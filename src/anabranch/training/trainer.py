@@ -15,7 +15,7 @@ from anabranch.errors import ConfigError, Error, LawError
 from anabranch.explore import ON_POLICY, Explore, require_on_policy
 from anabranch.objectives import Objective, objective_named
 from anabranch.observation import observer
-from anabranch.policy import MLP, Policy, Tabular
+from anabranch.policy import MLP, Policy, PolicyRecipe
 from anabranch.rewards import (
     DEFAULT_ZERO_FLOOR,
     LogReward,
@@ -43,7 +43,7 @@ class Trainer:
     backward: BackwardPolicy | None
     """None for objectives without a P_B."""
     explore: Explore
-    policy: MLP | Tabular
+    policy: PolicyRecipe
     optimizer: Adam | optax.GradientTransformation
     log_z_rate: float
     steps: int
@@ -106,7 +106,7 @@ def trainer(
     objective: str | Objective,
     backward: str | BackwardPolicy | None = "uniform",
     explore: Explore | None = None,
-    policy: MLP | Tabular | None = None,
+    policy: PolicyRecipe | None = None,
     optimizer: Adam | optax.GradientTransformation | None = None,
     log_z_rate: float = 0.1,
     steps: int,
