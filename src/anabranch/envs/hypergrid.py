@@ -84,7 +84,7 @@ class HypergridReward:
 
 
 def settings(objective: Objective) -> Settings:
-    """The field's usual network and learning rates; half the trajectories explore."""
+    """The field's usual network and learning rates; a tenth of the steps explore, where the objective allows it."""
     explore = None if objective.on_policy else Explore(epsilon=0.1)
     return Settings(steps=10_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
 
