@@ -8,7 +8,7 @@ from typing import Any, dataclass_transform
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 State = PyTree[Any]
 """One unbatched pytree of integer or boolean arrays."""
@@ -79,6 +79,10 @@ class Environment(abc.ABC):
     def backward_slot(self) -> np.ndarray:
         """Optional: int[A], the backward head entry that each label shares; at most one undoable label a slot."""
         return np.arange(self.num_actions)
+
+    def log_path_count(self, state: State) -> Float[Array, ""]:
+        """Optional: log of the number of ways from the initial state to `state`, for the maximum-entropy P_B."""
+        raise NotImplementedError(f"{type(self).__name__} does not define log_path_count.")
 
     def show(self, state: State) -> str:
         """Optional: a state as text."""
