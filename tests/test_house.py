@@ -34,6 +34,8 @@ evaluation training.trainer
 training.record
 training.train
 tasks
+envs.fasta envs.newick envs.parsimony
+envs.dendrogram envs.jukes_cantor
 envs.*
 runs.load
 laws.words laws.report

@@ -26,6 +26,7 @@ BUILT_IN = {
     "bits-120": "anabranch.envs.bits",
     "ising": "anabranch.envs.ising",
     "ising-9": "anabranch.envs.ising",
+    "phylogeny": "anabranch.envs.phylogeny",
 }
 """The module of each built-in task; it is imported when the task is used."""
 
