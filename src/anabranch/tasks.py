@@ -27,6 +27,7 @@ BUILT_IN = {
     "ising": "anabranch.envs.ising",
     "ising-9": "anabranch.envs.ising",
     "phylogeny": "anabranch.envs.phylogeny",
+    "potts": "anabranch.envs.energies",
 }
 """The module of each built-in task; it is imported when the task is used."""
 
