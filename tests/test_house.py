@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
 errors environment progress packing exact.metrics cli.tables plots.canvas
-records trajectories explore
+records trajectories explore data envs.dag_scores envs.adjacency
 exact.enumeration training.optimizer runs.directory objectives.base plots.outline plots.legend
 exact.graph objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
 exact.tabulate observation rewards objectives.trajectory_balance objectives.subtrajectory_balance

@@ -26,6 +26,9 @@ BUILT_IN = {
     "bits-120": "anabranch.envs.bits",
     "ising": "anabranch.envs.ising",
     "ising-9": "anabranch.envs.ising",
+    "tfbind8": "anabranch.envs.tfbind8",
+    "dags": "anabranch.envs.dags",
+    "dags-5": "anabranch.envs.dags",
     "phylogeny": "anabranch.envs.phylogeny",
     "potts": "anabranch.envs.energies",
 }
