@@ -21,6 +21,9 @@ SOURCE = ROOT / "src" / "anabranch"
 LAYERS = """
 errors environment progress packing exact.metrics cli.tables plots.canvas
 records trajectories explore data envs.dag_scores envs.adjacency
+metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
+metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
+metrics.summary
 exact.enumeration training.optimizer runs.directory objectives.base plots.outline plots.legend
 exact.graph objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
 exact.tabulate observation rewards objectives.trajectory_balance objectives.subtrajectory_balance
@@ -30,10 +33,14 @@ scoring
 sampling exact.flows
 drawing
 estimates
+measures
 evaluation training.trainer
 training.record
 training.train
 tasks
+envs.cells
+envs.bits envs.hypergrid
+envs.hypergrid_tiers
 envs.fasta envs.newick envs.parsimony
 envs.dendrogram envs.jukes_cantor
 envs.*
@@ -48,14 +55,14 @@ plots.nodes plots.distribution plots.gallery plots.compare
 plots.graph
 plots
 cli
-cli.flags cli.sources
+cli.flags cli.sources cli.measured
 cli.evaluating cli.checking cli.listing
 cli.training cli.walking cli.plotting
 cli.comparing
 """
 """A module imports from the lines above its own only. Names without meaning of their own (packages) are left out."""
 
-EMPTY = ("exact", "training", "runs", "envs", "laws")
+EMPTY = ("exact", "training", "runs", "envs", "laws", "metrics")
 """Packages whose __init__ holds a docstring only."""
 
 ROOMS = [line.split() for line in LAYERS.strip().splitlines()]

@@ -22,8 +22,21 @@ BUILT_IN = {
     "hypergrid": "anabranch.envs.hypergrid",
     "hypergrid-standard": "anabranch.envs.hypergrid",
     "hypergrid-hard": "anabranch.envs.hypergrid",
+    "hypergrid-cosine": "anabranch.envs.hypergrid_rewards",
+    "hypergrid-sparse": "anabranch.envs.hypergrid_rewards",
+    "hypergrid-deceptive": "anabranch.envs.hypergrid_rewards",
+    "hypergrid-xor": "anabranch.envs.hypergrid_parity",
+    "hypergrid-coprime": "anabranch.envs.hypergrid_coprime",
+    "hypergrid-multiscale": "anabranch.envs.hypergrid_digits",
     "bits": "anabranch.envs.bits",
     "bits-120": "anabranch.envs.bits",
+    "bits-left": "anabranch.envs.bits_ordered",
+    "bits-ends": "anabranch.envs.bits_ordered",
+    "sets": "anabranch.envs.sets",
+    "subsets": "anabranch.envs.sets",
+    "sequences": "anabranch.envs.sequences",
+    "permutations": "anabranch.envs.permutations",
+    "tree": "anabranch.envs.tree",
     "ising": "anabranch.envs.ising",
     "ising-9": "anabranch.envs.ising",
     "tfbind8": "anabranch.envs.tfbind8",
@@ -73,6 +86,8 @@ class Task:
     facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
     settings: Callable[["Objective"], Settings] = _default_settings
     """The settings for an objective."""
+    distance: Callable[[Any, Any], float] | None = None
+    """Between two decoded objects, for diversity and modes; None: Hamming's, or the edit distance."""
 
     def __post_init__(self) -> None:
         from anabranch.environment import Environment

@@ -1,12 +1,15 @@
 """Bit strings, a word at a time, in any order."""
 
 import dataclasses
+import math
 
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
+from anabranch.envs.cells import EMPTY, FULL, cells
 from anabranch.errors import ConfigError
 from anabranch.explore import Explore
 from anabranch.objectives import Objective
@@ -66,6 +69,10 @@ class BitStrings(Environment):
         """The bits as floats: -1, 1, and 0 for what is still empty."""
         return self.bits(state).ravel().astype(float)
 
+    def log_path_count(self, state: Int[Array, " slots"]) -> Float[Array, ""]:
+        """log k! where k slots are filled."""
+        return gammaln(jnp.sum(state >= 0) + 1.0)
+
     def decode(self, state: State) -> str:
         """The string, with a dot for each bit of an empty slot."""
         return "".join(
@@ -75,6 +82,12 @@ class BitStrings(Environment):
     def encode(self, item: str) -> Int[Array, " slots"]:
         """The finished state of a string."""
         return jnp.array([int(item[at : at + self.word], 2) for at in range(0, self.length, self.word)])
+
+    def draw(self, state: State) -> str:
+        """A cell for each bit: dark for 1, pale for 0, white where there is none yet; short words in one row each."""
+        colours = {"1": FULL, "0": EMPTY, ".": "#ffffff"}
+        across = self.word if self.word**2 >= self.length else math.isqrt(self.length - 1) + 1
+        return cells([colours[bit] for bit in self.decode(state)], across=across)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,12 @@
 """The hypergrid: walk up from the corner of a grid, stop anywhere; the mass sits near the other corners."""
 
 import dataclasses
+import math
+from collections.abc import Iterable
 
 import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
@@ -49,6 +53,10 @@ class Hypergrid(Environment):
     def bounds(self) -> tuple[int, int]:
         return 0, self.side - 1
 
+    def log_path_count(self, state: Int[Array, " dim"]) -> Float[Array, ""]:
+        """The log of a multinomial coefficient: the orders of the steps in each direction."""
+        return gammaln(jnp.sum(state) + 1.0) - jnp.sum(gammaln(state + 1.0))
+
     def encode(self, item: tuple[int, ...]) -> Int[Array, " dim"]:
         """The state with these coordinates."""
         return jnp.array(item)
@@ -56,6 +64,28 @@ class Hypergrid(Environment):
     def decode(self, state: State) -> tuple[int, ...]:
         """The coordinates."""
         return tuple(int(coordinate) for coordinate in state)
+
+    def draw(self, state: State) -> str:
+        """A point on the square in two dimensions, else the profile of the coordinates, from the first on."""
+        places = 6 + 88 * np.asarray(state) / (self.side - 1)
+        if self.dim == 2:
+            points, line = [(places[0], 100 - places[1])], ""
+        else:
+            points = list(zip(np.linspace(12, 88, self.dim), 100 - places, strict=True))
+            line = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
+        dots = "".join(f'<circle cx="{x:.2f}" cy="{y:.2f}" r="5"/>' for x, y in points)
+        return (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">'
+            '<rect x="2" y="2" width="96" height="96" rx="4" fill="#f4f1ea" stroke="#3d3a36" stroke-width="2"/>'
+            + (f'<polyline points="{line}" fill="none" stroke="#2f6d9e" stroke-width="3"/>' if len(points) > 1 else "")
+            + f'<g fill="#2f6d9e">{dots}</g></svg>'
+        )
+
+
+def log_total(terms: Iterable[tuple[float, int]]) -> float:
+    """The log of a sum of weights, each times an exact count that may be too large for a float."""
+    logs = [math.log(weight) + math.log(count) for weight, count in terms if weight > 0 and count > 0]
+    return float(np.logaddexp.reduce(logs)) if logs else -math.inf
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,6 +111,15 @@ class HypergridReward:
         outer = jnp.all(2 * off > span)
         ring = jnp.all((5 * off > 3 * span) & (5 * off < 4 * span))
         return jnp.log(self.r0 + self.r1 * outer + self.r2 * ring)
+
+    @property
+    def log_z(self) -> float:
+        """The exact log Z, from how many of the coordinates lie in each band."""
+        span = self.env.side - 1
+        off = np.abs(2 * np.arange(self.env.side) - span)
+        outer, ring = np.sum(2 * off > span), np.sum((5 * off > 3 * span) & (5 * off < 4 * span))
+        counts = [int(count) ** self.env.dim for count in (self.env.side, outer, ring)]
+        return log_total(zip((self.r0, self.r1, self.r2), counts, strict=True))
 
 
 def settings(objective: Objective) -> Settings:

@@ -4,9 +4,11 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int, Int8
 
 from anabranch.environment import Environment, State
+from anabranch.envs.cells import EMPTY, FULL, cells
 from anabranch.errors import ConfigError
 from anabranch.explore import Explore
 from anabranch.objectives import Objective
@@ -53,6 +55,10 @@ class Ising(Environment):
         """The spins as floats, 0 where there is none yet."""
         return state.astype(float)
 
+    def log_path_count(self, state: Int8[Array, " sites"]) -> Float[Array, ""]:
+        """log k! where k sites have a spin."""
+        return gammaln(jnp.sum(state != 0) + 1.0)
+
     def decode(self, state: State) -> tuple[int, ...]:
         """The spins, row by row."""
         return tuple(int(spin) for spin in np.asarray(state))
@@ -65,6 +71,10 @@ class Ising(Environment):
         """Rows of + and -, a dot for a site without spin."""
         text = "".join(".+-"[spin] for spin in self.decode(state))
         return "/".join(text[at : at + self.side] for at in range(0, len(text), self.side))
+
+    def draw(self, state: State) -> str:
+        """The lattice: dark for a spin up, pale for one down, white for none yet."""
+        return cells([("#ffffff", FULL, EMPTY)[spin] for spin in self.decode(state)], across=self.side)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,183 @@
+"""Words over an alphabet, grown at the right and ended by STOP; worth the motifs that they hold."""
+
+import dataclasses
+import math
+import string
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from anabranch.environment import Environment, State
+from anabranch.envs.cells import EMPTY, PALETTE, cells
+from anabranch.errors import ConfigError
+from anabranch.explore import Explore
+from anabranch.objectives import Objective
+from anabranch.tasks import Settings, Task
+from anabranch.training.optimizer import Adam
+
+ALPHABET = string.ascii_lowercase
+
+
+class Sequences(Environment):
+    """Words of at most `longest` of the first `letters` letters; from `shortest` letters on each may stop.
+
+    One label appends one letter. The graph is a tree, with sum over n <= longest of letters^n states, so that
+    P_B is 1 and each word has one trajectory: an autoregressive model of strings.
+    """
+
+    letters: int = 4
+    shortest: int = 1
+    longest: int = 6
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.letters <= len(ALPHABET):
+            raise ConfigError(f"An alphabet has 1 to {len(ALPHABET)} letters; given letters={self.letters}.")
+        if not 0 <= self.shortest <= self.longest or self.longest < 1:
+            raise ConfigError(
+                f"0 <= shortest <= longest and longest >= 1 are needed; given shortest={self.shortest}, "
+                f"longest={self.longest}."
+            )
+
+    @property
+    def alphabet(self) -> str:
+        """The letters, a first."""
+        return ALPHABET[: self.letters]
+
+    @property
+    def max_steps(self) -> int:
+        return self.longest
+
+    @property
+    def backward_slot(self) -> np.ndarray:
+        return np.zeros(self.letters, int)
+
+    def length(self, state: Int[Array, " longest"]) -> Int[Array, ""]:
+        """How many letters a word has so far."""
+        return jnp.sum(state >= 0)
+
+    def initial(self) -> Int[Array, " longest"]:
+        return jnp.full(self.longest, -1)
+
+    def step(self, state: Int[Array, " longest"], action: Int[Array, ""]) -> Int[Array, " longest"]:
+        return state.at[self.length(state)].set(action)
+
+    def undo(self, state: Int[Array, " longest"], action: Int[Array, ""]) -> Int[Array, " longest"]:
+        return state.at[self.length(state) - 1].set(-1)
+
+    def legal(self, state: Int[Array, " longest"]) -> Bool[Array, " letters"]:
+        return jnp.full(self.letters, state[-1] < 0)
+
+    def undoable(self, state: Int[Array, " longest"]) -> Bool[Array, " letters"]:
+        return jnp.arange(self.letters) == state[self.length(state) - 1]
+
+    def can_stop(self, state: Int[Array, " longest"]) -> Bool[Array, ""]:
+        return self.length(state) >= self.shortest
+
+    def bounds(self) -> tuple[int, int]:
+        return -1, self.letters - 1
+
+    def log_path_count(self, state: Int[Array, " longest"]) -> Float[Array, ""]:
+        """0: one trajectory leads to each word."""
+        return jnp.zeros(())
+
+    def show(self, state: State) -> str:
+        """The word."""
+        return self.decode(state) or "(empty word)"
+
+    def decode(self, state: State) -> str:
+        """The word as a string."""
+        return "".join(ALPHABET[int(letter)] for letter in np.asarray(state) if letter >= 0)
+
+    def encode(self, item: str) -> Int[Array, " longest"]:
+        """The state of a word. Raises ConfigError for one that is too long, or has other letters."""
+        if len(item) > self.longest or not set(item) <= set(self.alphabet):
+            raise ConfigError(f"Words have at most {self.longest} letters of {self.alphabet!r}; given {item!r}.")
+        return jnp.array([ALPHABET.index(letter) for letter in item] + [-1] * (self.longest - len(item)))
+
+    def draw(self, state: State) -> str:
+        """A cell for each letter, coloured by it, and the places that are still empty."""
+        colours = [EMPTY if value < 0 else PALETTE[int(value) % len(PALETTE)] for value in np.asarray(state)]
+        return cells(colours, across=math.isqrt(4 * self.longest - 1) + 1, letters=self.decode(state))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MotifReward:
+    """log R = `gain` * number of places where one of `motifs` stands - `cost` * number of letters.
+
+    Overlapping places count, and a motif listed twice counts twice. The same sum over the letters so far is
+    minus the energy of an unfinished word, so that every letter earns what it completes. log Z = 5.792825 for
+    the task.
+    """
+
+    env: Sequences
+    motifs: tuple[str, ...] = ("abc", "cad", "dd")
+    gain: float = 2.0
+    cost: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.gain) and math.isfinite(self.cost)):
+            raise ConfigError(f"gain and cost are finite numbers of nats; given gain={self.gain}, cost={self.cost}.")
+        if not all(self.motifs):
+            raise ConfigError(f"A motif has at least one letter; given {self.motifs}.")
+
+    def __call__(self, state: Int[Array, " longest"]) -> Float[Array, ""]:
+        """log R of one word."""
+        return -self.energy(state)
+
+    def energy(self, state: Int[Array, " longest"]) -> Float[Array, ""]:
+        """Cost minus gain of the letters so far, in nats; 0 for the empty word."""
+        return self.cost * self.env.length(state) - self.gain * self.occurrences(state)
+
+    def occurrences(self, state: Int[Array, " longest"]) -> Int[Array, ""]:
+        """How many times a motif stands in the letters so far."""
+        found = jnp.zeros((), int)
+        for motif in self._known_motifs():
+            letters = jnp.array([ALPHABET.index(letter) for letter in motif])
+            places = [state[at : at + len(motif)] for at in range(self.env.longest - len(motif) + 1)]
+            found += sum(jnp.all(place == letters).astype(int) for place in places)
+        return found
+
+    @property
+    def log_z(self) -> float:
+        """The exact log Z, letter by letter: words of one length that end alike may go on alike (float64)."""
+        motifs, keep = self._known_motifs(), max(map(len, self.motifs), default=1) - 1
+        log_sum, log_z = {"": 0.0}, -np.inf
+        for length in range(self.env.longest + 1):
+            if length >= self.env.shortest:
+                log_z = np.logaddexp(log_z, np.logaddexp.reduce(list(log_sum.values())))
+            longer: dict[str, float] = {}
+            for ending, log_so_far in log_sum.items():
+                for letter in self.env.alphabet:
+                    word = ending + letter
+                    worth = self.gain * sum(word.endswith(motif) for motif in motifs) - self.cost
+                    rest = word[max(len(word) - keep, 0) :]
+                    longer[rest] = float(np.logaddexp(longer.get(rest, -np.inf), log_so_far + worth))
+            log_sum = longer
+        return float(log_z)
+
+    def _known_motifs(self) -> tuple[str, ...]:
+        """The motifs; checked where they are used, because alphabet and motifs may be set one after the other."""
+        for motif in self.motifs:
+            if not set(motif) <= set(self.env.alphabet):
+                raise ConfigError(f"The motif {motif!r} has letters that are none of {self.env.alphabet!r}.")
+        return self.motifs
+
+
+def settings(objective: Objective) -> Settings:
+    """A usual network; some exploration where the objective allows it."""
+    explore = None if objective.on_policy else Explore(epsilon=0.05)
+    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
+
+
+WORDS = Sequences()
+
+TASKS = {
+    "sequences": Task(
+        env=WORDS,
+        log_reward=MotifReward(env=WORDS),
+        name="sequences",
+        summary="words of 1 to 6 letters, grown at the right, worth the motifs in them",
+        settings=settings,
+    )
+}
