@@ -5,7 +5,7 @@ import dataclasses
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from anabranch.environment import Environment, State, undoable_by_slot
 from anabranch.errors import ConfigError, did_you_mean
@@ -22,6 +22,10 @@ class BackwardPolicy(abc.ABC):
     @abc.abstractmethod
     def log_probs(self, env: Environment, state: State, heads: Heads) -> Float[Array, " A"]:
         """log P_B of each label into `state`; -inf where not undoable, zeros at the initial state."""
+
+    def log_prob(self, env: Environment, state: State, heads: Heads, label: Int[Array, ""]) -> Float[Array, ""]:
+        """log P_B of one undoable label into `state`."""
+        return self.log_probs(env, state, heads)[label]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +48,19 @@ class LearnedBackward(BackwardPolicy):
     learned: ClassVar[bool] = True
 
     def log_probs(self, env: Environment, state: State, heads: Heads) -> Float[Array, " A"]:
-        if heads.backward is None:
-            raise ConfigError("A learned backward policy needs a policy with a backward head; this one has none.")
-        log_slot, _ = masked_log_softmax(heads.backward, undoable_by_slot(env, state)[1])
+        log_slot, _ = masked_log_softmax(_backward_head(heads), undoable_by_slot(env, state)[1])
         undoable = env.undoable(state)
         return jnp.where(undoable | ~undoable.any(), log_slot[env.backward_slot], -jnp.inf)
+
+    def log_prob(self, env: Environment, state: State, heads: Heads, label: Int[Array, ""]) -> Float[Array, ""]:
+        slot = jnp.asarray(env.backward_slot)[label]
+        return masked_log_softmax(_backward_head(heads), undoable_by_slot(env, state)[1])[0][slot]
+
+
+def _backward_head(heads: Heads) -> Float[Array, " slots"]:
+    if heads.backward is None:
+        raise ConfigError("A learned backward policy needs a policy with a backward head; this one has none.")
+    return heads.backward
 
 
 BACKWARDS: dict[str, type[BackwardPolicy]] = {"uniform": UniformBackward, "learned": LearnedBackward}

@@ -1,5 +1,6 @@
 """Evaluate a function on the real rows of a padded batch only, and pull gradients back chunk by chunk."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ def on_real_rows(
     """
     if chunk is None:
         return _masked(jax.vmap(function, (None, 0))(parameters, rows), mask)
-    chunk = min(chunk, mask.shape[0])
+    chunk = min(chunk, 2 ** int(math.log2(mask.shape[0])))
     batched = jax.vmap(function, (None, 0))
     shapes = jax.eval_shape(batched, parameters, rows)
 

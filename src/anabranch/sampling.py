@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from anabranch.environment import State, initial_state, step, take, undo
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.policy import Policy
-from anabranch.scoring import Reading, Seen, look, read
+from anabranch.scoring import Reading, Seen, read, row_scores
 from anabranch.trajectories import Trajectories
 
 
@@ -76,7 +76,8 @@ def rollout(
         weights = explore.probabilities(sight.log_pf, mask, share, env.max_steps)
         action = draw_label(uniform, weights)
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
-        return action, child, Seen(sight.at(action, previous, first), memory), ~mask.any()
+        row = row_scores(sight, heads, reading, state, action, previous, first)
+        return action, child, Seen(row, memory), ~mask.any()
 
     def body(walk: _Walk) -> _Walk:
         t, column, state = walk.t, walk.column, walk.state
@@ -166,15 +167,15 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
 
     `objects` is a batch of states; the result is laid out forward like any other Trajectories.
     """
-    env, rows = reading.env, reading.env.rows
+    env, rows, backward = reading.env, reading.env.rows, reading.backward
+    assert backward is not None
     batch = jax.tree.leaves(objects)[0].shape[0]
     uniforms = 1.0 - jax.random.uniform(key, (rows, batch))
 
     def one(state: State, uniform: Any) -> Any:
-        sight, _ = look(policy, reading, state)
+        log_pb = backward.log_probs(env, state, policy.heads(env, state))
         undoable = env.undoable(state)
-        assert sight.log_pb is not None
-        action = draw_label(uniform, jnp.where(undoable, jnp.exp(sight.log_pb), 0.0))
+        action = draw_label(uniform, jnp.where(undoable, jnp.exp(log_pb), 0.0))
         action = jnp.minimum(action, env.num_actions - 1)
         moving = undoable.any()
         parent = undo(env, state, action)

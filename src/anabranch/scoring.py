@@ -1,7 +1,6 @@
 """(policy, trajectories) -> Scores: read once what the network says about each real row."""
 
 import dataclasses
-import math
 from typing import Any
 
 import equinox as eqx
@@ -15,12 +14,8 @@ from anabranch.packing import on_real_rows
 from anabranch.policy import Heads, Policy, masked_log_softmax
 from anabranch.trajectories import RowScores, Scores, Trajectories
 
-SMALLEST_FIRST_CHUNK, LARGEST_CHUNK = 64, 1024
-
-
-def chunk_for_batch(rows: int) -> int:
-    """A chunk that suits a batch of so many rows, padding included: a power of two near a sixteenth of them."""
-    return min(LARGEST_CHUNK, max(SMALLEST_FIRST_CHUNK, 2 ** int(math.log2(max(rows / 16, 1)))))
+CHUNK = 512
+"""Real rows a gradient chunk: fast matrix products, and activations that stay in a cache."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,23 +27,17 @@ class Reading:
     """None for objectives without a P_B."""
     outflow: bool = False
     """True: the forward head holds log edge flows, and the state flow is their sum (flow matching)."""
-    chunk: int | None = 256
+    chunk: int | None = CHUNK
     """Real rows a gradient chunk; None: the plain form without packing."""
     axis: str | None = None
     """The name of a surrounding vmap's axis."""
 
 
 class Sight(eqx.Module):
-    """What one network call says about one state: distributions over all labels."""
+    """What one network call says about one state."""
 
     log_pf: Float[Array, " labels"]
-    log_pb: Float[Array, " A"] | None
     log_flow: Float[Array, ""]
-
-    def at(self, action: Int[Array, ""], previous: Int[Array, ""], first: Bool[Array, ""]) -> RowScores:
-        """The entries of one row, left by `action` and entered by `previous`; the first row has no entry."""
-        entered = jnp.zeros(()) if self.log_pb is None else jnp.where(first, 0.0, self.log_pb[previous])
-        return RowScores(self.log_pf[action], entered, self.log_flow, self.log_pf[-1])
 
 
 class Seen(eqx.Module):
@@ -68,8 +57,17 @@ def read(heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Arra
     """The heads at one state, masked; and the mask of allowed labels."""
     mask = forward_mask(reading.env, state)
     log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
-    log_pb = None if reading.backward is None else reading.backward.log_probs(reading.env, state, heads)
-    return Sight(log_pf, log_pb, log_outflow if reading.outflow else heads.log_flow), mask
+    return Sight(log_pf, log_outflow if reading.outflow else heads.log_flow), mask
+
+
+def row_scores(
+    sight: Sight, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
+) -> RowScores:
+    """One row of a trajectory, left by `action` and entered by `previous`; the first row has no entry."""
+    backward, entered = reading.backward, jnp.zeros(())
+    if backward is not None:
+        entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
+    return RowScores(sight.log_pf[action], entered, sight.log_flow, sight.log_pf[-1])
 
 
 def score(
@@ -94,7 +92,7 @@ def score(
         state, action, previous, first, memory = entry
         network = eqx.combine(parameters, static)
         heads = network.heads(env, state) if memory is None else network.recall(env, state, memory)
-        return read(heads, reading, state)[0].at(action, previous, first)
+        return row_scores(read(heads, reading, state)[0], heads, reading, state, action, previous, first)
 
     previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
     first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))

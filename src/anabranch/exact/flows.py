@@ -14,7 +14,7 @@ from anabranch.errors import ConfigError
 from anabranch.exact.enumeration import chunk_for, in_chunks
 from anabranch.exact.graph import StateGraph
 from anabranch.policy import Policy, TabularPolicy, remembered_lookup
-from anabranch.scoring import Reading, Sight, look
+from anabranch.scoring import Reading, Sight, read
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,8 +99,8 @@ def exact_policy(flows: Flows) -> TabularPolicy:
 def edge_law(graph: StateGraph, policy: Policy, reading: Reading) -> EdgeLaw:
     """What a policy says about every edge and every state of a graph."""
     chunk = chunk_for(graph.env, graph.num_states)
-    every = in_chunks(lambda states: _look_at_all(policy, reading, states), graph.states, chunk=chunk)
-    log_pb = None if every.log_pb is None else every.log_pb[graph.target, graph.action].astype(np.float64)
+    every, log_pb_in = in_chunks(lambda states: _look_at_all(policy, reading, states), graph.states, chunk=chunk)
+    log_pb = None if log_pb_in is None else log_pb_in[graph.target, graph.action].astype(np.float64)
     log_pf = every.log_pf.astype(np.float64)
     if not np.isfinite(log_pf.max(axis=1)).all():
         number = int(np.argmin(np.isfinite(log_pf.max(axis=1))))
@@ -144,5 +144,12 @@ def object_numbers(graph: StateGraph, items: list[Any]) -> list[int]:
 
 
 @eqx.filter_jit
-def _look_at_all(policy: Policy, reading: Reading, states: Any) -> Sight:
-    return jax.vmap(lambda state: look(policy, reading, state)[0])(states)
+def _look_at_all(policy: Policy, reading: Reading, states: Any) -> tuple[Sight, Any]:
+    env, backward = reading.env, reading.backward
+
+    def one(state: Any) -> tuple[Sight, Any]:
+        heads = policy.heads(env, state)
+        log_pb = None if backward is None else backward.log_probs(env, state, heads)
+        return read(heads, reading, state)[0], log_pb
+
+    return jax.vmap(one)(states)

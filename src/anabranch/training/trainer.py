@@ -1,7 +1,7 @@
 """The open door: a Trainer is the whole configuration, `init` and `step` are pure functions of it."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -26,7 +26,7 @@ from anabranch.rewards import (
     rewarded,
 )
 from anabranch.sampling import Flags, rollout
-from anabranch.scoring import Reading, chunk_for_batch, score
+from anabranch.scoring import CHUNK, Reading, score
 from anabranch.training.optimizer import Adam, with_log_z_rate
 
 INIT_STREAM, TRAIN_STREAM = 0, 1
@@ -112,7 +112,7 @@ def trainer(
     steps: int,
     batch: int,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
-    chunk: int | Literal["auto"] | None = "auto",
+    chunk: int | None = CHUNK,
     seeds: int | None = None,
 ) -> Trainer:
     """Resolve names and defaults into a Trainer; every ConfigError and RewardError is raised here, before compiling."""
@@ -123,7 +123,7 @@ def trainer(
     whole = {
         "steps": steps,
         "batch": batch,
-        "chunk": 1 if chunk in (None, "auto") else chunk,
+        "chunk": 1 if chunk is None else chunk,
         "seeds": 1 if seeds is None else seeds,
     }
     for name, value in whole.items():
@@ -146,7 +146,7 @@ def trainer(
         steps=steps,
         batch=batch,
         zero_floor=zero_floor,
-        chunk=chunk_for_batch(env.rows * batch) if chunk == "auto" else chunk,
+        chunk=chunk,
         seeds=seeds,
         # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
         vectorised=jax.default_backend() != "cpu",
