@@ -84,6 +84,13 @@ def test_the_original_reward_has_its_log_z_in_closed_form(dim, side, r0, log_z):
     assert HypergridReward(env=Hypergrid(dim=dim, side=side), r0=r0).log_z == pytest.approx(log_z, abs=1e-6)
 
 
+@pytest.mark.parametrize("side", [5, 11])
+def test_log_z_where_thresholds_fall_onto_grid_points(side):
+    """At a side of 5 the quarter is a grid point, at 11 three and four tenths are."""
+    reward = HypergridReward(env=Hypergrid(dim=1, side=side))
+    assert reward.log_z == pytest.approx(math.log(rewards_of(reward)[1].sum()), abs=1e-6)
+
+
 @pytest.mark.parametrize("env", [Hypergrid(dim=3, side=4), BitStrings(length=6, word=2), Ising(side=2)], ids=str)
 def test_paths_are_counted(env):
     assert_sound(env, HypergridReward(env=env) if isinstance(env, Hypergrid) else None)
