@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from anabranch.drawing import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.environment import Environment
     from anabranch.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
-    from anabranch.estimates import Estimate, Estimates, estimate, log_prob
+    from anabranch.estimates import Estimates, estimate, log_prob
     from anabranch.evaluation import Evaluation, ExactLaw, Fact, evaluate, exact_law, total_variation
     from anabranch.exact.flows import Flows, exact_flows, exact_policy
     from anabranch.exact.graph import StateGraph, state_graph
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from anabranch.exact.tabulate import tabulate
     from anabranch.explore import Explore
     from anabranch.laws.check import CheckReport, check
+    from anabranch.metrics.correlation import Correlation, Interval, pearson, spearman
+    from anabranch.metrics.distances import edit_distance, hamming_distance, mean_pairwise_distance, object_distance
+    from anabranch.metrics.effective_samples import effective_sample_size
+    from anabranch.metrics.flow_consistency import flow_consistency
+    from anabranch.metrics.means import Estimate
+    from anabranch.metrics.modes import ModesFound, modes_found
+    from anabranch.metrics.perfect import PerfectSampler, Reference
+    from anabranch.metrics.reward_gap import reward_gap
+    from anabranch.metrics.settings import MetricSettings
+    from anabranch.metrics.summary import SampleMetrics
+    from anabranch.metrics.top_k import TopK, top_k
     from anabranch.objectives import (
         BalanceObjective,
         DetailedBalance,
@@ -31,8 +42,9 @@ if TYPE_CHECKING:
     from anabranch.runs.load import load
     from anabranch.tasks import Settings, Task, make, task_names
     from anabranch.training.optimizer import Adam
+    from anabranch.training.step import TrainState, advance, init, step
     from anabranch.training.train import Run, train
-    from anabranch.training.trainer import Trainer, TrainState, advance, init, step, trainer
+    from anabranch.training.trainer import Trainer, trainer
     from anabranch.trajectories import Scores, Trajectories
 
 _PUBLIC = {
@@ -41,13 +53,24 @@ _PUBLIC = {
     "drawing": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
     "environment": ("Environment",),
     "errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),
-    "estimates": ("Estimate", "Estimates", "estimate", "log_prob"),
+    "estimates": ("Estimates", "estimate", "log_prob"),
     "evaluation": ("Evaluation", "ExactLaw", "Fact", "evaluate", "exact_law", "total_variation"),
     "exact.flows": ("Flows", "exact_flows", "exact_policy"),
     "exact.graph": ("StateGraph", "state_graph"),
     "exact.metrics": ("perfect_sampler_floor", "target_distribution"),
     "exact.tabulate": ("tabulate",),
     "explore": ("Explore",),
+    "metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),
+    "metrics.distances": ("edit_distance", "hamming_distance", "mean_pairwise_distance", "object_distance"),
+    "metrics.effective_samples": ("effective_sample_size",),
+    "metrics.flow_consistency": ("flow_consistency",),
+    "metrics.means": ("Estimate",),
+    "metrics.modes": ("ModesFound", "modes_found"),
+    "metrics.perfect": ("PerfectSampler", "Reference"),
+    "metrics.reward_gap": ("reward_gap",),
+    "metrics.settings": ("MetricSettings",),
+    "metrics.summary": ("SampleMetrics",),
+    "metrics.top_k": ("TopK", "top_k"),
     "objectives": (
         "BalanceObjective",
         "DetailedBalance",
@@ -64,7 +87,8 @@ _PUBLIC = {
     "tasks": ("Settings", "Task", "make", "task_names"),
     "training.optimizer": ("Adam",),
     "training.train": ("Run", "train"),
-    "training.trainer": ("Trainer", "TrainState", "advance", "init", "step", "trainer"),
+    "training.step": ("TrainState", "advance", "init", "step"),
+    "training.trainer": ("Trainer", "trainer"),
     "trajectories": ("Scores", "Trajectories"),
 }
 """The room of each public name. Names are imported on first use, so that the command line starts without JAX."""

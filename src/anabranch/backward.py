@@ -4,12 +4,14 @@ import abc
 import dataclasses
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from anabranch.environment import Environment, State, undoable_by_slot
+from anabranch.environment import Environment, State, undo, undoable_by_slot
 from anabranch.errors import ConfigError, did_you_mean
 from anabranch.policy import Heads, masked_log_softmax
+from anabranch.trajectories import Scores
 
 
 class BackwardPolicy(abc.ABC):
@@ -18,6 +20,23 @@ class BackwardPolicy(abc.ABC):
     name: ClassVar[str]
     learned: ClassVar[bool]
     """Whether the policy needs a backward head."""
+    has_own_loss: ClassVar[bool] = False
+    """Whether `own_loss` trains it; the objective then takes its P_B as given."""
+    lag_rate: ClassVar[float] = 0.0
+    """How fast a lagged copy follows; above 0 the objective reads P_B from that copy."""
+    from_memory: ClassVar[bool] = False
+    """Whether `own_loss` is about replayed trajectories, not about the batch."""
+    counts_paths: ClassVar[bool] = False
+    """Whether `own_loss` reads `Scores.log_paths`."""
+
+    def suited(self, env: Environment) -> "BackwardPolicy":
+        """The form of this policy for an environment."""
+        del env
+        return self
+
+    def own_loss(self, scores: Scores) -> Float[Array, ""]:
+        """What trains the backward head, where the objective does not."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss of its own.")
 
     @abc.abstractmethod
     def log_probs(self, env: Environment, state: State, heads: Heads) -> Float[Array, " A"]:
@@ -63,13 +82,85 @@ def _backward_head(heads: Heads) -> Float[Array, " slots"]:
     return heads.backward
 
 
-BACKWARDS: dict[str, type[BackwardPolicy]] = {"uniform": UniformBackward, "learned": LearnedBackward}
+class TrajectoryLikelihoodBackward(LearnedBackward):
+    """Maximises log P_B of the sampler's own trajectories; P_F is trained against a lagged copy (TLM).
+
+    Gritsaev et al. 2024, arXiv:2410.15474.
+    """
+
+    name: ClassVar[str] = "tlm"
+    has_own_loss: ClassVar[bool] = True
+    lag_rate: ClassVar[float] = 0.05
+
+    def own_loss(self, scores: Scores) -> Float[Array, ""]:
+        return -jnp.mean(scores.log_pb.sum(0))
 
 
-def backward_policy(choice: str | BackwardPolicy) -> BackwardPolicy:
-    """The backward policy of that name, or the one given. Raises ConfigError for an unknown name."""
+class PessimisticBackward(TrajectoryLikelihoodBackward):
+    """Maximises log P_B of trajectories kept in the replay buffer: the flow that was seen, and no other.
+
+    Jang et al. 2024, arXiv:2405.16012.
+    """
+
+    name: ClassVar[str] = "pessimistic"
+    lag_rate: ClassVar[float] = 0.0
+    from_memory: ClassVar[bool] = True
+
+
+class MaximumEntropyBackward(BackwardPolicy):
+    """n(s) / n(t), with n the number of trajectories to a state: all ways to an object are equally likely.
+
+    Analytic where the environment defines `log_path_count`; elsewhere log n is learned beside P_B
+    (Mohammadpour et al. 2024, arXiv:2312.14331).
+    """
+
+    name: ClassVar[str] = "maxent"
+    learned: ClassVar[bool] = False
+
+    def suited(self, env: Environment) -> BackwardPolicy:
+        return self if env.overrides("log_path_count") else CountedPathsBackward()
+
+    def log_probs(self, env: Environment, state: State, heads: Heads) -> Float[Array, " A"]:
+        undoable = env.undoable(state)
+        log_prob = jax.vmap(lambda label: self.log_prob(env, state, heads, label))(jnp.arange(undoable.size))
+        return jnp.where(undoable, log_prob, jnp.where(undoable.any(), -jnp.inf, 0.0))
+
+    def log_prob(self, env: Environment, state: State, heads: Heads, label: Int[Array, ""]) -> Float[Array, ""]:
+        del heads
+        return env.log_path_count(undo(env, state, label)) - env.log_path_count(state)
+
+
+class CountedPathsBackward(LearnedBackward):
+    """The maximum-entropy policy with a learned log n: log n(s) - log n(t) = log P_B(s | t), and log n(s_0) = 0."""
+
+    name: ClassVar[str] = "maxent"
+    has_own_loss: ClassVar[bool] = True
+    counts_paths: ClassVar[bool] = True
+
+    def own_loss(self, scores: Scores) -> Float[Array, ""]:
+        assert scores.log_paths is not None
+        here = scores.log_paths.at[0].set(0.0)
+        ahead = jnp.concatenate([here[1:], here[:1]])
+        residual = jnp.where(scores.moves, here - ahead - scores.log_pb, 0.0)
+        return jnp.sum(residual**2) / jnp.maximum(scores.moves.sum(), 1)
+
+
+BACKWARDS: dict[str, type[BackwardPolicy]] = {
+    policy.name: policy
+    for policy in (
+        UniformBackward,
+        MaximumEntropyBackward,
+        LearnedBackward,
+        TrajectoryLikelihoodBackward,
+        PessimisticBackward,
+    )
+}
+
+
+def backward_policy(choice: str | BackwardPolicy, env: Environment) -> BackwardPolicy:
+    """The backward policy of that name, or the one given, for an environment; ConfigError for an unknown name."""
     if isinstance(choice, BackwardPolicy):
-        return choice
+        return choice.suited(env)
     if choice not in BACKWARDS:
         raise ConfigError(f"There is no backward policy {choice!r}{did_you_mean(choice, BACKWARDS)}")
-    return BACKWARDS[choice]()
+    return BACKWARDS[choice]().suited(env)

@@ -43,7 +43,7 @@ def evaluation_key(seed: int) -> Key[Array, ""]:
 def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outflow: bool = False) -> Reading:
     """A Reading outside of training; the observation is made ready before anything is traced."""
     observer(env)
-    return Reading(env, None if backward is None else backward_policy(backward), outflow)
+    return Reading(env, None if backward is None else backward_policy(backward, env), outflow)
 
 
 def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:

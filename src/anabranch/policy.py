@@ -25,6 +25,8 @@ class Heads(eqx.Module):
     backward: Float[Array, " slots"] | None
     """One entry a backward slot; None where P_B is not learned."""
     log_flow: Float[Array, ""]
+    log_paths: Float[Array, ""] | None = None
+    """The log number of ways to the state, where a learned backward policy may need it."""
 
 
 class Policy(eqx.Module):
@@ -124,8 +126,10 @@ class MLPPolicy(Policy):
         return layers
 
     def _heads(self, output: Float[Array, " outputs"]) -> Heads:
-        backward = output[self.labels : self.labels + self.slots] if self.slots else None
-        return Heads(output[: self.labels], backward, output[self.labels + self.slots])
+        end = self.labels + self.slots
+        if not self.slots:
+            return Heads(output[:end], None, output[end])
+        return Heads(output[: self.labels], output[self.labels : end], output[end], output[end + 1])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,7 +148,7 @@ class MLP:
         watch = observer(env)
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
         inputs = watch.size if watch.vocabulary is None else watch.vocabulary
-        outputs = -(-(labels + slots + 1) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
+        outputs = -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
         sizes = [inputs, *[self.width] * self.depth, outputs]
         active = [watch.size, *sizes[1:-1]]
         weights, biases = [], []
@@ -192,12 +196,14 @@ class TabularPolicy(Policy):
     backward: Float[Array, "N slots"] | None
     log_flow: Float[Array, " N"]
     log_z: Float[Array, ""]
+    log_paths: Float[Array, " N"] | None
     lookup: Lookup = eqx.field(static=True)
 
     def __call__(self, observation: Array) -> Heads:
         """The heads of state number `observation`."""
         backward = None if self.backward is None else self.backward[observation]
-        return Heads(self.forward[observation], backward, self.log_flow[observation])
+        log_paths = None if self.log_paths is None else self.log_paths[observation]
+        return Heads(self.forward[observation], backward, self.log_flow[observation], log_paths)
 
     def heads(self, env: Environment, state: State) -> Heads:
         """The heads at one state, found by its number."""
@@ -218,6 +224,7 @@ class Tabular:
             backward=jnp.zeros((states, slots)) if learned_backward else None,
             log_flow=jnp.zeros(states),
             log_z=jnp.zeros(()),
+            log_paths=jnp.zeros(states) if learned_backward else None,
             lookup=remembered_lookup(graph),
         )
 

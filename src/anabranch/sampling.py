@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from anabranch.environment import State, initial_state, step, take, undo
+from anabranch.environment import Environment, State, initial_state, step, take, undo
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.policy import Policy
 from anabranch.scoring import Reading, Seen, read, row_scores
@@ -58,12 +58,13 @@ def rollout(
     explore: Explore = ON_POLICY,
     at_step: Int[Array, ""] | int = 0,
     remember: bool = False,
+    start: State | None = None,
 ) -> tuple[Trajectories, Seen, Flags]:
     """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
 
     Ends when the whole batch has stopped, and runs on fewer and fewer lanes as trajectories stop.
     `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
-    cheap gradient.
+    cheap gradient; `start` is a batch of states to go on from, instead of the initial one.
     """
     env, rows = reading.env, reading.env.rows
     walk_key, share_key = jax.random.split(key)
@@ -94,7 +95,8 @@ def rollout(
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
         return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))
 
-    start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
+    if start is None:
+        start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
     none = jnp.zeros(batch, jnp.int32)
     action, _, seen, _ = jax.eval_shape(lambda: jax.vmap(one)(start, none, none == 0, uniforms[0], shares))
     shapes = (jax.eval_shape(lambda: start), action, seen)
@@ -193,3 +195,17 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
     entered = actions[jnp.clip(back - 1, 0), column]
     is_stop = jnp.arange(rows)[:, None] >= length[None, :] - 1
     return Trajectories(forward_states, jnp.where(is_stop, env.num_actions, entered), length)
+
+
+def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, " B"]) -> Trajectories:
+    """The trajectories of given labels, from the initial state."""
+    start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (actions.shape[1], *leaf.shape)), initial_state(env))
+
+    def body(states: State, entry: Any) -> tuple[State, State]:
+        labels, moving = entry
+        children = jax.vmap(lambda state, label: step(env, state, label))(states, labels)
+        return jax.tree.map(lambda new, old: _where(moving, new, old), children, states), states
+
+    moving = jnp.arange(actions.shape[0])[:, None] < length[None, :] - 1
+    _, states = jax.lax.scan(body, start, (jnp.minimum(actions, env.num_actions - 1), moving))
+    return Trajectories(states, actions, length)

@@ -64,10 +64,11 @@ def row_scores(
     sight: Sight, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
 ) -> RowScores:
     """One row of a trajectory, left by `action` and entered by `previous`; the first row has no entry."""
-    backward, entered = reading.backward, jnp.zeros(())
+    backward, entered, log_paths = reading.backward, jnp.zeros(()), None
     if backward is not None:
         entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
-    return RowScores(sight.log_pf[action], entered, sight.log_flow, sight.log_pf[-1])
+        log_paths = heads.log_paths if backward.counts_paths else None
+    return RowScores(sight.log_pf[action], entered, sight.log_flow, sight.log_pf[-1], log_paths)
 
 
 def score(
@@ -111,6 +112,7 @@ def score(
         log_z=log_z,
         mask=mask,
         log_inflow=_log_inflow(policy, reading, trajectories) if needs_inflow else None,
+        log_paths=seen.log_paths,
     )
 
 

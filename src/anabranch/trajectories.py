@@ -41,6 +41,7 @@ class RowScores(eqx.Module):
     log_flow: Float[Array, "*rows"]
     log_stop: Float[Array, "*rows"]
     """log P_F(STOP | s_t); -inf where STOP is not allowed."""
+    log_paths: Float[Array, "*rows"] | None = None
 
 
 class Scores(eqx.Module):
@@ -61,6 +62,18 @@ class Scores(eqx.Module):
     """A real row."""
     log_inflow: Float[Array, "rows B"] | None = None
     """log of the summed flow of all edges into s_t, for objectives that declare `needs_inflow`."""
+    log_reward_at: Float[Array, "rows B"] | None = None
+    """log R(s_t), zeros at their floor, for `needs_reward_at`."""
+    energy: Float[Array, "rows B"] | None = None
+    """E(s_t), for `needs_energy`."""
+    log_prior: Float[Array, "rows B"] | None = None
+    """log P_F(a_t | s_t) of the prior sampler, for `needs_prior`."""
+    lagged_log_flow: Float[Array, "rows B"] | None = None
+    """log F(s_t) of the lagged copy of the policy, where there is one."""
+    lagged_log_pb: Float[Array, "rows B"] | None = None
+    """log P_B of edge t under the lagged copy."""
+    log_paths: Float[Array, "rows B"] | None = None
+    """The learned log number of ways to s_t, for a backward policy that declares `counts_paths`."""
 
     @property
     def length(self) -> Int[Array, " B"]:

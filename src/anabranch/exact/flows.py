@@ -92,6 +92,7 @@ def exact_policy(flows: Flows) -> TabularPolicy:
         backward=jnp.asarray(backward, float),
         log_flow=jnp.asarray(np.maximum(flows.log_state, -1e30), float),
         log_z=jnp.asarray(flows.log_z, float),
+        log_paths=jnp.asarray(np.log(graph.path_count), float),
         lookup=remembered_lookup(graph),
     )
 

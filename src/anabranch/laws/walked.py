@@ -47,7 +47,7 @@ def walked_evidence(env: Environment, *, walks: int, seed: int) -> Evidence:
     row_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(start))
     walks = max(1, min(walks, MOST_BYTES // (max(row_bytes, 1) * (env.max_steps + 1))))
     luck = jax.random.uniform(jax.random.key(seed), (2, walks, env.max_steps + 1))
-    ahead = Walks(*jax.tree.map(np.asarray, _walk_ahead(env, luck[0])))
+    ahead = Walks(*jax.tree.map(np.asarray, walk_ahead(env, luck[0])))
     there = np.pad(ahead.moving[:, :-1], ((0, 0), (1, 0)), constant_values=True)
     index: dict[bytes, int] = {}
     number = np.full(there.shape, -1)
@@ -94,7 +94,9 @@ def _distinct(states: Any) -> Any:
     return take(states, np.fromiter(first.values(), int))
 
 
-def _walk_ahead(env: Environment, luck: Float[Array, "W rows"]) -> Any:
+def walk_ahead(env: Environment, luck: Float[Array, "W rows"]) -> Any:
+    """States, labels, and which rows move, of uniform random walks that go on while anything is legal."""
+
     def move(state: State, uniform: Float[Array, ""]) -> Any:
         legal = jnp.asarray(env.legal(state))
         action = _choose_label(uniform, legal)

@@ -1,16 +1,38 @@
 """The objectives of the library, by name."""
 
 from anabranch.errors import ConfigError, did_you_mean
-from anabranch.objectives.base import PENALTIES, BalanceObjective, Objective
+from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.detailed_balance import DetailedBalance
 from anabranch.objectives.flow_matching import FlowMatching
+from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance, ForwardLookingSubTrajectoryBalance
+from anabranch.objectives.maximum_likelihood import MaximumLikelihood
+from anabranch.objectives.modified_detailed_balance import ModifiedDetailedBalance
+from anabranch.objectives.penalties import PENALTIES
 from anabranch.objectives.policy_gradient import PolicyGradient
+from anabranch.objectives.relative_trajectory_balance import RelativeTrajectoryBalance
+from anabranch.objectives.soft_dqn import SoftDQN
+from anabranch.objectives.soft_policy_gradient import SoftPolicyGradient
 from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
 from anabranch.objectives.trajectory_balance import TrajectoryBalance
+from anabranch.objectives.vargrad import VarGrad
 
 OBJECTIVES: dict[str, type[Objective]] = {
     objective.name: objective
-    for objective in (FlowMatching, DetailedBalance, TrajectoryBalance, SubTrajectoryBalance, PolicyGradient)
+    for objective in (
+        FlowMatching,
+        DetailedBalance,
+        TrajectoryBalance,
+        SubTrajectoryBalance,
+        ModifiedDetailedBalance,
+        ForwardLookingDetailedBalance,
+        ForwardLookingSubTrajectoryBalance,
+        VarGrad,
+        RelativeTrajectoryBalance,
+        SoftDQN,
+        MaximumLikelihood,
+        SoftPolicyGradient,
+        PolicyGradient,
+    )
 }
 
 __all__ = [
@@ -19,10 +41,18 @@ __all__ = [
     "BalanceObjective",
     "DetailedBalance",
     "FlowMatching",
+    "ForwardLookingDetailedBalance",
+    "ForwardLookingSubTrajectoryBalance",
+    "MaximumLikelihood",
+    "ModifiedDetailedBalance",
     "Objective",
     "PolicyGradient",
+    "RelativeTrajectoryBalance",
+    "SoftDQN",
+    "SoftPolicyGradient",
     "SubTrajectoryBalance",
     "TrajectoryBalance",
+    "VarGrad",
     "objective_named",
 ]
 

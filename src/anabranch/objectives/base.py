@@ -2,21 +2,14 @@
 
 import abc
 import dataclasses
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError, did_you_mean
+from anabranch.objectives.penalties import PENALTIES, Penalty, PenaltyName, alpha_family
 from anabranch.trajectories import Scores
-
-PENALTIES = {
-    "squared": lambda r: r**2,
-    "huber": lambda r: jnp.where(jnp.abs(r) <= 1.0, r**2, 2.0 * jnp.abs(r) - 1.0),
-}
-"""Penalties of a residual, by name: functions of (Z, F, P_F side) - (R, P_B side), 0 at 0."""
-
-PenaltyName = Literal["squared", "huber"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,12 +19,24 @@ class Objective(abc.ABC):
     name: ClassVar[str]
     has_backward: ClassVar[bool] = True
     """Whether a backward policy enters."""
+    trains_backward: ClassVar[bool] = True
+    """Whether its gradient shapes a learned P_B."""
     on_policy: ClassVar[bool] = False
     """Valid only for trajectories of the present policy, unperturbed."""
     outflow: ClassVar[bool] = False
     """The forward head holds log edge flows, and F(s) is their sum."""
     needs_inflow: ClassVar[bool] = False
     """Needs `Scores.log_inflow`."""
+    needs_reward_at: ClassVar[bool] = False
+    """Needs `Scores.log_reward_at`: every state is an object."""
+    needs_energy: ClassVar[bool] = False
+    """Needs `Scores.energy`: the reward has a method `energy(state)`."""
+    needs_prior: ClassVar[bool] = False
+    """Needs `Scores.log_prior`: the log P_F of another sampler."""
+    needs_data: ClassVar[bool] = False
+    """Trains on objects of a data set alone."""
+    lag_rate: ClassVar[float] = 0.0
+    """How fast a lagged copy of the policy follows; above 0, `Scores.lagged_log_flow` is filled."""
     has_log_z: ClassVar[bool] = True
     """Whether log_z is learned."""
 
@@ -42,19 +47,28 @@ class Objective(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BalanceObjective(Objective):
-    """Abstract: residuals that are zero at a flow, under an exchangeable penalty."""
+    """Abstract: residuals that are zero at a flow, under an exchangeable penalty (`alpha` is for the family alone)."""
 
     penalty: PenaltyName = "squared"
+    alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.penalty not in PENALTIES:
-            raise ConfigError(f"There is no penalty {self.penalty!r}{did_you_mean(self.penalty, PENALTIES)}")
+        known = (*PENALTIES, "alpha")
+        if self.penalty not in known:
+            raise ConfigError(f"There is no penalty {self.penalty!r}{did_you_mean(self.penalty, known)}")
+        if not abs(self.alpha) < float("inf"):
+            raise ConfigError(f"alpha must be finite; given {self.alpha}.")
+
+    @property
+    def penalise(self) -> Penalty:
+        """The penalty as a function of the residual."""
+        return alpha_family(self.alpha) if self.penalty == "alpha" else PENALTIES[self.penalty]
 
     @abc.abstractmethod
     def residual(self, scores: Scores) -> tuple[Float[Array, "K B"], Float[Array, "K B"]]:
         """Residuals (Z, F, P_F side) - (R, P_B side), and their weights (0 on padding)."""
 
     def loss(self, scores: Scores) -> Float[Array, ""]:
-        """Weighted mean of the penalised residuals."""
+        """Weighted mean of the penalised residuals; 0 where nothing has a weight."""
         residual, weight = self.residual(scores)
-        return jnp.sum(weight * PENALTIES[self.penalty](residual)) / jnp.sum(weight)
+        return jnp.sum(weight * self.penalise(residual)) / jnp.maximum(jnp.sum(weight), jnp.finfo(weight.dtype).tiny)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.errors import ConfigError
-from anabranch.objectives.base import PENALTIES, BalanceObjective
+from anabranch.objectives.base import BalanceObjective
 from anabranch.trajectories import Scores
 
 
@@ -18,20 +18,21 @@ class SubTrajectoryBalance(BalanceObjective):
     """c_i - c_j for all i < j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B), weight lam^(j-i).
 
     The nodes are s_0 .. x and the sink, with c_sink = log R(x) - the sum over all rows. The weighted
-    mean is taken over the whole batch (the paper) or within each trajectory and then over the batch
-    (Madan et al. 2023, arXiv:2209.12782). Squared penalties cost O(rows), others O(rows^2).
+    mean is taken over the whole batch (the paper), within each trajectory and then over the batch, or
+    over the pieces of each length and then over lengths (Madan et al. 2023, arXiv:2209.12782). Squared
+    penalties cost O(rows), but O(rows^2) by length, and so do others.
     """
 
     name: ClassVar[str] = "subtb"
     lam: float = 0.9
-    normalise: Literal["batch", "trajectory"] = "batch"
+    normalise: Literal["batch", "trajectory", "length"] = "batch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0.0 < self.lam < float("inf"):
             raise ConfigError(f"lam must be positive and finite; given {self.lam}.")
-        if self.normalise not in ("batch", "trajectory"):
-            raise ConfigError(f"normalise is 'batch' or 'trajectory'; given {self.normalise!r}.")
+        if self.normalise not in ("batch", "trajectory", "length"):
+            raise ConfigError(f"normalise is 'batch', 'trajectory' or 'length'; given {self.normalise!r}.")
 
     def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
         """c of the nodes s_0 .. x and the sink, centred; 0 beyond the sink."""
@@ -48,34 +49,45 @@ class SubTrajectoryBalance(BalanceObjective):
         potential = self.potentials(scores)
         early, late = np.triu_indices(potential.shape[0], 1)
         real = jnp.asarray(late)[:, None] <= scores.length[None, :]
-        return potential[early] - potential[late], self._weights((late - early) * np.log(self.lam), real)
+        weights = self._weights(self._log_weight(late - early, scores.length), real)
+        return potential[early] - potential[late], weights
 
     def loss(self, scores: Scores) -> Float[Array, ""]:
         """The weighted mean over all pairs, without forming the pairs."""
-        if self.penalty == "squared":
+        if self.penalty == "squared" and self.normalise != "length":
             mean, log_total = self._squares_ending_at(self.potentials(scores))
             nodes = jnp.arange(1, mean.shape[0] + 1)[:, None]
             return jnp.sum(self._weights(log_total, nodes <= scores.length) * mean)
         potential = self.potentials(scores)
         lags = np.arange(1, potential.shape[0])
         pairs = jnp.maximum(scores.length[None, :] + 1 - lags[:, None], 0)
-        weights = self._weights(lags * np.log(self.lam), pairs)
+        weights = self._weights(self._log_weight(lags, scores.length), pairs)
 
         def add(loss: Array, entry: tuple[Array, Array]) -> tuple[Array, None]:
             lag, weight = entry
             real = jnp.arange(potential.shape[0])[:, None] + lag <= scores.length
-            penalty = PENALTIES[self.penalty](potential - jnp.roll(potential, -lag, axis=0))
+            penalty = self.penalise(potential - jnp.roll(potential, -lag, axis=0))
             return loss + jnp.sum(weight * jnp.where(real, penalty, 0.0)), None
 
         return jax.lax.scan(add, jnp.zeros(()), (jnp.asarray(lags), weights))[0]
 
-    def _weights(self, log_weight: np.ndarray, times: Bool[Array, "K B"] | Int[Array, "K B"]) -> Float[Array, "K B"]:
+    def _log_weight(self, lag: np.ndarray, length: Int[Array, " B"]) -> Float[Array, " K"]:
+        """log of the weight of a piece of so many moves, before all weights are made to sum to 1."""
+        log_weight = jnp.asarray(lag * np.log(self.lam), float)
+        if self.normalise != "length":
+            return log_weight
+        pieces = jnp.maximum(length[None, :] + 1 - lag[:, None], 0).sum(1)
+        return log_weight - jnp.log(jnp.maximum(pieces, 1))
+
+    def _weights(
+        self, log_weight: np.ndarray | Array, times: Bool[Array, "K B"] | Int[Array, "K B"]
+    ) -> Float[Array, "K B"]:
         """The weight of one term of each row, if row k has `times` terms of the given log-weight and all sum to 1."""
-        axes = (0, 1) if self.normalise == "batch" else 0
+        axes = 0 if self.normalise == "trajectory" else (0, 1)
         shifted = jnp.where(times > 0, jnp.asarray(log_weight, float)[:, None], -jnp.inf)
         weight = jnp.exp(shifted - shifted.max(axes, keepdims=True))
         weight = weight / jnp.sum(weight * times, axes, keepdims=True)
-        return weight if self.normalise == "batch" else weight / times.shape[1]
+        return weight / times.shape[1] if self.normalise == "trajectory" else weight
 
     def _squares_ending_at(self, potential: Float[Array, "nodes B"]) -> tuple[Float[Array, "rows B"], np.ndarray]:
         """For each node j > 0 the weighted mean of (c_i - c_j)^2 over i < j, and log sum of lam^(j-i).

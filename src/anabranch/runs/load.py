@@ -11,9 +11,11 @@ import numpy as np
 
 from anabranch.errors import RunError
 from anabranch.explore import Explore
+from anabranch.local_search import LocalSearch
 from anabranch.objectives import objective_named
 from anabranch.policy import POLICIES, Policy
 from anabranch.records import converted, replaced, unknown_key
+from anabranch.replay import Replay
 from anabranch.runs.directory import RunDirectory
 from anabranch.tasks import BUILT_IN, Task, make, task_names
 from anabranch.training.optimizer import Adam
@@ -28,12 +30,17 @@ PLAIN = {
     "zero_floor": float,
     "seed": int,
     "seeds": int | None,
+    "data": int | None,
+    "prior": bool,
 }
 """The settings of a run that belong to no record."""
 
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
 RECORDS = ("env", "reward", "objective", "explore", "policy", "optimizer")
-KEYS = ("format", "task", "versions", "result", *RECORDS, *PLAIN)
+SOURCES = {"replay": Replay, "search": LocalSearch}
+"""Records that may be null. Of a data set and a prior only their presence is kept: reading a run needs neither."""
+
+KEYS = ("format", "task", "versions", "result", *RECORDS, *SOURCES, *PLAIN)
 
 
 def load(path: str | Path, *, task: Task | None = None) -> Run:
@@ -101,7 +108,9 @@ def _trainer_of(config: Mapping[str, Any], task: Task, path: Path) -> Trainer:
     goal = objective_named(str(objective.pop("name", None)))
     optimizer = _part(config, "optimizer", path)
     plain = {name: _plain(config, name, kind, path) for name, kind in PLAIN.items()}
-    del plain["seed"]
+    for name in ("seed", "data", "prior"):
+        del plain[name]
+    sources = {name: _source(config, name, kind, path) for name, kind in SOURCES.items()}
     return trainer(
         task.env,
         task.log_reward,
@@ -109,8 +118,15 @@ def _trainer_of(config: Mapping[str, Any], task: Task, path: Path) -> Trainer:
         explore=replaced(Explore(), _part(config, "explore", path), where=f"{path / 'run.json'}: explore"),
         policy=_recipe(config, "policy", POLICIES, path),
         optimizer=_recipe(config, "optimizer", {"adam": Adam}, path) if optimizer.get("name") == "adam" else None,
+        **sources,
         **plain,
     )
+
+
+def _source(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
+    if config.get(name) is None:
+        return None
+    return replaced(kind(), _part(config, name, path), where=f"{path / 'run.json'}: {name}")
 
 
 def _plain(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,17 @@ from anabranch.errors import ConfigError, Error, RunError, SpaceTooLargeError
 from anabranch.evaluation import law_against, learned_log_z
 from anabranch.exact.graph import StateGraph, state_graph
 from anabranch.explore import Explore
+from anabranch.local_search import LocalSearch
 from anabranch.objectives import Objective
 from anabranch.policy import Policy, PolicyRecipe
 from anabranch.progress import ProgressLine
+from anabranch.replay import Replay
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
 from anabranch.runs.directory import RunDirectory, require_new
 from anabranch.training.optimizer import Adam
 from anabranch.training.record import configuration, write_result
-from anabranch.training.trainer import Trainer, TrainState, advance, fault_error, init, trainer
+from anabranch.training.step import TrainState, advance, fault_error, init
+from anabranch.training.trainer import Trainer, trainer
 
 REPORTS = 50
 MOST_STATES, MOST_SECONDS = 200_000, 5.0
@@ -106,6 +109,10 @@ def train(
     seed: int = 0,
     seeds: int | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
+    replay: Replay | None = None,
+    search: LocalSearch | None = None,
+    data: Sequence[Any] | None = None,
+    prior: Policy | None = None,
     out: str | Path | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
     start: Policy | None = None,
@@ -113,9 +120,10 @@ def train(
 ) -> Run:
     """Train a policy to sample objects in proportion to their reward.
 
-    Each of `objective`, `backward` and `explore` is chosen on its own. A space of up to 200,000 states is
-    enumerated, and the exact total variation stands in each report. `seeds=n` trains the seeds seed ..
-    seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one of them.
+    Each of `objective`, `backward`, `explore`, `replay` and `search` is chosen on its own. `data` is a list of
+    finished objects, kept in the replay buffer; `prior` the sampler that relative balance starts from. A space
+    of up to 200,000 states is enumerated, and the exact total variation stands in each report. `seeds=n` trains
+    the seeds seed .. seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one.
     `callback` gets each row of the history; without one a terminal shows progress. `out` names a new run
     directory, `name` the task in it; `start` continues from a policy. Ctrl-C ends with a usable run.
 
@@ -135,6 +143,10 @@ def train(
         batch=batch,
         zero_floor=zero_floor,
         seeds=seeds,
+        replay=replay,
+        search=search,
+        data=data,
+        prior=prior,
     )
     if out is not None:
         require_new(out)

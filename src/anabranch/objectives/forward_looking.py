@@ -1,0 +1,56 @@
+"""Forward-looking balance: the network learns the flow beyond the energy that a partial object shows already."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from anabranch.objectives.detailed_balance import DetailedBalance
+from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
+from anabranch.trajectories import Scores
+
+
+def with_energy(scores: Scores, *, strict: bool) -> Scores:
+    """The same scores with log F(s) = log F~(s) - E(s), where the network's head is log F~; row 0 stays log_z.
+
+    `strict` puts F~ = 1 at the object, so that log F(x) = log R(x), as the paper does.
+    """
+    assert scores.energy is not None
+    beyond = jnp.where(_last(scores), 0.0, scores.log_flow) if strict else scores.log_flow
+    flow = jnp.where(scores.mask, beyond - scores.energy, 0.0)
+    return dataclasses.replace(scores, log_flow=flow.at[0].set(scores.log_flow[0]))
+
+
+def _last(scores: Scores) -> Bool[Array, "rows B"]:
+    return scores.mask & ~scores.moves
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ForwardLookingDetailedBalance(DetailedBalance):
+    """Detailed balance with log F(s) = log F~(s) - E(s); on the STOP edge log F~(x) + log P_F(stop|x) = 0.
+
+    The reward has a method `energy(state)`, with E(x) = -log R(x) at objects. `strict` is the published form,
+    F~ = 1 at every object: right where STOP is forced, without a solution where objects have children
+    (Pan et al. 2023, arXiv:2302.01687).
+    """
+
+    name: ClassVar[str] = "fl-db"
+    needs_energy: ClassVar[bool] = True
+    strict: bool = False
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
+        return super().residual(with_energy(scores, strict=self.strict))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
+    """Sub-trajectory balance with log F(s) = log F~(s) - E(s); see ForwardLookingDetailedBalance (arXiv:2302.01687)."""
+
+    name: ClassVar[str] = "fl-subtb"
+    needs_energy: ClassVar[bool] = True
+    strict: bool = False
+
+    def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
+        """c of the nodes with the energies in the state flows."""
+        return super().potentials(with_energy(scores, strict=self.strict))

@@ -1,0 +1,27 @@
+"""Maximum likelihood: imitate the objects of a data set."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.objectives.base import Objective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaximumLikelihood(Objective):
+    """-sum log P_F of trajectories that P_B draws backward from the objects of a data set.
+
+    A bound on -log p(x) that is tight where P_B is the posterior of P_F's trajectories; the reward plays no part.
+    """
+
+    name: ClassVar[str] = "ml"
+    needs_data: ClassVar[bool] = True
+    trains_backward: ClassVar[bool] = False
+    has_log_z: ClassVar[bool] = False
+
+    def loss(self, scores: Scores) -> Float[Array, ""]:
+        """Mean negative log-likelihood of a trajectory."""
+        return -jnp.mean(scores.log_pf.sum(0))

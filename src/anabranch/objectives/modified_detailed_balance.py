@@ -1,0 +1,30 @@
+"""Modified detailed balance: where every state is an object, F(s) = R(s) / P_F(stop | s) needs no head."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.objectives.base import BalanceObjective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModifiedDetailedBalance(BalanceObjective):
+    """log R(s) + log P_F(t|s) + log P_F(stop|t) - log R(t) - log P_B(s|t) - log P_F(stop|s), one residual a move.
+
+    Only differences of log R enter; log Z is log R(s_0) - log P_F(stop|s_0) (Deleu et al. 2022,
+    arXiv:2202.13903).
+    """
+
+    name: ClassVar[str] = "mdb"
+    needs_reward_at: ClassVar[bool] = True
+    has_log_z: ClassVar[bool] = False
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
+        assert scores.log_reward_at is not None
+        weight = scores.moves.astype(scores.log_pf.dtype)
+        flow = jnp.where(scores.mask, scores.log_reward_at - scores.log_stop, 0.0)
+        ahead = jnp.concatenate([flow[1:], flow[:1]])
+        return jnp.where(scores.moves, flow + scores.log_pf - ahead - scores.log_pb, 0.0), weight

@@ -1,0 +1,67 @@
+"""Penalties of a residual: what a balance condition pays for being off by r = (Z, F, P_F side) - (R, P_B side)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+PenaltyName = Literal["squared", "huber", "linex", "reverse-linex", "cosh", "alpha"]
+Penalty = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+
+LARGEST_EXPONENT = 10.0
+"""Above it an exponential goes on as its tangent: early residuals of a hundred nats must not overflow."""
+
+
+def squared(r: Array) -> Array:
+    """r^2."""
+    return r**2
+
+
+def huber(r: Array) -> Array:
+    """r^2 up to 1, then a straight line."""
+    return jnp.where(jnp.abs(r) <= 1.0, r**2, 2.0 * jnp.abs(r) - 1.0)
+
+
+def linex(r: Array) -> Array:
+    """e^r - r - 1: dear where the sampler draws too much, it seeks modes (arXiv:2410.02596; half of chi^2)."""
+    return _exp(r) - r - 1.0
+
+
+def reverse_linex(r: Array) -> Array:
+    """e^-r + r - 1: dear where the sampler draws too little, it covers modes (arXiv:2410.02596; forward KL)."""
+    return linex(-r)
+
+
+def cosh(r: Array) -> Array:
+    """e^r + e^-r - 2, dear both ways (shifted cosh, arXiv:2410.02596)."""
+    return linex(r) + linex(-r)
+
+
+def alpha_family(alpha: float) -> Penalty:
+    """e^((a-1)r) / (a-1)^2 - r / (a-1) - 1 / (a-1)^2: its on-policy gradient is that of an alpha divergence.
+
+    0 is the forward KL, 1 (r^2 / 2) the reverse one, 2 chi^2 (f-trajectory balance, arXiv:2605.15417).
+    """
+    slope = alpha - 1.0
+    if abs(slope) < SMALLEST_SLOPE:
+        return lambda r: r**2 / 2.0
+    return lambda r: linex(slope * r) / slope**2
+
+
+SMALLEST_SLOPE = 1e-3
+"""Of 1 - alpha: nearer to 1 the formula loses its digits, and its limit is taken."""
+
+PENALTIES: dict[str, Penalty] = {
+    "squared": squared,
+    "huber": huber,
+    "linex": linex,
+    "reverse-linex": reverse_linex,
+    "cosh": cosh,
+}
+"""Penalties without a parameter, by name; 0 at 0. `alpha` is the family above."""
+
+
+def _exp(x: Array) -> Array:
+    capped = jnp.minimum(x, LARGEST_EXPONENT)
+    return jnp.exp(capped) * (1.0 + x - capped)

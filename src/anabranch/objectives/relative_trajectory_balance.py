@@ -1,0 +1,36 @@
+"""Relative trajectory balance: sample the posterior, the law of a prior sampler times a likelihood."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.errors import ConfigError
+from anabranch.objectives.base import BalanceObjective
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RelativeTrajectoryBalance(BalanceObjective):
+    """log Z + sum log P_F - sum log P_F of the prior - beta log R(x), one residual a trajectory.
+
+    Its optimum samples p(x) in proportion to prior(x) R(x)^beta; the prior is a policy given to `train(prior=...)`
+    (Venkatraman et al. 2024, arXiv:2405.20971).
+    """
+
+    name: ClassVar[str] = "rtb"
+    has_backward: ClassVar[bool] = False
+    needs_prior: ClassVar[bool] = True
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not abs(self.beta) < float("inf"):
+            raise ConfigError(f"beta must be finite; given {self.beta}.")
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
+        assert scores.log_prior is not None
+        ahead = scores.log_pf.sum(0) - scores.log_prior.sum(0)
+        residual = (scores.log_z + ahead - self.beta * scores.log_reward)[None, :]
+        return residual, jnp.ones_like(residual)

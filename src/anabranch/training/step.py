@@ -1,0 +1,213 @@
+"""The open door: `init` and `step` are pure functions of a Trainer; `advance` runs many steps in one compiled loop."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from anabranch.errors import Error, LawError
+from anabranch.policy import Policy
+from anabranch.replay import Buffer, Replay
+from anabranch.rewards import bad_reward
+from anabranch.scoring import score
+from anabranch.training.batches import Batch, Fault, gathered, remembered, side_by_side
+from anabranch.training.extras import extras
+from anabranch.training.requirements import require_served
+from anabranch.training.trainer import SEEDS_AXIS, Trainer
+from anabranch.trajectories import Scores
+
+INIT_STREAM, TRAIN_STREAM = 0, 1
+
+
+class TrainState(eqx.Module):
+    """All that changes from step to step."""
+
+    policy: Policy
+    optimizer: Any
+    step: Int[Array, ""]
+    key: Key[Array, ""]
+    """The stream that the keys of all steps are folded from."""
+    buffer: Buffer | None = None
+    lagged: Policy | None = None
+    """A copy of the policy that follows it slowly."""
+    prior: Policy | None = None
+
+
+class StepMetrics(eqx.Module):
+    """What one step measured; a chunk reports their means."""
+
+    loss: Float[Array, ""]
+    log_reward: Float[Array, ""]
+    """Mean log-reward of the sampled objects, zeros at their floor."""
+    rows: Float[Array, ""]
+    """Mean real rows of a trajectory."""
+    floored: Float[Array, ""]
+    """Share of sampled objects whose reward was zero."""
+
+
+def init(trainer: Trainer, seed: int, *, start: Policy | None = None) -> TrainState:
+    """The state before the first step: fresh parameters, or those of `start`; with `seeds`, of seed, seed + 1, ..."""
+    require_served(trainer)
+    numbers = jnp.asarray(seed) if trainer.seeds is None else seed + jnp.arange(trainer.seeds)
+    policy = start if start is not None else _each(trainer, _fresh_policy)(trainer, numbers)
+    return _each(trainer, _fresh_state)(trainer, policy, numbers)
+
+
+def _each(trainer: Trainer, function: Any) -> Any:
+    """The function as it is, or for each seed of a leading axis."""
+    if trainer.seeds is None:
+        return function
+    return eqx.filter_vmap(function, in_axes=eqx.if_array(0), axis_name=SEEDS_AXIS, axis_size=trainer.seeds)
+
+
+@eqx.filter_jit
+def _fresh_policy(trainer: Trainer, seed: Int[Array, ""]) -> Policy:
+    learned = trainer.backward is not None and trainer.backward.learned
+    key = jax.random.fold_in(jax.random.key(seed), INIT_STREAM)
+    return trainer.policy.build(trainer.env, key=key, learned_backward=learned)
+
+
+@eqx.filter_jit
+def _fresh_state(trainer: Trainer, policy: Policy, seed: Int[Array, ""]) -> TrainState:
+    return TrainState(
+        policy=policy,
+        optimizer=trainer.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
+        step=jnp.array(0),
+        key=jax.random.fold_in(jax.random.key(seed), TRAIN_STREAM),
+        buffer=None if trainer.replay is None else _fresh_buffer(trainer, trainer.replay),
+        lagged=policy if trainer.lag_rate else None,
+        prior=None if trainer.prior is None else trainer.prior.policy,
+    )
+
+
+def _fresh_buffer(trainer: Trainer, replay: Replay) -> Buffer:
+    with_actions = trainer.backward is not None and trainer.backward.from_memory
+    buffer = Buffer.empty(trainer.env, replay, with_actions=with_actions)
+    if trainer.data is None:
+        return buffer
+    return buffer.with_data(jax.tree.map(jnp.asarray, trainer.data.states), jnp.asarray(trainer.data.log_reward))
+
+
+def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, Fault]:
+    """Gather a batch, score it, and follow the gradient once. Pure; meant to be jitted."""
+    key = jax.random.fold_in(state.key, state.step)
+    batch, buffer = gathered(trainer, state.policy, state.buffer, key, state.step)
+    given = extras(trainer, batch.trajectories, lagged=state.lagged, prior=state.prior)
+    parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
+
+    def loss_of(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        policy = eqx.combine(parameters, static)
+        scores = dataclasses.replace(_scored(trainer, policy, batch), **given)
+        own = jnp.zeros(())
+        if trainer.backward is not None and trainer.backward.has_own_loss:
+            own = trainer.backward.own_loss(_scores_of_backward(trainer, policy, scores, buffer, key))
+            log_pb = scores.log_pb if scores.lagged_log_pb is None else scores.lagged_log_pb
+            scores = dataclasses.replace(scores, log_pb=jax.lax.stop_gradient(log_pb))
+        loss = trainer.objective.loss(scores)
+        return loss + own, loss
+
+    (_, loss), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+    updates, optimizer = trainer.transformation.update(gradient, state.optimizer, parameters)
+    policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
+    lagged = None if state.lagged is None else _following(state.lagged, policy, trainer.lag_rate)
+    fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior)
+    return fresh, _metrics(batch, loss), batch.fault
+
+
+def _metrics(batch: Batch, loss: Float[Array, ""]) -> StepMetrics:
+    main = batch.main
+    return StepMetrics(loss, main.log_reward.mean(), main.trajectories.length.mean(), batch.floored)
+
+
+def _scored(trainer: Trainer, policy: Policy, batch: Batch) -> Scores:
+    """The scores of all parts, side by side; what the sampler saw is used where it is still valid."""
+
+    def one(part: Any) -> Scores:
+        options = {"known": part.seen, "needs_inflow": trainer.objective.needs_inflow}
+        return score(policy, trainer.reading, part.trajectories, part.log_reward, **options)
+
+    return side_by_side([one(part) for part in batch.parts])
+
+
+def _scores_of_backward(
+    trainer: Trainer, policy: Policy, scores: Scores, buffer: Buffer | None, key: Key[Array, ""]
+) -> Scores:
+    """The scores that a backward policy's own loss is about."""
+    assert trainer.backward is not None
+    if not trainer.backward.from_memory:
+        return scores
+    assert buffer is not None
+    trajectories = remembered(trainer, buffer, key)
+    return score(policy, trainer.reading, trajectories, jnp.zeros(trajectories.length.shape))
+
+
+def _following(lagged: Policy, policy: Policy, rate: float) -> Policy:
+    """The lagged copy a step later."""
+    old, static = eqx.partition(lagged, eqx.is_inexact_array)
+    new = eqx.filter(policy, eqx.is_inexact_array)
+    return eqx.combine(jax.tree.map(lambda a, b: a + rate * (b - a), old, new), static)
+
+
+@eqx.filter_jit
+def advance(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
+    """`count` steps in one compiled loop (any count, one compilation), the mean of their metrics, the first fault.
+
+    With `seeds`, so for each seed, and all results have a leading axis.
+    """
+    if trainer.seeds is None or trainer.vectorised:
+        return _advanced(trainer, state, count)
+    dynamic, static = eqx.partition(state, eqx.is_array)
+
+    def one(dynamic: Any) -> Any:
+        fresh, metrics, fault = _advanced(trainer, eqx.combine(dynamic, static), count)
+        return eqx.filter(fresh, eqx.is_array), metrics, fault
+
+    dynamic, metrics, fault = jax.lax.map(one, dynamic)
+    return eqx.combine(dynamic, static), metrics, fault
+
+
+def _advanced(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
+    def once(state: TrainState, fault: Fault | None) -> Any:
+        state, metrics, fresh = step(trainer, state)
+        if fault is not None:
+            fresh = jax.tree.map(lambda old, new: jnp.where(fault.raised, old, new), fault, fresh)
+        return state, metrics, fresh
+
+    def body(_: Any, carry: Any) -> Any:
+        dynamic, total, fault = carry
+        state, metrics, fault = every(eqx.combine(dynamic, static), fault)
+        return eqx.filter(state, eqx.is_array), jax.tree.map(jnp.add, total, metrics), fault
+
+    every = _each(trainer, once) if trainer.vectorised else once
+    dynamic, static = eqx.partition(state, eqx.is_array)
+    shapes = eqx.filter_eval_shape(lambda state: every(state, None)[1:], state)
+    total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    dynamic, total, fault = jax.lax.fori_loop(0, count, body, (dynamic, total, fault))
+    return eqx.combine(dynamic, static), jax.tree.map(lambda leaf: leaf / count, total), fault
+
+
+def fault_error(trainer: Trainer, fault: Fault) -> Error | None:
+    """The sentence about what happened in a chunk, or None."""
+    if trainer.seeds is not None:
+        first = int(jnp.argmax(fault.raised))
+        fault = jax.tree.map(lambda leaf: leaf[first], fault)
+    env = trainer.env
+    name = type(env).__name__
+    flags = fault.flags
+    if flags is not None and bool(flags.dead_end):
+        return LawError(
+            f"{name} has a dead end (law L4): at {env.show(flags.state)} nothing is legal and it may not stop. "
+            "Run anabranch.check(env)."
+        )
+    if flags is not None and bool(flags.too_long):
+        return LawError(
+            f"{name} has a trajectory longer than max_steps={env.max_steps} (law L5), at "
+            f"{env.show(flags.state)}. Run anabranch.check(env)."
+        )
+    if bool(fault.bad_reward[0]):
+        culprit = fault.bad_reward[1]
+        return bad_reward(env.show(culprit), float(trainer.log_reward(culprit)))
+    return None
