@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from anabranch.environment import Environment
     from anabranch.evaluation import Fact
     from anabranch.explore import Explore
+    from anabranch.local_search import LocalSearch
     from anabranch.objectives import Objective
     from anabranch.policy import MLP, Tabular
+    from anabranch.replay import Replay
     from anabranch.training.optimizer import Adam
 
 BUILT_IN = {
@@ -61,6 +63,8 @@ class Settings:
     optimizer: "Adam | None" = None
     log_z_rate: float = 0.1
     zero_floor: float = 1e-4
+    replay: "Replay | None" = None
+    search: "LocalSearch | None" = None
 
     def arguments(self) -> dict[str, Any]:
         """As keyword arguments of `train`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anabranch.cli.flags import Given, Option, parse
+from anabranch.cli.given_samplers import data_from, prior_from
 from anabranch.cli.sources import is_foreign, task_from
 from anabranch.tasks import Task
 
@@ -15,13 +16,17 @@ CHOICES = (
         annotation=str,
         default="tb",
         help="the balance condition",
-        choices=("fm", "db", "tb", "subtb", "pg"),
+        choices=(
+            *("fm", "db", "tb", "subtb", "mdb", "fl-db", "fl-subtb"),
+            *("vargrad", "rtb", "soft-dqn", "ml", "soft-pg", "pg"),
+        ),
     ),
     Option(name="policy", annotation=str, default="mlp", help="the network", choices=("mlp", "tabular")),
 )
+BACKWARD_CHOICES = ("uniform", "maxent", "learned", "tlm", "pessimistic")
 OPTIONS = (
     *CHOICES,
-    Option(name="backward", annotation=str, default="uniform", help="P_B", choices=("uniform", "learned")),
+    Option(name="backward", annotation=str, default="uniform", help="P_B", choices=BACKWARD_CHOICES),
     Option(name="steps", annotation=int | None, default=None, help="gradient steps (default: the task's)"),
     Option(name="batch", annotation=int | None, default=None, help="trajectories a step (default: the task's)"),
     Option(name="seed", annotation=int, default=0, help="the seed of all random numbers"),
@@ -34,6 +39,10 @@ OPTIONS = (
         default=None,
         help="what stands for a reward of 0 (default: the task's)",
     ),
+    Option(
+        name="data", annotation=str | None, default=None, help="a file of objects, one a line"
+    ),
+    Option(name="prior", annotation=str | None, default=None, help="the run whose sampler rtb starts from"),
     Option(
         name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
     ),
@@ -74,8 +83,10 @@ def read_choices(
     task = task_from(spec)
     from anabranch.errors import ConfigError, did_you_mean
     from anabranch.explore import Explore
+    from anabranch.local_search import LocalSearch
     from anabranch.objectives import objective_named
     from anabranch.policy import MLP, POLICIES
+    from anabranch.replay import Replay
     from anabranch.tasks import rebound
     from anabranch.training.optimizer import Adam
 
@@ -95,6 +106,8 @@ def read_choices(
         "explore": settings.explore or Explore(epsilon=0.0),
         "policy": policy,
         "optimizer": settings.optimizer or Adam(),
+        "replay": settings.replay or Replay(share=0.0),
+        "search": settings.search or LocalSearch(share=0.0),
     }
     records = {group: record for group, record in records.items() if dataclasses.is_dataclass(record)}
     given = parse(verb, POSITIONAL, options, arguments, records=records)
@@ -103,7 +116,7 @@ def read_choices(
     goal = given.record("objective", goal)
     settings = task.settings(goal)
     chosen = {"objective": goal}
-    for group in ("explore", "policy", "optimizer"):
+    for group in ("explore", "policy", "optimizer", "replay", "search"):
         suited = getattr(settings, group)
         chosen[group] = given.record(group, suited if isinstance(suited, type(records[group])) else records[group])
     plain = {name: given.options[name] for name in ("steps", "batch", "log_z_rate", "zero_floor")}
@@ -113,7 +126,11 @@ def read_choices(
     task = dataclasses.replace(
         task, env=env, log_reward=given.record("reward", reward) if "reward" in records else reward
     )
-    return task, given, {**chosen, **plain, "backward": given.options["backward"]}
+    sources = {
+        "data": data_from(given.options.get("data"), env),
+        "prior": prior_from(given.options.get("prior"), task),
+    }
+    return task, given, {**chosen, **plain, **sources, "backward": given.options["backward"]}
 
 
 def short_name(task: Task) -> str:

@@ -123,6 +123,7 @@ def trainer(
     require_zero_floor(zero_floor)
     require_log_reward(env, log_reward)
     observer(env)
+    replay = replay if replay is not None and replay.share > 0.0 else None
     held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor)
     if held is not None and replay is None:
         share, least = (1.0, 1) if goal.needs_data else (0.5, Replay().capacity)
@@ -141,7 +142,7 @@ def trainer(
         zero_floor=zero_floor,
         chunk=chunk,
         seeds=seeds,
-        replay=replay if replay is not None and replay.share > 0.0 else None,
+        replay=replay,
         search=search if search is not None and search.share > 0.0 else None,
         data=held,
         prior=None if prior is None else Prior(prior),

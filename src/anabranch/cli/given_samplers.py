@@ -1,0 +1,59 @@
+"""What `train` reads beside its flags: a data set of objects, and the run whose sampler is a prior."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anabranch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from anabranch.environment import Environment
+    from anabranch.policy import Policy
+    from anabranch.tasks import Task
+
+
+def data_from(path: str | None, env: "Environment") -> list[Any] | None:
+    """The objects of a file, one a line: as text where the space's objects are text, else as JSON."""
+    if path is None:
+        return None
+    import jax
+    import numpy as np
+
+    from anabranch.environment import initial_state
+
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"There is no file {path}: give a file of objects, one a line.")
+    is_text = isinstance(env.decode(jax.tree.map(np.asarray, initial_state(env))), str)
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text file: give objects, one a line.") from error
+    return [_item(line.strip(), is_text, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+
+
+def _item(line: str, is_text: bool, where: str) -> Any:
+    if is_text and not line.startswith('"'):
+        return line
+    try:
+        return _hashable(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{where} is no JSON ({error.msg}): give one object a line, such as [1, 2].") from error
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
+
+
+def prior_from(path: str | None, task: "Task") -> "Policy | None":
+    """The policy of a run of the same space."""
+    if path is None:
+        return None
+    from anabranch.runs.load import load
+
+    run = load(path, task=task)
+    if run.trainer.seeds is not None:
+        raise ConfigError(f"{path} holds {run.trainer.seeds} seeds: a prior is a run of a single seed.")
+    if run.trainer.env != task.env:
+        raise ConfigError(f"The prior {path} is of another space: {run.trainer.env} instead of {task.env}.")
+    return run.policy
