@@ -98,7 +98,7 @@ class Sequences(Environment):
     def draw(self, state: State) -> str:
         """A cell for each letter, coloured by it, and the places that are still empty."""
         colours = [EMPTY if value < 0 else PALETTE[int(value) % len(PALETTE)] for value in np.asarray(state)]
-        return cells(colours, across=math.isqrt(4 * self.longest - 1) + 1, letters=self.decode(state))
+        return cells(colours, across=min(self.longest, 12), letters=self.decode(state))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

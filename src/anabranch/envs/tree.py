@@ -82,11 +82,11 @@ class PerfectTree(Environment):
 
     def draw(self, state: State) -> str:
         """The path, down from the root, inside the triangle that holds the whole tree."""
-        x, wide, points = 50.0, 46.0, ["50,6"]
+        place, points = 0.0, ["50,6"]
         for number, turn in enumerate(np.asarray(state)[np.asarray(state) != 0].tolist(), 1):
-            wide /= 2
-            x += turn * wide
-            points.append(f"{x:.2f},{6 + 88 * number / self.depth:.2f}")
+            place += turn / 2**number
+            down = number / self.depth
+            points.append(f"{50 + 46 * down * place:.2f},{6 + 88 * down:.2f}")
         end = points[-1].split(",")
         line = f'<polyline points="{" ".join(points)}"/>' if len(points) > 1 else ""
         return (
