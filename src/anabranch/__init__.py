@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from anabranch.tasks import Settings, Task, make, task_names
     from anabranch.training.optimizer import Adam
     from anabranch.training.step import TrainState, advance, init, step
+    from anabranch.training.sweep import Swept, sweep
     from anabranch.training.train import Run, train
     from anabranch.training.trainer import Trainer, trainer
     from anabranch.trajectories import Scores, Trajectories
@@ -88,6 +89,7 @@ _PUBLIC = {
     "training.optimizer": ("Adam",),
     "training.train": ("Run", "train"),
     "training.step": ("TrainState", "advance", "init", "step"),
+    "training.sweep": ("Swept", "sweep"),
     "training.trainer": ("Trainer", "trainer"),
     "trajectories": ("Scores", "Trajectories"),
 }

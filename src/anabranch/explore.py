@@ -1,7 +1,7 @@
 """Exploration: which distribution the sampler draws from; the loss always scores the unperturbed policy."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -49,11 +49,11 @@ class Explore:
         self, log_probs: Float[Array, " labels"], mask: Bool[Array, " labels"], share: Float[Array, ""], max_steps: int
     ) -> Float[Array, " labels"]:
         """The unnormalised distribution of the next action, exactly 0 where it is not allowed."""
-        if self.temperature == 1.0:
+        if _is(self.temperature, 1.0):
             chosen = jnp.where(mask, jnp.exp(log_probs), 0.0)
         else:
             chosen = jax.nn.softmax(jnp.where(mask, log_probs / self.temperature, -jnp.inf), where=mask)
-        if self.epsilon == 0.0:
+        if _is(self.epsilon, 0.0):
             return chosen
         stop_weight = self.stop_weight
         if stop_weight is None:
@@ -61,6 +61,11 @@ class Explore:
         weights = mask.astype(float).at[-1].multiply(stop_weight)
         walk = weights / jnp.maximum(weights.sum(), jnp.finfo(weights.dtype).tiny)
         return (1.0 - share) * chosen + share * walk
+
+
+def _is(setting: Any, value: float) -> bool:
+    """Whether a setting is known to be this number; False while it is traced."""
+    return isinstance(setting, int | float) and setting == value
 
 
 ON_POLICY = Explore(epsilon=0.0)

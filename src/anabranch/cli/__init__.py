@@ -17,6 +17,7 @@ VERBS = {
     "walk": ("anabranch.cli.walking", "print one trajectory of a run with both sides of its balance"),
     "plot": ("anabranch.cli.plotting", "draw a run: its flow, its distribution, its curves, its objects"),
     "compare": ("anabranch.cli.comparing", "train several objectives on a task, side by side"),
+    "sweep": ("anabranch.cli.sweeping", "train every combination of some settings, over several seeds"),
     "check": ("anabranch.cli.checking", "prove that an environment keeps the laws, or show where it breaks one"),
     "list": ("anabranch.cli.listing", "name the tasks, objectives, backward policies and policies"),
     "show": ("anabranch.cli.listing", "describe a task, or the configuration of a run"),

@@ -22,6 +22,8 @@ class Option:
     default: Any
     help: str
     choices: tuple[str, ...] = ()
+    repeated: bool = False
+    """May be given several times; its value is then a list."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,7 +73,8 @@ def parse(
             parser.add_argument(flag, dest=option.name, action="store_true", help=option.help)
         else:
             metavar = "|".join(option.choices) or Field("", option.annotation, None).kind
-            parser.add_argument(flag, dest=option.name, metavar=metavar, help=option.help + shown)
+            action = "append" if option.repeated else "store"
+            parser.add_argument(flag, dest=option.name, action=action, metavar=metavar, help=option.help + shown)
     known = {f"{group}.{field.name}": field for group, record in (records or {}).items() for field in fields_of(record)}
     for group, record in (records or {}).items():
         kind = record if isinstance(record, type) else type(record)

@@ -16,7 +16,7 @@ from anabranch.scoring import score
 from anabranch.training.batches import Batch, Fault, gathered, remembered, side_by_side
 from anabranch.training.extras import extras
 from anabranch.training.requirements import require_served
-from anabranch.training.trainer import SEEDS_AXIS, Trainer
+from anabranch.training.trainer import SEEDS_AXIS, Trainer, with_values
 from anabranch.trajectories import Scores
 
 INIT_STREAM, TRAIN_STREAM = 0, 1
@@ -34,6 +34,8 @@ class TrainState(eqx.Module):
     lagged: Policy | None = None
     """A copy of the policy that follows it slowly."""
     prior: Policy | None = None
+    values: dict[str, Float[Array, ""]] = eqx.field(default_factory=dict)
+    """Settings that are traced, because they differ from lane to lane."""
 
 
 class StepMetrics(eqx.Module):
@@ -50,10 +52,17 @@ class StepMetrics(eqx.Module):
 
 def init(trainer: Trainer, seed: int, *, start: Policy | None = None) -> TrainState:
     """The state before the first step: fresh parameters, or those of `start`; with `seeds`, of seed, seed + 1, ..."""
-    require_served(trainer)
     numbers = jnp.asarray(seed) if trainer.seeds is None else seed + jnp.arange(trainer.seeds)
-    policy = start if start is not None else _each(trainer, _fresh_policy)(trainer, numbers)
-    return _each(trainer, _fresh_state)(trainer, policy, numbers)
+    return init_lanes(trainer, numbers, {}, start=start)
+
+
+def init_lanes(
+    trainer: Trainer, seeds: Int[Array, "*lanes"], values: dict[str, Float[Array, "*lanes"]], *, start: Any = None
+) -> TrainState:
+    """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
+    require_served(trainer)
+    policy = start if start is not None else _each(trainer, _fresh_policy)(trainer, seeds)
+    return _each(trainer, _fresh_state)(trainer, policy, seeds, values)
 
 
 def _each(trainer: Trainer, function: Any) -> Any:
@@ -71,7 +80,7 @@ def _fresh_policy(trainer: Trainer, seed: Int[Array, ""]) -> Policy:
 
 
 @eqx.filter_jit
-def _fresh_state(trainer: Trainer, policy: Policy, seed: Int[Array, ""]) -> TrainState:
+def _fresh_state(trainer: Trainer, policy: Policy, seed: Int[Array, ""], values: dict[str, Array]) -> TrainState:
     return TrainState(
         policy=policy,
         optimizer=trainer.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
@@ -80,6 +89,7 @@ def _fresh_state(trainer: Trainer, policy: Policy, seed: Int[Array, ""]) -> Trai
         buffer=None if trainer.replay is None else _fresh_buffer(trainer, trainer.replay),
         lagged=policy if trainer.lag_rate else None,
         prior=None if trainer.prior is None else trainer.prior.policy,
+        values=values,
     )
 
 
@@ -93,6 +103,7 @@ def _fresh_buffer(trainer: Trainer, replay: Replay) -> Buffer:
 
 def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, Fault]:
     """Gather a batch, score it, and follow the gradient once. Pure; meant to be jitted."""
+    trainer = with_values(trainer, state.values)
     key = jax.random.fold_in(state.key, state.step)
     batch, buffer = gathered(trainer, state.policy, state.buffer, key, state.step)
     given = extras(trainer, batch.trajectories, lagged=state.lagged, prior=state.prior)
@@ -113,7 +124,7 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     updates, optimizer = trainer.transformation.update(gradient, state.optimizer, parameters)
     policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
     lagged = None if state.lagged is None else _following(state.lagged, policy, trainer.lag_rate)
-    fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior)
+    fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior, state.values)
     return fresh, _metrics(batch, loss), batch.fault
 
 

@@ -1,11 +1,13 @@
 """The configuration of a training: all that a step depends on, resolved and checked before anything is compiled."""
 
+import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import optax
+from jaxtyping import Array, Float
 
 from anabranch.backward import BackwardPolicy, backward_policy
 from anabranch.environment import Environment
@@ -149,3 +151,23 @@ def trainer(
         # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
         vectorised=jax.default_backend() != "cpu",
     )
+
+
+TRACED = ("optimizer.learning_rate", "log_z_rate", "explore.epsilon", "explore.temperature")
+"""Settings that shape no array and no program: they may differ between the lanes of one program."""
+
+
+def with_values(trainer: Trainer, values: Mapping[str, Float[Array, ""]]) -> Trainer:
+    """The trainer with some of TRACED replaced by traced numbers, which are not checked again."""
+    for path, value in values.items():
+        *groups, name = path.split(".")
+        record = trainer if not groups else getattr(trainer, groups[0])
+        changed = _with_field(record, name, value)
+        trainer = changed if not groups else _with_field(trainer, groups[0], changed)
+    return trainer
+
+
+def _with_field(record: Any, name: str, value: Any) -> Any:
+    fresh = copy.copy(record)
+    object.__setattr__(fresh, name, value)
+    return fresh

@@ -1,0 +1,135 @@
+"""A sweep: every combination of some settings, over several seeds, in as few programs as their shapes allow."""
+
+import dataclasses
+import itertools
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anabranch.environment import Environment
+from anabranch.errors import ConfigError, did_you_mean
+from anabranch.records import replaced
+from anabranch.rewards import LogReward
+from anabranch.training.step import TrainState, advance, fault_error, init_lanes
+from anabranch.training.train import Watch
+from anabranch.training.trainer import TRACED, Trainer, trainer
+
+RECORDS = ("objective", "explore", "policy", "optimizer", "replay", "search")
+PLAIN = ("steps", "batch", "log_z_rate", "zero_floor", "backward")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Swept:
+    """One combination of settings, and what each seed ended with."""
+
+    settings: dict[str, Any]
+    loss: list[float]
+    """Mean over the last tenth of the steps."""
+    total_variation: list[float] | None
+    """Exact, of the final parameters; None where the space is too large."""
+    diverged: int
+    """Seeds whose parameters are no longer finite."""
+
+    @property
+    def mean_loss(self) -> float:
+        """Over the seeds."""
+        return statistics.fmean(self.loss)
+
+
+def interval(values: Sequence[float]) -> float:
+    """Half the width of the 95 % interval of a mean (normal); NaN for a single value."""
+    return 1.96 * statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+
+
+def sweep(
+    env: Environment,
+    log_reward: LogReward,
+    *,
+    over: Mapping[str, Sequence[Any]],
+    seeds: int = 1,
+    seed: int = 0,
+    callback: Callable[[Swept], None] | None = None,
+    **settings: Any,
+) -> list[Swept]:
+    """Train every combination of the settings in `over`, such as {"explore.epsilon": [0.0, 0.1], "batch": [16, 64]}.
+
+    `settings` are the other arguments of `train`; records that `over` names must be among them, as records.
+    Learning rates, epsilon and temperature share one program, each combination and seed a lane of it;
+    what changes a shape or the program (batch, width, objective settings) has a program of its own.
+    Choose by the loss, or on seeds that are not reported. Raises ConfigError for an unknown setting.
+    """
+    if not over or seeds < 1:
+        raise ConfigError(
+            f"A sweep needs settings to vary and a positive number of seeds; given {dict(over)}, {seeds}."
+        )
+    for path, values in over.items():
+        _require_setting(path, values, settings)
+    traced = [path for path in over if path in TRACED]
+    shaped = [path for path in over if path not in TRACED]
+    found = []
+    for shape in itertools.product(*(over[path] for path in shaped)):
+        fixed = dict(zip(shaped, shape, strict=True))
+        lanes = [dict(zip(traced, lane, strict=True)) for lane in itertools.product(*(over[path] for path in traced))]
+        for lane in lanes:
+            trainer(env, log_reward, **_with(settings, {**fixed, **lane}))
+        setup = trainer(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
+        for swept in _lanes(setup, fixed, lanes, seeds, seed):
+            found.append(swept)
+            if callback is not None:
+                callback(swept)
+    return found
+
+
+def _require_setting(path: str, values: Sequence[Any], settings: Mapping[str, Any]) -> None:
+    group, _, name = path.rpartition(".")
+    if not values or isinstance(values, str):
+        raise ConfigError(f"{path} needs a list of values to try; given {values!r}.")
+    if not group and name not in PLAIN:
+        raise ConfigError(f"A sweep cannot vary {path!r}{did_you_mean(path, (*PLAIN, *TRACED))}")
+    if group and (group not in RECORDS or not dataclasses.is_dataclass(settings.get(group))):
+        raise ConfigError(
+            f"To vary {path} give {group}= as a record, such as explore=Explore(); given {settings.get(group)!r}."
+        )
+
+
+def _with(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    changed = dict(settings)
+    for path, value in values.items():
+        group, _, name = path.rpartition(".")
+        changed[group or name] = replaced(changed[group], {name: value}, where=f"over: {group}") if group else value
+    return changed
+
+
+def _lanes(setup: Trainer, fixed: dict[str, Any], lanes: list[dict[str, Any]], seeds: int, seed: int) -> list[Swept]:
+    """Train all lanes of one program."""
+    numbers = seed + jnp.tile(jnp.arange(seeds), len(lanes))
+    names = list(lanes[0])
+    values = {name: jnp.repeat(jnp.array([float(lane[name]) for lane in lanes]), seeds) for name in names}
+    state = init_lanes(setup, numbers, values)
+    last = max(1, setup.steps // 10)
+    if setup.steps > last:
+        state = _advanced(setup, state, setup.steps - last)[0]
+    state, metrics = _advanced(setup, state, last)
+    distances = Watch.over(setup).total_variation(setup, state.policy)
+    losses = np.asarray(metrics.loss, float)
+    found = []
+    for number, lane in enumerate(lanes):
+        mine = slice(number * seeds, (number + 1) * seeds)
+        loss = losses[mine].tolist()
+        exact = distances[mine] if isinstance(distances, list) else None
+        bad = sum(not math.isfinite(value) for value in loss)
+        found.append(Swept(settings={**fixed, **lane}, loss=loss, total_variation=exact, diverged=bad))
+    return found
+
+
+def _advanced(setup: Trainer, state: TrainState, steps: int) -> tuple[TrainState, Any]:
+    state, metrics, fault = advance(setup, state, jnp.array(steps))
+    error = fault_error(setup, jax.block_until_ready(fault))
+    if error is not None:
+        raise error
+    return state, metrics
