@@ -22,6 +22,7 @@ from anabranch.envs.ising import Ising, IsingReward
 from anabranch.evaluation import law_against
 from anabranch.scoring import Reading
 from anabranch.training.trainer import Trainer
+from benchmarks.parts import memory_at_batch_256, step_parts
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -76,6 +77,23 @@ def efficiency() -> list[dict[str, Any]]:
         found.append(
             {"space": name, "ms": 1e3 * seconds, "rows": rows, "gflop": flops / 1e9, "matmul": rate, "share": share}
         )
+    return found
+
+
+def parts() -> list[dict[str, Any]]:
+    """Where a step's time goes at batch 16."""
+    bits, ising = BitStrings(length=120, word=8), Ising(side=9)
+    cases = {
+        "grid 2 x 8": (grid(2, 8), 500),
+        "grid 4 x 20": (grid(4, 20), 500),
+        "ising 9 x 9": (setup(ising, IsingReward(env=ising)), 30),
+        "bits 120 / 8": (setup(bits, NearestMode(env=bits)), 30),
+    }
+    found = []
+    for name, (trainer, times) in cases.items():
+        state, metrics, _ = ab.advance(trainer, ab.init(trainer, 0), jnp.array(times))
+        taken = step_parts(trainer, state, times, best)
+        found.append({"space": name, "rows": float(metrics.rows) * trainer.batch, **taken})
     return found
 
 
@@ -148,6 +166,8 @@ def main() -> None:
     found: dict[str, Any] = {
         "truth": truth(),
         "efficiency": efficiency(),
+        "parts": parts(),
+        "memory at batch 256, GB": memory_at_batch_256(),
         "subtb": subtb(),
         "seeds": seeds(),
         "growth": growth(),
@@ -156,12 +176,17 @@ def main() -> None:
     found["peak memory, GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     found["seconds"] = time.perf_counter() - began
     lines = ["# The engine on its own", "", "## Matrix work at batch 256", "", *table(found["efficiency"])]
+    lines += ["## Where a step's milliseconds go at batch 16", "", *table(found["parts"])]
     lines += ["## Sub-trajectory balance at 240 moves", "", *table([found["subtb"]])]
     lines += ["## Eight seeds in one program (2 x 8)", "", *table(found["seeds"])]
     lines += ["## Exact truth on hypergrid 4 x 20", "", *table([found["truth"]])]
     lines += ["## Cost against real rows (4-dimensional grid)", "", *table(found["growth"])]
     slopes = ", ".join(f"{value:.2f} over {name}" for name, value in found["exponent"].items())
-    lines += [f"Fitted exponent: {slopes}. Peak memory of this whole process: {found['peak memory, GB']:.2f} GB.", ""]
+    memory = f"{found['memory at batch 256, GB']:.2f} GB for 4 x 20 at batch 256 alone"
+    lines += [
+        f"Fitted exponent: {slopes}. Peak memory: {memory}; {found['peak memory, GB']:.2f} GB for all of this.",
+        "",
+    ]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "engine.json").write_text(json.dumps(found, indent=1) + "\n")
     (RESULTS / "engine.md").write_text("\n".join(lines))

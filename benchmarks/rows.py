@@ -17,10 +17,10 @@ ROWS: dict[str, dict[str, Any]] = {
     "grid-4x20": {**STANDARD, "steps": 1000, "seconds": 12},
     "grid-4x20-long": {**LONG, "steps": 200},
     "grid-4x20-256": {**STANDARD, "batch": 256, "steps": 300, "seconds": 20},
-    "grid-4x20-256-long": {**LONG, "batch": 256, "steps": 30},
-    "ising-9": {"space": "ising", "side": 9, "batch": 256, "steps": 20},
+    "grid-4x20-256-long": {**LONG, "batch": 256, "steps": 100},
+    "ising-9": {"space": "ising", "side": 9, "batch": 256, "steps": 60},
     "bits-16": {"space": "bits", "batch": 16, "steps": 60},
-    "bits-256": {"space": "bits", "batch": 256, "steps": 10},
+    "bits-256": {"space": "bits", "batch": 256, "steps": 20},
     "grid-4x20-db": {**STANDARD, "objective": "db", "steps": 300},
     "grid-4x20-subtb": {**STANDARD, "objective": "subtb", "steps": 300},
 }
