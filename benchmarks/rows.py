@@ -21,8 +21,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "ising-9": {"space": "ising", "side": 9, "batch": 256, "steps": 60},
     "bits-16": {"space": "bits", "batch": 16, "steps": 60},
     "bits-256": {"space": "bits", "batch": 256, "steps": 20},
-    "grid-4x20-db": {**STANDARD, "objective": "db", "steps": 300},
-    "grid-4x20-subtb": {**STANDARD, "objective": "subtb", "steps": 300},
+    "grid-4x20-db": {**LONG, "objective": "db", "min_rows": 32, "steps": 200},
+    "grid-4x20-subtb": {**LONG, "objective": "subtb", "min_rows": 32, "steps": 200},
 }
 
 WANTED = {
