@@ -10,7 +10,7 @@ import pytest
 import anabranch as ab
 from anabranch.envs.fasta import load_alignment, parse_fasta, shipped_alignments
 from anabranch.envs.jukes_cantor import simulate_alignment
-from anabranch.envs.newick import read_newick, taxa_of, write_newick
+from anabranch.envs.newick import read_newick, robinson_foulds, taxa_of, write_newick
 
 
 def test_fasta_is_read_over_lines_in_any_case_with_comments():
@@ -98,6 +98,14 @@ def test_newick_is_written_and_read():
 def test_newick_passes_over_lengths_labels_and_comments():
     assert read_newick("((a:0.1, b:1e-3)0.95:2,[outgroup] c)root;") == [(("a", "b"), "c")]
     assert read_newick("(a,b)") == [("a", "b")]
+
+
+def test_trees_differ_by_the_clades_that_only_one_of_them_has():
+    """Clades ab, abc and de against ab, abd and abcd: 1 of 3 shared, 4 of 6 are not."""
+    assert robinson_foulds("(((a,b),c),(d,e));", "((((a,b),d),c),e);") == 4 / 6
+    assert robinson_foulds("((c,(b,a)),(d,e));", "(((a,b),c),(e,d));") == 0.0
+    assert robinson_foulds("((a,b),(c,d));", "((a,c),(b,d));") == 1.0
+    assert robinson_foulds("(a,b);", "(b,a);") == 0.0
 
 
 @pytest.mark.parametrize(

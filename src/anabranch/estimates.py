@@ -14,22 +14,13 @@ from anabranch.environment import Environment, take
 from anabranch.errors import ConfigError, SpaceTooLargeError
 from anabranch.exact.flows import edge_law, object_numbers, terminal_distribution
 from anabranch.exact.graph import state_graph
+from anabranch.metrics.effective_samples import effective_sample_size
+from anabranch.metrics.means import Estimate, log_mean_exp_with_error, mean_with_error
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, require_log_reward
 from anabranch.scoring import Reading
 
 BACKWARD_STREAM = 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A number and its standard error."""
-
-    value: float
-    error: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ± {self.error:.4f}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,30 +35,13 @@ class Estimates:
     log_z: Estimate
     """Importance-weighted; its error is that of the delta method, blind to regions that were never drawn."""
     effective_samples: float
-    """(sum w)^2 / sum w^2 of the importance weights."""
+    """(sum w)^2 / sum w^2 of the importance weights; `samples` for a perfect sampler."""
     log_reward: Estimate | None
     """Mean log R over the draws; None where zeros were drawn."""
     zero_share: float
     """Share of the draws with R = 0."""
     rows: float
     """Mean real rows of a trajectory, STOP included."""
-
-
-def mean_with_error(values: Float[np.ndarray, " n"]) -> Estimate:
-    """The mean and its standard error."""
-    spread = float(values.std(ddof=1)) if values.size > 1 else float("nan")
-    return Estimate(value=float(values.mean()), error=spread / values.size**0.5)
-
-
-def log_mean_exp_with_error(values: Float[np.ndarray, " n"]) -> tuple[Estimate, float]:
-    """log of the mean of exp, its standard error by the delta method, and the effective sample size."""
-    top = values.max()
-    if np.isneginf(top):
-        return Estimate(value=float("-inf"), error=float("nan")), 0.0
-    weight = np.exp(values - top)
-    mean = mean_with_error(weight)
-    effective = float(weight.sum() ** 2 / (weight**2).sum())
-    return Estimate(value=float(top + np.log(mean.value)), error=mean.error / mean.value), effective
 
 
 def estimate(
@@ -93,7 +67,6 @@ def estimate(
         for column, values in zip((zeta, reward, rows), drawn, strict=True):
             column.append(np.asarray(values, np.float64))
     zetas, rewards = np.concatenate(zeta)[:samples], np.concatenate(reward)[:samples]
-    log_z, effective = log_mean_exp_with_error(zetas)
     finite = bool(np.isfinite(rewards).all())
     eubo = None
     if target_states is not None:
@@ -102,8 +75,8 @@ def estimate(
         samples=samples,
         elbo=mean_with_error(zetas) if finite else None,
         eubo=eubo,
-        log_z=log_z,
-        effective_samples=effective,
+        log_z=log_mean_exp_with_error(zetas),
+        effective_samples=effective_sample_size(zetas),
         log_reward=mean_with_error(rewards) if finite else None,
         zero_share=float(np.isneginf(rewards).mean()),
         rows=float(np.concatenate(rows)[:samples].mean()),
@@ -162,10 +135,20 @@ def log_prob(
     return results
 
 
+def log_probs(
+    env: Environment, policy: Policy, states: Any, *, backward: str | BackwardPolicy, samples: int, seed: int
+) -> list[Estimate]:
+    """log p(x) of each finished object of a batch of states, estimated by `samples` trajectories drawn back from it."""
+    count = jax.tree.leaves(states)[0].shape[0]
+    copies = jax.tree.map(lambda leaf: jnp.repeat(jnp.asarray(leaf), samples, axis=0), states)
+    zeta = _zeta_of(policy, reading_for(env, backward), _nothing, copies, seed)
+    return [log_mean_exp_with_error(-row) for row in zeta.reshape(count, samples)]
+
+
 def _sampled_log_prob(policy: Policy, reading: Reading, state: Any, samples: int, seed: int, number: int) -> Estimate:
     copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (samples, *leaf.shape)), state)
     zeta = _zeta_of(policy, reading, _nothing, copies, seed + number)
-    return log_mean_exp_with_error(-zeta)[0]
+    return log_mean_exp_with_error(-zeta)
 
 
 def _nothing(state: Any) -> Float[Array, ""]:

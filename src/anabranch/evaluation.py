@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import evaluation_key, reading_for, sample_states
@@ -25,6 +25,10 @@ from anabranch.exact.metrics import (
     target_distribution,
     total_variation_distance,
 )
+from anabranch.measures import metrics_of_drawn, metrics_of_listed
+from anabranch.metrics.distances import Distance
+from anabranch.metrics.settings import MetricSettings
+from anabranch.metrics.summary import SampleMetrics
 from anabranch.objectives import Objective
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_rewards
@@ -86,6 +90,12 @@ class ExactLaw:
     def floored(self) -> float:
         """The probability of drawing an object whose reward is zero."""
         return float(self.model[np.isneginf(self.log_reward)].sum())
+
+    def numbers_of(self, states: Any) -> Int[np.ndarray, " n"]:
+        """The number of the object of each finished state of a batch."""
+        place = np.full(self.graph.num_states, -1)
+        place[self.graph.objects] = self.group
+        return place[[self.graph.index[key] for key in state_keys(states)]]
 
     def fact(self, fact: Fact) -> float | None:
         """The exact probability of a fact under the policy; None where its condition never holds."""
@@ -153,6 +163,8 @@ class Evaluation:
     perfect_sampler_floor: float | None
     """The expected total variation of as many perfect samples."""
     estimates: Estimates
+    metrics: SampleMetrics
+    """What the field measures on samples, each beside a perfect sampler's value."""
 
 
 def evaluate(
@@ -165,8 +177,13 @@ def evaluate(
     facts: Mapping[str, Fact] | None = None,
     samples: int = 10_000,
     seed: int = 0,
+    settings: MetricSettings | None = None,
+    distance: Distance | None = None,
 ) -> Evaluation:
-    """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it."""
+    """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
+
+    `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
+    """
     try:
         law = exact_law(state_graph(env), policy, log_reward)
     except SpaceTooLargeError:
@@ -174,15 +191,19 @@ def evaluate(
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     estimates = estimate(env, policy, log_reward, target_states=targets, **choices)
-    known = facts or {}
+    known, drawn = facts or {}, sample_states(env, policy, samples, seed=seed)
+    wanted = {"settings": settings, "distance": distance, "seed": seed}
     if law is None:
-        drawn = sample_states(env, policy, samples, seed=seed)
         shares = {name: _share(*fact.indicators(drawn)) for name, fact in known.items()}
         sampled = floor = None
+        metrics = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **wanted)
     else:
         shares = {name: law.fact(fact) for name, fact in known.items()}
-        sampled = sampled_total_variation(law, policy, samples, seed=seed)
-        floor = perfect_sampler_floor(law.merged[0], samples)
+        numbers, (target, model) = law.numbers_of(drawn), law.merged
+        sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / samples)
+        floor = perfect_sampler_floor(target, samples)
+        laws = {"log_reward": law.log_reward, "target": target, "model": model}
+        metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
     return Evaluation(
         states=None if law is None else law.graph.num_states,
         exact=law is not None,
@@ -197,6 +218,7 @@ def evaluate(
         sampled_total_variation=sampled,
         perfect_sampler_floor=floor,
         estimates=estimates,
+        metrics=metrics,
     )
 
 
@@ -215,16 +237,6 @@ def exact_summary(
         "log_z_exact": None if law is None else law.log_z,
         "facts": {name: None if law is None else law.fact(fact) for name, fact in facts.items()},
     }
-
-
-def sampled_total_variation(law: ExactLaw, policy: Policy, samples: int, *, seed: int) -> float:
-    """Total variation between R / Z and the frequencies of fresh samples."""
-    graph = law.graph
-    place = np.full(graph.num_states, -1)
-    place[graph.objects] = law.group
-    keys = state_keys(sample_states(graph.env, policy, samples, seed=seed))
-    counts = np.bincount([place[graph.index[key]] for key in keys], minlength=law.merged[0].size)
-    return total_variation_distance(law.merged[0], counts / samples)
 
 
 def _share(event: np.ndarray, given: np.ndarray) -> float | None:

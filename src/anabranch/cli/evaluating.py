@@ -7,7 +7,9 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.flags import Given, Option, parse
+from anabranch.cli.measured import metric_numbers, metric_rows
 from anabranch.cli.sources import start_jax, task_from
+from anabranch.metrics.settings import MetricSettings
 
 if TYPE_CHECKING:
     from anabranch.evaluation import Evaluation
@@ -44,9 +46,12 @@ def open_one(given: Given) -> "tuple[Run, Task]":
 def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
-    given = parse("evaluate", DIRECTORY, (JSON, samples, SEED, TASK), arguments)
+    metrics = MetricSettings()
+    given = parse("evaluate", DIRECTORY, (JSON, samples, SEED, TASK), arguments, records={"metrics": metrics})
+    settings = given.record("metrics", metrics)
     run, task = open_run(given)
-    report(run, task, title=given.positional, **{name: given.options[name] for name in ("samples", "seed", "json")})
+    choices = {name: given.options[name] for name in ("samples", "seed", "json")}
+    report(run, task, title=given.positional, settings=settings, **choices)
     return 0
 
 
@@ -70,19 +75,31 @@ def sample(arguments: Sequence[str]) -> int:
     return 0
 
 
-def evaluation_of(run: "Run", task: "Task", *, samples: int, seed: int) -> "Evaluation":
+def evaluation_of(
+    run: "Run", task: "Task", *, samples: int, seed: int, settings: MetricSettings | None = None
+) -> "Evaluation":
     """Evaluate a run of one seed on its task."""
     from anabranch.evaluation import evaluate as measure
 
     setup = run.trainer
     choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts}
-    return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices)
+    metrics = {"settings": settings, "distance": task.distance}
+    return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
 
 
-def report(run: "Run", task: "Task", *, title: str, samples: int = 10_000, seed: int = 0, json: bool = False) -> None:
+def report(
+    run: "Run",
+    task: "Task",
+    *,
+    title: str,
+    samples: int = 10_000,
+    seed: int = 0,
+    json: bool = False,
+    settings: MetricSettings | None = None,
+) -> None:
     """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
     runs = run.each()
-    results = [evaluation_of(one, task, samples=samples, seed=seed) for one in runs]
+    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings) for one in runs]
     if json:
         several = {"runs": [as_json(*pair) for pair in zip(runs, results, strict=True)], **_intervals(results)}
         print(dumps(as_json(run, results[0]) if run.trainer.seeds is None else several))
@@ -95,7 +112,8 @@ def report(run: "Run", task: "Task", *, title: str, samples: int = 10_000, seed:
 def _numbers(result: "Evaluation") -> dict[str, float | None]:
     names = ("total_variation", "kl", "jsd", "log_z", "log_z_exact", "floored", "sampled_total_variation")
     facts = {f"P({name})": value for name, value in result.facts.items()}
-    return {**{name: getattr(result, name) for name in names}, "log_z_weighted": result.estimates.log_z.value, **facts}
+    exact = {name: getattr(result, name) for name in names}
+    return {**exact, "log_z_weighted": result.estimates.log_z.value, **metric_numbers(result.metrics), **facts}
 
 
 def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
@@ -150,6 +168,8 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -157,10 +177,10 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     """Print an evaluation as a table: learned, exact, and what a perfect sampler would show."""
     from anabranch.cli.tables import number, show_table
 
-    estimates = result.estimates
+    estimates, worth = result.estimates, f"{result.estimates.effective_samples:,.0f}"
     rows = [("log Z, learned", number(result.log_z), f"exact {number(result.log_z_exact)}")]
     rows.append(
-        ("log Z, importance-weighted", str(estimates.log_z), f"effective samples {estimates.effective_samples:,.0f}")
+        ("log Z, importance-weighted", str(estimates.log_z), f"effective samples {worth} of {result.samples:,}")
     )
     if result.exact:
         rows.insert(0, ("total variation, exact", number(result.total_variation, ".5f"), f"{result.states:,} states"))
@@ -171,6 +191,7 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     for name, bound in (("ELBO <= log Z", estimates.elbo), ("EUBO >= log Z", estimates.eubo)):
         if bound is not None:
             rows.append((name, str(bound), "nats"))
+    rows += metric_rows(result.metrics)
     rows += [(f"P({name})", number(value, ".5f"), "") for name, value in result.facts.items()]
     if result.floored > 0:
         rows.append(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from anabranch.errors import ConfigError
@@ -26,6 +27,30 @@ def taxa_of(tree: Tree) -> Iterator[str]:
             yield top
         else:
             waiting += [top[1], top[0]]
+
+
+def robinson_foulds(first: str, second: str) -> float:
+    """The share of clades that stand in only one of two rooted trees, given in Newick format (Robinson, Foulds 1981).
+
+    Single taxa and the whole tree, which both have, are not counted: 0 for the same tree, 1 where none is shared.
+    """
+    a, b = clades_of(first), clades_of(second)
+    return len(a ^ b) / max(len(a) + len(b), 1)
+
+
+@lru_cache(maxsize=100_000)
+def clades_of(text: str) -> frozenset[frozenset[str]]:
+    """The clades of the first tree of a text in Newick format, without single taxa and the whole tree."""
+    found: set[frozenset[str]] = set()
+
+    def below(tree: Tree) -> frozenset[str]:
+        if isinstance(tree, str):
+            return frozenset([tree])
+        clade = below(tree[0]) | below(tree[1])
+        found.add(clade)
+        return clade
+
+    return frozenset(found - {below(read_newick(text)[0])})
 
 
 def write_newick(tree: Tree) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.environment import Environment, State
 from anabranch.envs.dendrogram import dendrogram
 from anabranch.envs.fasta import Alignment, load_alignment
-from anabranch.envs.newick import Tree, read_newick, taxa_of, write_newick
+from anabranch.envs.newick import Tree, read_newick, robinson_foulds, taxa_of, write_newick
 from anabranch.envs.parsimony import fitch_changes, least_changes, site_patterns
 from anabranch.errors import ConfigError
 from anabranch.explore import Explore
@@ -163,7 +163,7 @@ class Parsimony:
 def settings(objective: Objective) -> Settings:
     """A usual network; some exploration where the objective allows it."""
     explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=10_000, batch=64, optimizer=Adam(learning_rate=1e-3), explore=explore)
+    return Settings(steps=10_000, batch=64, optimizer=Adam(learning_rate=3e-3), explore=explore)
 
 
 SEVEN = Phylogeny()
@@ -175,5 +175,6 @@ TASKS = {
         name="phylogeny",
         summary="rooted trees over the sequences of an alignment, those with few changes first",
         settings=settings,
+        distance=robinson_foulds,
     )
 }

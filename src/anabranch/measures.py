@@ -1,0 +1,102 @@
+"""The metrics of a policy: of all objects where they can be listed, of drawn ones and a test set elsewhere."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from anabranch.backward import BackwardPolicy
+from anabranch.drawing import reading_for
+from anabranch.environment import Environment, take
+from anabranch.estimates import log_probs
+from anabranch.exact.enumeration import state_keys
+from anabranch.exact.graph import StateGraph
+from anabranch.explore import Explore
+from anabranch.metrics.distances import Distance
+from anabranch.metrics.settings import MetricSettings
+from anabranch.metrics.summary import Judged, Listed, SampleMetrics, summarise
+from anabranch.policy import Policy
+from anabranch.rewards import LogReward
+from anabranch.sampling import rollout
+from anabranch.scoring import Reading
+
+TEST_STREAM = 3
+TEST_OBJECTS = 128
+LEAST_DRAWS = 8
+"""Fewest trajectories by which the probability of one object is estimated."""
+
+
+def metrics_of_listed(
+    graph: StateGraph,
+    drawn: Int[np.ndarray, " n"],
+    group: Int[np.ndarray, " X"],
+    *,
+    log_reward: Float[np.ndarray, " X"],
+    target: Float[np.ndarray, " O"],
+    model: Float[np.ndarray, " O"],
+    settings: MetricSettings | None,
+    distance: Distance | None,
+    seed: int,
+) -> SampleMetrics:
+    """The metrics where all objects are known.
+
+    `group` is the number of the object to which each finished state of `graph` belongs, and `log_reward` its log R;
+    `target` and `model` are the probabilities of the objects, `drawn` the objects of a sample.
+    """
+    total = np.full(target.size, -np.inf)
+    np.logaddexp.at(total, group, log_reward)
+    _, first = np.unique(group, return_index=True)
+    with np.errstate(divide="ignore"):
+        judged = Judged(np.log(model), total, f"all {target.size:,} objects", True)
+    listed = Listed(total, lambda at: graph.decode(int(graph.objects[first[at]])), target)
+    return summarise(drawn, listed, judged, settings=settings, distance=distance, seed=seed)
+
+
+def metrics_of_drawn(
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    states: Any,
+    *,
+    backward: BackwardPolicy | None,
+    settings: MetricSettings | None,
+    distance: Distance | None,
+    seed: int,
+) -> SampleMetrics:
+    """The metrics where only the drawn `states` are known, in the order of drawing.
+
+    Probabilities are compared with rewards on objects that the policy did not choose: the different ends of
+    uniformly random walks, each with log p(x) estimated by trajectories drawn back from it.
+    """
+    count = jax.tree.leaves(states)[0].shape[0]
+    drawn, first = numbered(env, states)
+    values = np.asarray(jax.jit(jax.vmap(log_reward))(states), np.float64)[first]
+    listed = Listed(values, lambda at: env.decode(take(states, int(first[at]))))
+    tested = _walked(policy, reading_for(env, None), jax.random.fold_in(jax.random.key(seed), TEST_STREAM))
+    tested = jax.tree.map(np.asarray, tested)
+    tested = take(tested, numbered(env, tested)[1])
+    worth = np.asarray(jax.jit(jax.vmap(log_reward))(tested), np.float64)
+    draws = max(LEAST_DRAWS, count // TEST_OBJECTS)
+    found = log_probs(env, policy, tested, backward=backward or "uniform", samples=draws, seed=seed)
+    known = np.median([one.error for one in found])
+    source = f"{worth.size} ends of random walks, log p ± {known:.2g}"
+    judged = Judged(np.array([one.value for one in found]), worth, source, False)
+    return summarise(drawn, listed, judged, settings=settings, distance=distance, seed=seed)
+
+
+def numbered(env: Environment, states: Any) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " X"]]:
+    """The number of each state's object, in the order of first appearance, and where each object first appears."""
+    keys = state_keys(states)
+    if env.merges_objects:
+        keys = [env.decode(take(states, at)) for at in range(len(keys))]
+    known: dict[Any, int] = {}
+    numbers = np.array([known.setdefault(key, len(known)) for key in keys])
+    return numbers, np.unique(numbers, return_index=True)[1]
+
+
+@eqx.filter_jit
+def _walked(policy: Policy, reading: Reading, key: Key[Array, ""]) -> Any:
+    everywhere = Explore(epsilon=1.0, per="trajectory")
+    return rollout(policy, reading, key, TEST_OBJECTS, explore=everywhere)[0].objects

@@ -1,0 +1,1 @@
+"""What samples and probabilities say about a sampler: one metric a file, pure functions of NumPy arrays."""
