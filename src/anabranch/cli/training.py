@@ -18,7 +18,7 @@ CHOICES = (
         help="the balance condition",
         choices=(
             *("fm", "db", "tb", "subtb", "mdb", "fl-db", "fl-subtb"),
-            *("vargrad", "rtb", "soft-dqn", "ml", "soft-pg", "pg"),
+            *("pcl", "vargrad", "rtb", "soft-dqn", "ml", "soft-pg", "pg"),
         ),
     ),
     Option(name="policy", annotation=str, default="mlp", help="the network", choices=("mlp", "tabular")),
@@ -39,9 +39,7 @@ OPTIONS = (
         default=None,
         help="what stands for a reward of 0 (default: the task's)",
     ),
-    Option(
-        name="data", annotation=str | None, default=None, help="a file of objects, one a line"
-    ),
+    Option(name="data", annotation=str | None, default=None, help="a file of objects, one a line"),
     Option(name="prior", annotation=str | None, default=None, help="the run whose sampler rtb starts from"),
     Option(
         name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"

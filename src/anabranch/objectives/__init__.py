@@ -7,6 +7,7 @@ from anabranch.objectives.flow_matching import FlowMatching
 from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance, ForwardLookingSubTrajectoryBalance
 from anabranch.objectives.maximum_likelihood import MaximumLikelihood
 from anabranch.objectives.modified_detailed_balance import ModifiedDetailedBalance
+from anabranch.objectives.path_consistency import PathConsistency
 from anabranch.objectives.penalties import PENALTIES
 from anabranch.objectives.policy_gradient import PolicyGradient
 from anabranch.objectives.relative_trajectory_balance import RelativeTrajectoryBalance
@@ -26,6 +27,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         ModifiedDetailedBalance,
         ForwardLookingDetailedBalance,
         ForwardLookingSubTrajectoryBalance,
+        PathConsistency,
         VarGrad,
         RelativeTrajectoryBalance,
         SoftDQN,
@@ -46,6 +48,7 @@ __all__ = [
     "MaximumLikelihood",
     "ModifiedDetailedBalance",
     "Objective",
+    "PathConsistency",
     "PolicyGradient",
     "RelativeTrajectoryBalance",
     "SoftDQN",

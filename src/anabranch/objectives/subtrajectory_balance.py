@@ -13,6 +13,18 @@ from anabranch.objectives.base import BalanceObjective
 from anabranch.trajectories import Scores
 
 
+def node_potentials(scores: Scores) -> Float[Array, "nodes B"]:
+    """c of the nodes s_0 .. x and the sink, centred; 0 beyond the sink. At a flow all are equal."""
+    walked = jnp.cumsum(scores.log_pf - scores.log_pb, axis=0)
+    before = jnp.concatenate([jnp.zeros_like(walked[:1]), walked[:-1]])
+    at_states = jnp.where(scores.mask, scores.log_flow - before, 0.0)
+    sink = scores.log_reward - walked[-1]
+    nodes = jnp.arange(at_states.shape[0] + 1)[:, None]
+    padded = jnp.concatenate([at_states, jnp.zeros_like(at_states[:1])])
+    centre = jax.lax.stop_gradient(sink)
+    return jnp.where(nodes == scores.length, sink - centre, jnp.where(nodes < scores.length, padded - centre, 0.0))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SubTrajectoryBalance(BalanceObjective):
     """c_i - c_j for all i < j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B), weight lam^(j-i).
@@ -35,15 +47,8 @@ class SubTrajectoryBalance(BalanceObjective):
             raise ConfigError(f"normalise is 'batch', 'trajectory' or 'length'; given {self.normalise!r}.")
 
     def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
-        """c of the nodes s_0 .. x and the sink, centred; 0 beyond the sink."""
-        walked = jnp.cumsum(scores.log_pf - scores.log_pb, axis=0)
-        before = jnp.concatenate([jnp.zeros_like(walked[:1]), walked[:-1]])
-        at_states = jnp.where(scores.mask, scores.log_flow - before, 0.0)
-        sink = scores.log_reward - walked[-1]
-        nodes = jnp.arange(at_states.shape[0] + 1)[:, None]
-        padded = jnp.concatenate([at_states, jnp.zeros_like(at_states[:1])])
-        centre = jax.lax.stop_gradient(sink)
-        return jnp.where(nodes == scores.length, sink - centre, jnp.where(nodes < scores.length, padded - centre, 0.0))
+        """What the pieces compare."""
+        return node_potentials(scores)
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "pairs B"], Float[Array, "pairs B"]]:
         potential = self.potentials(scores)

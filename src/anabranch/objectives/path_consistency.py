@@ -1,0 +1,36 @@
+"""Path consistency: the balance of all pieces of one length."""
+
+import dataclasses
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.errors import ConfigError
+from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.subtrajectory_balance import node_potentials
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PathConsistency(BalanceObjective):
+    """c_i - c_j of sub-trajectory balance for pieces of `span` moves, and for those that end sooner at the sink.
+
+    Path consistency learning (Nachum et al. 2017, arXiv:1702.08892) on the flow network (Deleu et al. 2024,
+    arXiv:2402.10309). A span of 1 is detailed balance, one beyond max_steps balances every suffix.
+    """
+
+    name: ClassVar[str] = "pcl"
+    span: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.span < 1:
+            raise ConfigError(f"span counts moves and must be positive; given {self.span}.")
+
+    def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
+        potential = node_potentials(scores)
+        early = jnp.arange(scores.mask.shape[0])[:, None]
+        late = jnp.minimum(early + self.span, scores.length)
+        residual = potential[:-1] - jnp.take_along_axis(potential, late, axis=0)
+        return jnp.where(scores.mask, residual, 0.0), scores.mask.astype(residual.dtype)
