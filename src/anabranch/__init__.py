@@ -4,7 +4,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anabranch.backward import BackwardPolicy, LearnedBackward, UniformBackward
+    from anabranch.backward import (
+        BackwardPolicy,
+        LearnedBackward,
+        MaximumEntropyBackward,
+        PessimisticBackward,
+        TrajectoryLikelihoodBackward,
+        UniformBackward,
+    )
     from anabranch.drawing import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.environment import Environment
     from anabranch.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
     from anabranch.exact.tabulate import tabulate
     from anabranch.explore import Explore
     from anabranch.laws.check import CheckReport, check
+    from anabranch.local_search import LocalSearch
     from anabranch.metrics.correlation import Correlation, Interval, pearson, spearman
     from anabranch.metrics.distances import edit_distance, hamming_distance, mean_pairwise_distance, object_distance
     from anabranch.metrics.effective_samples import effective_sample_size
@@ -31,13 +39,23 @@ if TYPE_CHECKING:
         BalanceObjective,
         DetailedBalance,
         FlowMatching,
+        ForwardLookingDetailedBalance,
+        ForwardLookingSubTrajectoryBalance,
+        MaximumLikelihood,
+        ModifiedDetailedBalance,
         Objective,
+        PathConsistency,
         PolicyGradient,
+        RelativeTrajectoryBalance,
+        SoftDQN,
+        SoftPolicyGradient,
         SubTrajectoryBalance,
         TrajectoryBalance,
+        VarGrad,
     )
     from anabranch.observation import observer
     from anabranch.policy import MLP, Heads, Policy, PolicyRecipe, Tabular
+    from anabranch.replay import Replay
     from anabranch.rewards import log_rewards
     from anabranch.runs.load import load
     from anabranch.tasks import Settings, Task, make, task_names
@@ -49,7 +67,14 @@ if TYPE_CHECKING:
     from anabranch.trajectories import Scores, Trajectories
 
 _PUBLIC = {
-    "backward": ("BackwardPolicy", "LearnedBackward", "UniformBackward"),
+    "backward": (
+        "BackwardPolicy",
+        "LearnedBackward",
+        "MaximumEntropyBackward",
+        "PessimisticBackward",
+        "TrajectoryLikelihoodBackward",
+        "UniformBackward",
+    ),
     "laws.check": ("CheckReport", "check"),
     "drawing": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
     "environment": ("Environment",),
@@ -61,6 +86,7 @@ _PUBLIC = {
     "exact.metrics": ("perfect_sampler_floor", "target_distribution"),
     "exact.tabulate": ("tabulate",),
     "explore": ("Explore",),
+    "local_search": ("LocalSearch",),
     "metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),
     "metrics.distances": ("edit_distance", "hamming_distance", "mean_pairwise_distance", "object_distance"),
     "metrics.effective_samples": ("effective_sample_size",),
@@ -76,13 +102,23 @@ _PUBLIC = {
         "BalanceObjective",
         "DetailedBalance",
         "FlowMatching",
+        "ForwardLookingDetailedBalance",
+        "ForwardLookingSubTrajectoryBalance",
+        "MaximumLikelihood",
+        "ModifiedDetailedBalance",
         "Objective",
+        "PathConsistency",
         "PolicyGradient",
+        "RelativeTrajectoryBalance",
+        "SoftDQN",
+        "SoftPolicyGradient",
         "SubTrajectoryBalance",
         "TrajectoryBalance",
+        "VarGrad",
     ),
     "observation": ("observer",),
     "policy": ("MLP", "Heads", "Policy", "PolicyRecipe", "Tabular"),
+    "replay": ("Replay",),
     "rewards": ("log_rewards",),
     "runs.load": ("load",),
     "tasks": ("Settings", "Task", "make", "task_names"),
