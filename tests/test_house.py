@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-errors environment progress packing exact.metrics cli.tables plots.canvas
+errors environment progress packing exact.metrics cli.tables plots.canvas reproductions reproductions.base
 records trajectories explore data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
@@ -45,6 +45,8 @@ envs.fasta envs.newick envs.parsimony
 envs.dendrogram envs.jukes_cantor
 envs.*
 runs.load
+reproductions.page
+reproductions.*
 laws.words laws.report
 laws.evidence laws.static
 laws.edges laws.enumerated laws.masks laws.objects
@@ -57,7 +59,7 @@ plots
 cli
 cli.flags cli.sources cli.measured
 cli.evaluating cli.checking cli.listing
-cli.training cli.walking cli.plotting
+cli.training cli.walking cli.plotting cli.reproducing
 cli.comparing
 """
 """A module imports from the lines above its own only. Names without meaning of their own (packages) are left out."""
@@ -134,8 +136,9 @@ def test_every_layer_is_there():
 @pytest.mark.parametrize("leaf, readers", [
     ("plots", ("plots*", "cli.plotting", "cli.comparing")),
     ("cli", ("cli*",)),
-    ("envs", ("envs.*",)),
-    ("tasks", ("envs.*", "cli.*", "runs.load")),
+    ("envs", ("envs.*", "reproductions.*")),
+    ("tasks", ("envs.*", "cli.*", "runs.load", "reproductions.*")),
+    ("reproductions", ("reproductions.*", "cli.reproducing")),
     ("runs.load", ("cli.*",)),
     ("laws", ("laws.*", "cli.checking")),
     ("progress", ("training.train",)),

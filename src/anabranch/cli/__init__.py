@@ -18,6 +18,7 @@ VERBS = {
     "plot": ("anabranch.cli.plotting", "draw a run: its flow, its distribution, its curves, its objects"),
     "compare": ("anabranch.cli.comparing", "train several objectives on a task, side by side"),
     "sweep": ("anabranch.cli.sweeping", "train every combination of some settings, over several seeds"),
+    "reproduce": ("anabranch.cli.reproducing", "train a published setting again and write its result page"),
     "check": ("anabranch.cli.checking", "prove that an environment keeps the laws, or show where it breaks one"),
     "list": ("anabranch.cli.listing", "name the tasks, objectives, backward policies and policies"),
     "show": ("anabranch.cli.listing", "describe a task, or the configuration of a run"),
@@ -26,7 +27,7 @@ VERBS = {
 
 def help_text() -> str:
     """What `anabranch --help` prints."""
-    verbs = "\n".join(f"  {verb:<10}{summary}" for verb, (_, summary) in VERBS.items())
+    verbs = "\n".join(f"  {verb:<11}{summary}" for verb, (_, summary) in VERBS.items())
     return (
         "anabranch: GFlowNets, exactly measured\n\n"
         "usage: anabranch VERB ... [--help]\n\n"
