@@ -23,7 +23,7 @@ from spaces import graph_of, random_log_pb, words
 KINDS = (BitStrings, BitsLeftToRight, BitsAtEnds)
 
 
-@pytest.mark.parametrize("env", [kind(length=6, word=2) for kind in KINDS], ids=str)
+@pytest.mark.parametrize("env", [kind(length=6, word=2) for kind in KINDS[1:]], ids=str)
 def test_orders_are_sound(env):
     graph = assert_sound(env)
     assert graph.objects.size == 2**6
