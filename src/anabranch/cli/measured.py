@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from anabranch.cli.tables import number
-
 if TYPE_CHECKING:
     from anabranch.metrics.correlation import Correlation
     from anabranch.metrics.perfect import Reference
@@ -14,6 +12,8 @@ Row = tuple[str, str, str]
 
 def metric_rows(metrics: "SampleMetrics") -> list[Row]:
     """What was measured, and beside it what a perfect sampler would have; only what applies."""
+    from anabranch.cli.tables import number
+
     best = f"the best {metrics.top_objects:,} objects drawn"
     rows = [(f"log mean R of {best}", number(metrics.top_log_reward.value), _beside(metrics.top_log_reward.perfect))]
     if metrics.diversity is not None:
