@@ -106,6 +106,10 @@ class PessimisticBackward(TrajectoryLikelihoodBackward):
     lag_rate: ClassVar[float] = 0.0
     from_memory: ClassVar[bool] = True
 
+    def own_loss(self, scores: Scores) -> Float[Array, ""]:
+        # Objects of a data set have no trajectory to remember, and so no row.
+        return -jnp.sum(scores.log_pb) / jnp.maximum(scores.mask[0].sum(), 1)
+
 
 class MaximumEntropyBackward(BackwardPolicy):
     """n(s) / n(t), with n the number of trajectories to a state: all ways to an object are equally likely.
@@ -138,7 +142,8 @@ class CountedPathsBackward(LearnedBackward):
     counts_paths: ClassVar[bool] = True
 
     def own_loss(self, scores: Scores) -> Float[Array, ""]:
-        assert scores.log_paths is not None
+        if scores.log_paths is None:
+            raise ConfigError("Learned path counts need a policy that returns Heads(log_paths=...); this one does not.")
         here = scores.log_paths.at[0].set(0.0)
         ahead = jnp.concatenate([here[1:], here[:1]])
         residual = jnp.where(scores.moves, here - ahead - scores.log_pb, 0.0)

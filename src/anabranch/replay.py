@@ -97,8 +97,9 @@ class Buffer(eqx.Module):
             known = (_same(marks, self.fingerprint) & filled).any(1)
             earlier = jnp.tril(_same(marks, marks), -1).any(1)
             fresh = ~known & ~earlier
-        at = self.kept + (self.place + jnp.cumsum(fresh) - 1) % (size - self.kept)
-        at = jnp.where(fresh, at, size)
+        number, room = jnp.cumsum(fresh), size - self.kept
+        # Of more new objects than there is room for the last ones stay, as if they came one by one.
+        at = jnp.where(fresh & (number > number[-1] - room), self.kept + (self.place + number - 1) % room, size)
 
         def put(ring: Array, leaf: Array) -> Array:
             return ring.at[at].set(leaf.astype(ring.dtype), mode="drop")

@@ -65,7 +65,7 @@ class Scores(eqx.Module):
     log_reward_at: Float[Array, "rows B"] | None = None
     """log R(s_t), zeros at their floor, for `needs_reward_at`."""
     energy: Float[Array, "rows B"] | None = None
-    """E(s_t), for `needs_energy`."""
+    """E(s_t), infinite ones at minus the floor of log R, for `needs_energy`."""
     log_prior: Float[Array, "rows B"] | None = None
     """log P_F(a_t | s_t) of the prior sampler, for `needs_prior`."""
     lagged_log_flow: Float[Array, "rows B"] | None = None

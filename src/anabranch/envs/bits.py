@@ -80,7 +80,9 @@ class BitStrings(Environment):
         )
 
     def encode(self, item: str) -> Int[Array, " slots"]:
-        """The finished state of a string."""
+        """The finished state of a string. Raises ConfigError for one of another length, or of other letters."""
+        if len(item) != self.length or not set(item) <= {"0", "1"}:
+            raise ConfigError(f"Strings here have {self.length} bits, each 0 or 1; given {item!r}.")
         return jnp.array([int(item[at : at + self.word], 2) for at in range(0, self.length, self.word)])
 
     def draw(self, state: State) -> str:

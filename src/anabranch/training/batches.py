@@ -90,12 +90,13 @@ def gathered(
         part, verdict = _searched(setup, policy, parts[0], jax.random.fold_in(key, SEARCH_STREAM), searched)
         parts.append(part)
         judged.append(verdict)
-    if buffer is not None:
-        if parts:
-            new = side_by_side([part.trajectories for part in parts])
-            values = jnp.concatenate([part.log_reward for part in parts])
-            assert setup.replay is not None
-            buffer = buffer.pushed(new, values, deduplicate=setup.replay.deduplicate)
+    if buffer is not None and parts:
+        new = side_by_side([part.trajectories for part in parts])
+        values = jnp.concatenate([part.log_reward for part in parts])
+        assert setup.replay is not None
+        buffer = buffer.pushed(new, values, deduplicate=setup.replay.deduplicate)
+    if replayed:
+        assert buffer is not None
         parts.append(_replayed(setup, policy, buffer, jax.random.fold_in(key, REPLAY_STREAM), replayed))
     return Batch(parts, floored, _fault(setup, flags, judged, parts)), buffer
 

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Bool, Float
 
-from anabranch.environment import Environment
+from anabranch.environment import Environment, State, initial_state, step, undo
 from anabranch.errors import ConfigError
 from anabranch.rewards import LogReward, bad_reward, rewarded
 
@@ -33,16 +33,44 @@ class DataSet:
             raise ConfigError(f"{type(env).__name__} does not define encode(object), which a data set needs.")
         if not len(objects):
             raise ConfigError("The data set is empty: give at least one object.")
-        try:
-            encoded = [jax.tree.map(jnp.asarray, env.encode(item)) for item in objects]
-        except (TypeError, ValueError, IndexError, KeyError) as error:
-            raise ConfigError(f"The data set holds what {type(env).__name__} cannot encode: {error}.") from error
-        states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *encoded)
-        finished = np.asarray(jax.vmap(env.can_stop)(states))
+        states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[_encoded(env, item) for item in objects])
+        finished = np.asarray(jax.jit(jax.vmap(lambda state: env.can_stop(state) & _reachable(env, state)))(states))
         if not finished.all():
-            raise ConfigError(f"{objects[int(np.argmin(finished))]!r} of the data set is not a finished object.")
+            culprit = objects[int(np.argmin(finished))]
+            raise ConfigError(f"{culprit!r} of the data set is not a finished object of {type(env).__name__}.")
         found = rewarded(log_reward, states, zero_floor=zero_floor)
         if bool(found.bad.any()):
             culprit = objects[int(np.argmax(np.asarray(found.bad)))]
             raise bad_reward(repr(culprit), float("nan"))
         return cls(jax.tree.map(np.asarray, states), np.asarray(found.log_reward))
+
+
+def _encoded(env: Environment, item: Any) -> State:
+    """The state of one object, in the types of the space."""
+    initial, kind = initial_state(env), type(env).__name__
+    try:
+        state = jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), env.encode(item), initial)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError) as error:
+        raise ConfigError(f"The data set holds {item!r}, which {kind} cannot encode: {error}.") from error
+    if any(a.shape != b.shape for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(initial), strict=True)):
+        raise ConfigError(f"The data set holds {item!r}, which has another size than the objects of {kind}.")
+    return state
+
+
+def _reachable(env: Environment, state: State) -> Bool[Array, ""]:
+    """Whether some way back, the first at each state, leads over edges of the space to the initial state."""
+
+    def back(state: State, _: None) -> tuple[State, Array]:
+        undoable = env.undoable(state)
+        label = jnp.argmax(undoable)
+        parent = undo(env, state, label)
+        sound = env.legal(parent)[label] & _equal(step(env, parent, label), state)
+        moving = undoable.any()
+        return jax.tree.map(lambda new, old: jnp.where(moving, new, old), parent, state), sound | ~moving
+
+    first, sound = jax.lax.scan(back, state, length=env.max_steps)
+    return sound.all() & _equal(first, initial_state(env))
+
+
+def _equal(one: State, other: State) -> Bool[Array, ""]:
+    return jnp.array([jnp.all(a == b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)]).all()

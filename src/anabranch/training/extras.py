@@ -26,8 +26,13 @@ def extras(
 
         found["log_reward_at"] = _on_rows(log_reward, trajectories)
     if goal.needs_energy:
-        energy: Any = getattr(setup.log_reward, "energy", None)
-        found["energy"] = _on_rows(jax.vmap(energy), trajectories)
+        energy_of: Any = getattr(setup.log_reward, "energy", None)
+
+        def energy(states: Any) -> Float[Array, " N"]:
+            energies = jax.vmap(energy_of)(states)
+            return jnp.where(jnp.isposinf(energies), -jnp.log(setup.zero_floor), energies)
+
+        found["energy"] = _on_rows(energy, trajectories)
     nothing = jnp.zeros(trajectories.length.shape)
     if goal.needs_prior and prior is not None:
         reading = Reading(setup.env, None, chunk=setup.chunk, axis=setup.reading.axis)

@@ -19,20 +19,20 @@ WALKS = 64
 def require_served(setup: Trainer) -> None:
     """Raise ConfigError where the parts of a training do not fit together."""
     goal = setup.objective
-    name = f"the objective {goal.name}"
-    fresh, replayed, searched = setup.parts
+    name = f"The objective {goal.name}"
+    regrows = setup.replay is not None or setup.search is not None
     if goal.on_policy:
         require_on_policy(setup.explore, type(goal).__name__)
-        if replayed or searched:
+        if regrows:
             raise ConfigError(f"{name} is valid on-policy only: leave out replay, data and local search.")
     if goal.needs_data:
         if setup.data is None:
             raise ConfigError(f"{name} learns from a data set: give data=[object, ...].")
-        if searched or setup.search is not None:
+        if setup.search is not None:
             raise ConfigError(f"{name} learns from its data set alone: leave out local search.")
-    elif fresh < 1:
+    elif setup.parts[0] < 1:
         raise ConfigError(
-            f"replay and local search take the whole batch of {setup.batch}: at least one trajectory of each batch "
+            f"Replay and local search take the whole batch of {setup.batch}: at least one trajectory of each batch "
             "must be drawn anew; lower their shares or raise the batch."
         )
     if setup.data is not None and setup.replay is not None and setup.data.size > setup.replay.capacity:
@@ -52,7 +52,7 @@ def require_served(setup: Trainer) -> None:
         )
     if goal.needs_prior and setup.prior is None:
         raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy.")
-    if (replayed or searched) and setup.backward is None:
+    if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
     if setup.backward is not None:
         _require_trained(setup, goal, setup.backward)
@@ -60,7 +60,7 @@ def require_served(setup: Trainer) -> None:
 
 def supported(objective: type[Objective], backward: type[BackwardPolicy]) -> bool:
     """Whether an objective goes with a backward policy (the table of pairs)."""
-    if not objective.has_backward:
+    if not objective.has_backward or (objective.on_policy and backward.from_memory):
         return False
     if backward is LearnedBackward:
         return objective.trains_backward
