@@ -12,6 +12,7 @@ from anabranch.envs.bits import BitStrings, NearestMode
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.ising import Ising, IsingReward
 from anabranch.exact.flows import exact_flows
+from anabranch.tasks import BUILT_IN
 
 SMALL = [
     Hypergrid(dim=2, side=8),
@@ -93,8 +94,8 @@ def test_bit_strings_are_worth_their_distance_to_the_nearest_mode():
         assert float(reward(env.encode(item))) == pytest.approx(-2.0 * distance / 8, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ab.task_names())
-def test_every_task_trains_a_little(name):
+@pytest.mark.parametrize("name", {module: name for name, module in sorted(BUILT_IN.items(), reverse=True)}.values())
+def test_one_task_of_every_module_trains_a_little(name):
     task = ab.make(name)
     options = {**task.settings(ab.TrajectoryBalance()).arguments(), "steps": 2, "batch": 4, "policy": ab.MLP(width=8)}
     try:

@@ -148,6 +148,18 @@ def train(
         data=data,
         prior=prior,
     )
+    return _trained(setup, seed=seed, start=start, out=out, name=name, callback=callback)
+
+
+def _trained(
+    setup: Trainer,
+    *,
+    seed: int,
+    start: Policy | None,
+    out: str | Path | None,
+    name: str | None,
+    callback: Callable[[dict[str, Any]], None] | None,
+) -> Run:
     if out is not None:
         require_new(out)
     watch, state = Watch.over(setup), init(setup, seed, start=start)
@@ -156,7 +168,7 @@ def train(
     if out is not None:
         directory = RunDirectory.create(out)
         directory.write_config(config)
-    line = ProgressLine(steps, label=setup.objective.name)
+    line = ProgressLine(setup.steps, label=setup.objective.name)
     run = _run(setup, watch, state, config, directory, callback or line)
     line.close()
     if directory is not None:

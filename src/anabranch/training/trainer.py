@@ -111,15 +111,7 @@ def trainer(
     Whether the parts fit together is asked by `init`, before anything is compiled.
     """
     goal = objective_named(objective)
-    whole = {
-        "steps": steps,
-        "batch": batch,
-        "chunk": 1 if chunk is None else chunk,
-        "seeds": 1 if seeds is None else seeds,
-    }
-    for name, value in whole.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} must be a positive whole number; given {value!r}.")
+    _require_whole(steps=steps, batch=batch, chunk=1 if chunk is None else chunk, seeds=1 if seeds is None else seeds)
     if not 0.0 < log_z_rate < float("inf"):
         raise ConfigError(f"log_z_rate must be positive and finite; given {log_z_rate}.")
     require_zero_floor(zero_floor)
@@ -151,6 +143,12 @@ def trainer(
         # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
         vectorised=jax.default_backend() != "cpu",
     )
+
+
+def _require_whole(**numbers: Any) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name} must be a positive whole number; given {value!r}.")
 
 
 TRACED = ("optimizer.learning_rate", "log_z_rate", "explore.epsilon", "explore.temperature")
