@@ -37,7 +37,7 @@ class Fault(eqx.Module):
     """A bool, and the object."""
 
     @property
-    def raised(self) -> Bool[Array, ""]:
+    def raised(self) -> Bool[Array, "*lanes"]:
         """Whether anything is wrong."""
         flags = self.flags
         return self.bad_reward[0] if flags is None else flags.dead_end | flags.too_long | self.bad_reward[0]

@@ -6,8 +6,12 @@ from typing import Any, Literal
 
 import jax
 import optax
+from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
+
+Rate = float | Float[Array, ""]
+"""A learning rate, traced where a sweep varies it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,14 +31,14 @@ class Adam:
         if self.decay not in ("cosine", "none"):
             raise ConfigError(f"decay is 'cosine' or 'none'; given {self.decay!r}.")
 
-    def build(self, steps: int, rate: float) -> optax.GradientTransformation:
+    def build(self, steps: int, rate: Rate) -> optax.GradientTransformation:
         """Adam with the peak learning rate `rate` over `steps` steps."""
         schedule = optax.cosine_decay_schedule(rate, steps) if self.decay == "cosine" else rate
         return optax.adam(schedule, b1=self.b1, b2=self.b2)
 
 
 def with_log_z_rate(
-    choice: Adam | optax.GradientTransformation, *, log_z_rate: float, steps: int
+    choice: Adam | optax.GradientTransformation, *, log_z_rate: Rate, steps: int
 ) -> optax.GradientTransformation:
     """One transformation for the network, and Adam with its own rate for the leaf `log_z`."""
     recipe = choice if isinstance(choice, Adam) else Adam(decay="none")
