@@ -24,10 +24,11 @@ def compare(arguments: Sequence[str]) -> int:
     plans = [read_choices("compare", first.positional, arguments, options, objective=name) for name in names]
 
     from anabranch.runs.directory import require_new
+    from anabranch.training.requirements import require_served
     from anabranch.training.trainer import trainer
 
     for task, _, choices in plans:
-        trainer(task.env, task.log_reward, **choices)
+        require_served(trainer(task.env, task.log_reward, **choices))
     task, seed = plans[0][0], first.options["seed"]
     folder = require_new(first.options["out"] or free_directory(f"compare-{short_name(task)}-{seed}"))
     rows = [_one(name, plan[0], seed, plan[2], folder / name) for name, plan in zip(names, plans, strict=True)]

@@ -14,7 +14,8 @@ from anabranch.trajectories import Scores
 class MaximumLikelihood(Objective):
     """-sum log P_F of trajectories that P_B draws backward from the objects of a data set.
 
-    A bound on -log p(x) that is tight where P_B is the posterior of P_F's trajectories; the reward plays no part.
+    Less the entropy of P_B a bound on -log p(x), tight where P_B is the posterior of P_F's trajectories. The reward
+    plays no part.
     """
 
     name: ClassVar[str] = "ml"

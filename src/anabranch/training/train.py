@@ -30,6 +30,7 @@ from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
 from anabranch.runs.directory import RunDirectory, require_new
 from anabranch.training.optimizer import Adam
 from anabranch.training.record import configuration, write_result
+from anabranch.training.requirements import require_served
 from anabranch.training.step import TrainState, advance, fault_error, init
 from anabranch.training.trainer import Trainer, trainer
 
@@ -160,6 +161,7 @@ def _trained(
     name: str | None,
     callback: Callable[[dict[str, Any]], None] | None,
 ) -> Run:
+    require_served(setup)
     if out is not None:
         require_new(out)
     watch, state = Watch.over(setup), init(setup, seed, start=start)
