@@ -36,12 +36,11 @@ def independences(edges):
     return joined.tobytes(), frozenset(colliders)
 
 
-@pytest.mark.parametrize("nodes", [1, 3])
-def test_graphs_are_proved(nodes):
-    assert ab.check(Dags(nodes=nodes)).proved
+def test_graphs_are_proved():
+    assert ab.check(Dags(nodes=3), seconds=120.0).proved
 
 
-@pytest.mark.parametrize("nodes, count", [(1, 1), (2, 3), (3, 25), (4, 543)])
+@pytest.mark.parametrize("nodes, count", [(1, 1), (3, 25), (4, 543)])
 def test_there_are_as_many_graphs_as_is_known(nodes, count):
     graph = graph_of(nodes)
     assert graph.num_states == graph.objects.size == count
@@ -174,12 +173,12 @@ def test_random_networks_are_acyclic_and_their_data_follow_them():
         counts.append(edges.sum())
     # Binomial(10, .4): standard error of the mean .11.
     assert np.mean(counts) == pytest.approx(4.0, abs=0.45)
-    edges, data = random_network(3, expected_edges=3.0, samples=20_000, noise=0.5, seed=1)
-    assert edges.sum() == 3
-    for node in range(3):
-        parents = np.nonzero(edges[:, node])[0]
-        weights, *_ = np.linalg.lstsq(data[:, parents], data[:, node])
-        assert (data[:, node] - data[:, parents] @ weights).std() == pytest.approx(0.5, rel=0.03)
+    for seed in range(8):
+        edges, data = random_network(5, expected_edges=5.0, samples=5_000, noise=0.5, seed=seed)
+        for node in range(5):  # of 5,000 samples the standard error of a deviation is a hundredth
+            parents = np.nonzero(edges[:, node])[0]
+            weights, *_ = np.linalg.lstsq(data[:, parents], data[:, node])
+            assert (data[:, node] - data[:, parents] @ weights).std() == pytest.approx(0.5, rel=0.06)
     assert not random_network(4, expected_edges=0.0, samples=1, noise=1.0, seed=0)[0].any()
 
 
