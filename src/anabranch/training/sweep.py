@@ -15,6 +15,7 @@ from anabranch.environment import Environment
 from anabranch.errors import ConfigError, did_you_mean
 from anabranch.records import replaced
 from anabranch.rewards import LogReward
+from anabranch.training.requirements import require_served
 from anabranch.training.step import TrainState, advance, fault_error, init_lanes
 from anabranch.training.train import Watch
 from anabranch.training.trainer import TRACED, Trainer, trainer
@@ -76,7 +77,7 @@ def sweep(
         fixed = dict(zip(shaped, shape, strict=True))
         lanes = [dict(zip(traced, lane, strict=True)) for lane in itertools.product(*(over[path] for path in traced))]
         for lane in lanes:
-            trainer(env, log_reward, **_with(settings, {**fixed, **lane}))
+            require_served(trainer(env, log_reward, **_with(settings, {**fixed, **lane})))
         setup = trainer(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
         for swept in _lanes(setup, fixed, lanes, seeds, seed):
             found.append(swept)
