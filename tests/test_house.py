@@ -24,19 +24,34 @@ records trajectories explore data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary
-exact.enumeration training.optimizer runs.directory objectives.base plots.outline plots.legend
-exact.graph objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
-exact.tabulate observation rewards objectives.trajectory_balance objectives.subtrajectory_balance
-policy objectives
+exact.enumeration training.optimizer runs.directory objectives.penalties plots.outline plots.legend
+exact.graph objectives.base
+exact.tabulate observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
+rewards objectives.trajectory_balance objectives.subtrajectory_balance objectives.vargrad objectives.soft_dqn
+objectives.maximum_likelihood objectives.modified_detailed_balance objectives.relative_trajectory_balance
+objectives.soft_policy_gradient
+policy objectives.path_consistency objectives.forward_looking
+objectives laws.words laws.report
+laws.evidence laws.static
+laws.edges laws.enumerated laws.masks laws.objects
+laws.walked
+laws.check
 backward
 scoring
 sampling exact.flows
+replay local_search
 drawing
 estimates
 measures
-evaluation training.trainer
-training.record
+evaluation training.data
+training.trainer
+training.batches training.extras training.requirements training.record
+training.step
 training.train
+training.sweep
+diagnostics.subject diagnostics.walks
+diagnostics.coverage diagnostics.signs diagnostics.narrow diagnostics.strangers
+diagnostics.diagnose
 tasks
 envs.cells
 envs.bits envs.hypergrid
@@ -47,24 +62,19 @@ envs.*
 runs.load
 reproductions.page
 reproductions.*
-laws.words laws.report
-laws.evidence laws.static
-laws.edges laws.enumerated laws.masks laws.objects
-laws.walked
-laws.check
 plots.svg plots.curves plots.layout
 plots.nodes plots.distribution plots.gallery plots.compare
 plots.graph
 plots
 cli
-cli.flags cli.sources cli.measured
+cli.flags cli.sources cli.measured cli.diagnosed cli.given_samplers
 cli.evaluating cli.checking cli.listing
 cli.training cli.walking cli.plotting cli.reproducing
-cli.comparing
+cli.comparing cli.sweeping
 """
 """A module imports from the lines above its own only. Names without meaning of their own (packages) are left out."""
 
-EMPTY = ("exact", "training", "runs", "envs", "laws", "metrics")
+EMPTY = ("exact", "training", "runs", "envs", "laws", "metrics", "diagnostics")
 """Packages whose __init__ holds a docstring only."""
 
 ROOMS = [line.split() for line in LAYERS.strip().splitlines()]
@@ -140,7 +150,7 @@ def test_every_layer_is_there():
     ("tasks", ("envs.*", "cli.*", "runs.load", "reproductions.*")),
     ("reproductions", ("reproductions.*", "cli.reproducing")),
     ("runs.load", ("cli.*",)),
-    ("laws", ("laws.*", "cli.checking")),
+    ("laws", ("laws.*", "cli.checking", "training.requirements")),
     ("progress", ("training.train",)),
 ])  # fmt: skip
 def test_leaves_are_imported_by_their_readers_only(leaf, readers):
