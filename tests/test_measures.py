@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -163,14 +162,12 @@ def test_numbers_of_objects_fit_their_states(subset):
 def opened(subset, monkeypatch):
     """A run, as if read from a directory, whose policy samples in proportion to the root of the reward."""
     env, graph, _ = subset
-    setup = SimpleNamespace(
-        objective=ab.TrajectoryBalance(), backward=ab.UniformBackward(), seeds=None, zero_floor=1e-4
-    )
+    setup = ab.trainer(env, graded, objective="tb", steps=1, batch=1)
     flat = exact_policy(exact_flows(graph, ab.log_rewards(graph, graded) / 2))
     config = {"task": "subset", "objective": {"name": "tb"}, "backward": "uniform", "seed": 0}
-    run = SimpleNamespace(trainer=setup, policy=flat, config=config, steps=1, seconds=1.0)
-    run.each = lambda: [run]
-    monkeypatch.setattr("anabranch.cli.evaluating.open_run", lambda given: (run, ab.Task(env, graded)))
+    run = ab.Run(flat, [], config, None, setup, steps=1, seconds=1.0)
+    task = ab.Task(env, graded, distance=lambda a, b: 0.25 * (a != b))
+    monkeypatch.setattr("anabranch.cli.evaluating.open_run", lambda given: (run, task))
 
 
 def test_the_command_line_takes_the_settings_of_metrics(opened):
@@ -180,6 +177,7 @@ def test_the_command_line_takes_the_settings_of_metrics(opened):
     found, exact = json.loads(out)["metrics"], json.loads(out)["total_variation"]
     assert set(found) == {field.name for field in dataclasses.fields(ab.SampleMetrics)}
     assert found["top_objects"] == 5
+    assert found["diversity"]["value"] == 0.25, "by the distance of the task"
     assert found["modes"]["threshold"] == 1.0
     assert found["spearman"]["low"] is None
     assert found["flow_consistency"]["value"] == pytest.approx(exact, abs=1e-6), "a set of all objects"
