@@ -60,7 +60,7 @@ envs.fasta envs.newick envs.parsimony
 envs.dendrogram envs.jukes_cantor
 envs.*
 runs.load
-reproductions.page
+reproductions.page reproductions.hypergrid_large
 reproductions.*
 plots.svg plots.curves plots.layout
 plots.nodes plots.distribution plots.gallery plots.compare

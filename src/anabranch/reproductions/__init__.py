@@ -4,5 +4,10 @@ REPRODUCTIONS: dict[str, str] = {
     "dags-5": "anabranch.reproductions.dags",
     "ising-4": "anabranch.reproductions.ising",
     "sets-30-20": "anabranch.reproductions.sets",
+    "hypergrid-hard": "anabranch.reproductions.hypergrid_hard",
+    "hypergrid-standard": "anabranch.reproductions.hypergrid_standard",
+    "objectives-2x8": "anabranch.reproductions.objectives_2x8",
+    "replay-and-search": "anabranch.reproductions.replay_and_search",
+    "subtb-grids": "anabranch.reproductions.subtb_grids",
 }
 """The module that holds each one as `REPRODUCTION`."""

@@ -1,0 +1,16 @@
+"""The 4 x 20 hypergrid with the standard constants."""
+
+from anabranch.explore import ON_POLICY
+from anabranch.reproductions.hypergrid_large import CHOSEN, reproduction
+
+REPRODUCTION = reproduction(
+    "hypergrid-standard",
+    "The 4 x 20 hypergrid, standard constants",
+    constants="R0 = 1e-3, R1 = .5, R2 = 2",
+    log_z=8.643297,
+    floor=".1121",
+    wanted=0.02,
+    explore=ON_POLICY,
+    exploration="no exploration",
+    chosen=CHOSEN,
+)
