@@ -36,10 +36,10 @@ REPRODUCTION = Reproduction(
     name="phylogeny-7",
     title="Rooted trees over seven sequences, by parsimony",
     setting=(
-        "R = exp(bound - least changes), after PhyloGFN (Zhou et al. 2023, arXiv:2310.08774), on an alignment "
-        "simulated under Jukes-Cantor that is shipped with the library. Trajectory balance, uniform P_B, MLP 2x256, batch 64, "
-        "10,000 steps, Adam 3e-3 along a cosine, epsilon .05 a step: chosen by the training loss on seeds 100 and 101, "
-        "among 1e-3 and 3e-3, batch 64 and 128, learned and uniform P_B, and detailed balance."
+        "R = exp(bound - least changes), after PhyloGFN (Zhou et al. 2023, arXiv:2310.08774), on an alignment that was "
+        "simulated under Jukes-Cantor and is shipped with the library. Trajectory balance, uniform P_B, MLP 2x256, "
+        "batch 64, 10,000 steps, Adam 3e-3 along a cosine, epsilon .05 a step: chosen by the training loss on seeds "
+        "100 and 101, among 1e-3 and 3e-3, batch 64 and 128, learned and uniform P_B, and detailed balance."
     ),
     run=run,
 )
