@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from anabranch.environment import Environment, take
-from anabranch.errors import LawError
+from anabranch.errors import LawError, SpaceTooLargeError
 from anabranch.exact.enumeration import chunk_for, enumerate_states, in_chunks
 
 if TYPE_CHECKING:
@@ -132,13 +132,20 @@ def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float
 
     Raises SpaceTooLargeError beyond `max_states` states or `seconds`, and LawError for a cycle.
     """
-    return _remembered_graph(env, max_states, seconds, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
+    found = _remembered_graph(env, max_states, seconds, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(found, str):
+        raise SpaceTooLargeError(found)
+    return found
 
 
 @lru_cache(maxsize=16)
-def _remembered_graph(env: Environment, max_states: int, seconds: float, x64: bool) -> StateGraph:
+def _remembered_graph(env: Environment, max_states: int, seconds: float, x64: bool) -> StateGraph | str:
+    """The graph, or the sentence about a space that is too large, which takes as long to find out."""
     del x64
-    found = enumerate_states(env, max_states=max_states, seconds=seconds)
+    try:
+        found = enumerate_states(env, max_states=max_states, seconds=seconds)
+    except SpaceTooLargeError as error:
+        return str(error)
     count = found.can_stop.size
     level = longest_path_levels(count, found.source, found.target)
     if (level < 0).any():
