@@ -36,6 +36,33 @@ REFUSED = {
     "train faces --explore.per face": "--explore.per must be step|trajectory; given 'face'",
     "train faces --objective pg --explore.epsilon 0.1": "PolicyGradient is valid on-policy only: leave epsilon at 0",
     "train faces --objective fm --backward learned": "--backward: the objective fm has no backward policy",
+    "train faces --objective mdb": "mdb needs a space in which every state is a finished object; Faces has states",
+    "train faces --objective fl-db": "fl-db needs the energy of partial objects: give the reward FacesReward a method",
+    "train faces --objective rtb": "rtb needs the sampler that it starts from: give prior=policy (--prior RUN)",
+    "train faces --objective rtb --prior nowhere": "nowhere is not a directory",
+    "train hypergrid --objective rtb --prior RUN": "is a run of the environment Faces; the given task has Hypergrid",
+    "train faces --objective ml": "ml learns from a data set: give data=[object, ...] (--data FILE)",
+    "train faces --objective ml --data nowhere": "There is no file nowhere: give a file of objects, one a line",
+    "train faces --objective ml --data full": "There is no file full: give a file of objects, one a line",
+    "train faces --data full/file": "full/file, line 1 is no JSON (Expecting value): give one object a line",
+    "train faces --data full/empty": "The data set is empty: give at least one object",
+    "train faces --data full/number": "The data set holds 3, which Faces cannot encode",
+    "train faces --data full/half": "The data set holds ('smile',), which is not a finished object of Faces",
+    "train faces --data full/bytes": "full/bytes is no text file: give objects, one a line",
+    "train bits --data full/file": "Strings here have 12 bits, each 0 or 1; given 'precious'",
+    "train faces --replay.share 2": "The replayed share of a batch lies between 0 and 1; given 2.0",
+    "train faces --replay.share 1": "at least one trajectory of each batch must be drawn anew",
+    "train faces --replay.share 0.5 --replay.capacity 0": "The capacity of the replay buffer must be positive; given 0",
+    "train faces --replay.priority best": "--replay.priority must be uniform|reward; given 'best'",
+    "train faces --replay.shar 0.5": "no flag --replay.shar; did you mean --replay.share?",
+    "train faces --search.share 1": "The searched share of a batch lies from 0 to below 1; given 1.0",
+    "train faces --search.depth 0": "rounds and depth must be positive; given rounds=4, depth=0",
+    "train faces --search.accept all": "--search.accept must be better|metropolis; given 'all'",
+    "train faces --objective pg --replay.share 0.5": "The objective pg is valid on-policy only",
+    "train faces --objective fm --search.share 0.5": "The objective fm has no P_B, by which replay and local search",
+    "train faces --objective soft-dqn --backward learned": "soft-dqn gives the backward policy learned nothing",
+    "train faces --backward pessimistic": "pessimistic learns from replay: give replay=Replay() (--replay.share 0.5)",
+    "compare faces --objectives tb,mdb": "mdb needs a space in which every state is a finished object",
     "train faces --policy.width 0": "MLP needs a positive width and depth; given width=0",
     "train faces --optimizer.learning_rate inf": "learning_rate must be positive and finite",
     "train faces --log-z-rate 0": "log_z_rate must be positive and finite",
@@ -126,6 +153,10 @@ def full(tmp_path, monkeypatch):
     """A working folder that holds a folder that holds a file."""
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("precious")
+    (tmp_path / "full" / "empty").write_text("\n\n")
+    (tmp_path / "full" / "number").write_text("3")
+    (tmp_path / "full" / "half").write_text('["smile"]')
+    (tmp_path / "full" / "bytes").write_bytes(b"\xff\xfe")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

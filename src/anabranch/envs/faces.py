@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
+from anabranch.errors import ConfigError
 from anabranch.evaluation import Fact
 from anabranch.explore import Explore
 from anabranch.objectives import FlowMatching, Objective, PolicyGradient
@@ -51,7 +52,9 @@ class Faces(Environment):
         return tuple(part for part, there in zip(PARTS, state, strict=True) if there)
 
     def encode(self, item: tuple[str, ...]) -> Bool[Array, " parts"]:
-        """The face with these parts."""
+        """The face with these parts. Raises ConfigError for a part that there is not."""
+        if not set(item) <= set(PARTS):
+            raise ConfigError(f"Faces have the parts {', '.join(PARTS)}; given {item!r}.")
         return jnp.array([part in item for part in PARTS])
 
     def draw(self, state: State) -> str:

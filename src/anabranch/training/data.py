@@ -37,7 +37,9 @@ class DataSet:
         finished = np.asarray(jax.jit(jax.vmap(lambda state: env.can_stop(state) & _reachable(env, state)))(states))
         if not finished.all():
             culprit = objects[int(np.argmin(finished))]
-            raise ConfigError(f"{culprit!r} of the data set is not a finished object of {type(env).__name__}.")
+            raise ConfigError(
+                f"The data set holds {culprit!r}, which is not a finished object of {type(env).__name__}."
+            )
         found = rewarded(log_reward, states, zero_floor=zero_floor)
         if bool(found.bad.any()):
             culprit = objects[int(np.argmax(np.asarray(found.bad)))]
@@ -51,7 +53,8 @@ def _encoded(env: Environment, item: Any) -> State:
     try:
         state = jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), env.encode(item), initial)
     except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError) as error:
-        raise ConfigError(f"The data set holds {item!r}, which {kind} cannot encode: {error}.") from error
+        words = " ".join(str(error).split())
+        raise ConfigError(f"The data set holds {item!r}, which {kind} cannot encode: {words}.") from error
     if any(a.shape != b.shape for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(initial), strict=True)):
         raise ConfigError(f"The data set holds {item!r}, which has another size than the objects of {kind}.")
     return state

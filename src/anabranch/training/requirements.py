@@ -27,7 +27,7 @@ def require_served(setup: Trainer) -> None:
             raise ConfigError(f"{name} is valid on-policy only: leave out replay, data and local search.")
     if goal.needs_data:
         if setup.data is None:
-            raise ConfigError(f"{name} learns from a data set: give data=[object, ...].")
+            raise ConfigError(f"{name} learns from a data set: give data=[object, ...] (--data FILE).")
         if setup.search is not None:
             raise ConfigError(f"{name} learns from its data set alone: leave out local search.")
     elif setup.parts[0] < 1:
@@ -51,7 +51,7 @@ def require_served(setup: Trainer) -> None:
             "that may not stop. Choose db, tb or subtb."
         )
     if goal.needs_prior and setup.prior is None:
-        raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy.")
+        raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
     if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
     if setup.backward is not None:
@@ -76,7 +76,9 @@ def _require_trained(setup: Trainer, goal: Objective, backward: BackwardPolicy) 
             f"choose one of {', '.join(fitting)}."
         )
     if kind.from_memory and setup.replay is None:
-        raise ConfigError(f"The backward policy {backward.name} learns from replay: give replay=Replay(...).")
+        raise ConfigError(
+            f"The backward policy {backward.name} learns from replay: give replay=Replay() (--replay.share 0.5)."
+        )
     if kind is CountedPathsBackward and setup.env.num_actions == 0:
         raise ConfigError("A space without moves has no paths to count.")
 
