@@ -6,9 +6,39 @@ import pytest
 
 import anabranch as ab
 from anabranch.environment import take
+from anabranch.envs.bits import BitStrings
+from anabranch.envs.bits_ordered import BitsAtEnds, BitsLeftToRight
+from anabranch.envs.dags import Dags
+from anabranch.envs.energies import Sites
+from anabranch.envs.hypergrid import Hypergrid
+from anabranch.envs.ising import Ising
+from anabranch.envs.permutations import Permutations
+from anabranch.envs.phylogeny import Phylogeny
+from anabranch.envs.sequences import Sequences
+from anabranch.envs.sets import FixedSizeSets, Subsets
+from anabranch.envs.tfbind8 import DNA
+from anabranch.envs.tree import PerfectTree
 from anabranch.exact.flows import exact_flows
 from anabranch.plots.svg import count_elements
 from spaces import graph_of
+
+CATALOGUE = {
+    "hypergrid": lambda: Hypergrid(dim=2, side=3),
+    "bits": lambda: BitStrings(length=4, word=2),
+    "bits-left": lambda: BitsLeftToRight(length=3, word=1),
+    "bits-ends": lambda: BitsAtEnds(length=3, word=1),
+    "sets": lambda: FixedSizeSets(items=4, size=2),
+    "subsets": lambda: Subsets(items=3),
+    "sequences": lambda: Sequences(letters=2, shortest=1, longest=3),
+    "permutations": lambda: Permutations(n=3),
+    "tree": lambda: PerfectTree(depth=3),
+    "ising": lambda: Ising(side=2),
+    "potts": lambda: Sites(sites=2, values=3, columns=2),
+    "dags": lambda: Dags(nodes=3),
+    "phylogeny": lambda: Phylogeny("simulated-4"),
+    "dna": lambda: DNA(length=2, ngrams=2),
+}
+"""A small instance of each built-in space."""
 
 
 def log_z_of(env, reward):

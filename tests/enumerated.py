@@ -116,8 +116,12 @@ def skipping_enumerated() -> Enumerated:
 def tilted(place: Enumerated, prior: TabularPolicy, beta: float) -> TabularPolicy:
     """The sampler of prior(x) R(x)^beta whose trajectories to x are shared out as the prior's are."""
     law = edge_law(place.graph, prior, place.reading)
-    with np.errstate(divide="ignore"):
-        log_visits = np.log(visit_probabilities(place.graph, law))
-    log_pb = log_visits[place.graph.source] + law.log_pf - log_visits[place.graph.target]
     log_weight = np.log(terminal_distribution(place.graph, law)) + beta * place.log_reward
-    return exact_policy(exact_flows(place.graph, log_weight, log_pb))
+    return exact_policy(exact_flows(place.graph, log_weight, log_posterior(place, prior)))
+
+
+def log_posterior(place: Enumerated, policy: TabularPolicy) -> np.ndarray:
+    """The P_B of each edge that P_F's own trajectories have."""
+    law = edge_law(place.graph, policy, place.reading)
+    log_visits = np.log(visit_probabilities(place.graph, law))
+    return log_visits[place.graph.source] + law.log_pf - log_visits[place.graph.target]

@@ -35,7 +35,7 @@ def random_scores(rows=9, batch=5, seed=0, scale=1.0):
 
 
 @pytest.mark.parametrize("penalty", ["squared", "huber"])
-@pytest.mark.parametrize("normalise", ["batch", "trajectory"])
+@pytest.mark.parametrize("normalise", ["batch", "trajectory", "length"])
 @pytest.mark.parametrize("lam", [0.01, 0.5, 0.9, 1.0, 1.3, 1.9])
 def test_the_loss_is_the_mean_over_all_pairs(lam, normalise, penalty):
     with jax.enable_x64(True):
@@ -47,6 +47,30 @@ def test_the_loss_is_the_mean_over_all_pairs(lam, normalise, penalty):
         assert float(objective.loss(scores)) == pytest.approx(float(oracle), rel=1e-12)
         fast, slow = (jax.grad(f)(scores.log_pf, scores) for f in (_loss_of(objective), _pairs_of(objective, penalty)))
         assert np.allclose(fast, slow, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("normalise", ["batch", "trajectory", "length"])
+@pytest.mark.parametrize("lam", [0.5, 1.3])
+def test_the_three_normalisations_are_what_they_say(lam, normalise):
+    """Piece by piece, in plain Python."""
+    with jax.enable_x64(True):
+        scores = random_scores(rows=5, batch=4)
+        found = float(SubTrajectoryBalance(lam=lam, normalise=normalise).loss(scores))
+    flow, walked = np.asarray(scores.log_flow), np.cumsum(np.asarray(scores.log_pf) - np.asarray(scores.log_pb), 0)
+    pieces = []
+    for column, length in enumerate(np.asarray(scores.mask).sum(0)):
+        before = np.concatenate([[0.0], walked[:, column]])
+        nodes = [*(flow[:length, column] - before[:length]), float(scores.log_reward[column]) - before[length]]
+        pieces += [
+            (column, j - i, (nodes[i] - nodes[j]) ** 2) for i in range(length + 1) for j in range(i + 1, length + 1)
+        ]
+    groups = {"batch": lambda *_: 0, "trajectory": lambda column, lag: column, "length": lambda column, lag: lag}
+    means: dict[int, list[tuple[float, float]]] = {}
+    for column, lag, square in pieces:
+        means.setdefault(groups[normalise](column, lag), []).append((lam**lag, square))
+    values = {group: np.average([s for _, s in of], weights=[w for w, _ in of]) for group, of in means.items()}
+    outer = {group: lam**group if normalise == "length" else 1.0 for group in values}
+    assert found == pytest.approx(np.average([*values.values()], weights=[*outer.values()]), rel=1e-12)
 
 
 def _loss_of(objective):

@@ -17,7 +17,8 @@ from anabranch.scoring import Seen
 from anabranch.training.trainer import Trainer
 from anabranch.trajectories import Trajectories
 
-REPLAY_STREAM, SEARCH_STREAM, MEMORY_STREAM = 1, 2, 3
+REPLAY_STREAM, SEARCH_STREAM, MEMORY_STREAM = 11, 12, 13
+"""Not 0 or 1: those are the keys into which a rollout splits its own."""
 
 
 class Part(eqx.Module):
