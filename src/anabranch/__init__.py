@@ -12,6 +12,8 @@ if TYPE_CHECKING:
         TrajectoryLikelihoodBackward,
         UniformBackward,
     )
+    from anabranch.diagnostics.diagnose import diagnose, diagnose_policy
+    from anabranch.diagnostics.subject import Finding
     from anabranch.drawing import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.environment import Environment
     from anabranch.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
@@ -76,6 +78,8 @@ _PUBLIC = {
         "UniformBackward",
     ),
     "laws.check": ("CheckReport", "check"),
+    "diagnostics.diagnose": ("diagnose", "diagnose_policy"),
+    "diagnostics.subject": ("Finding",),
     "drawing": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
     "environment": ("Environment",),
     "errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),

@@ -6,6 +6,7 @@ from json import dumps
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from anabranch.cli.diagnosed import findings_as_json, findings_of, show_findings
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.measured import metric_numbers, metric_rows
 from anabranch.cli.sources import start_jax, task_from
@@ -100,13 +101,17 @@ def report(
     """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
     runs = run.each()
     results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings) for one in runs]
+    findings = findings_of(run, results, seed=seed)
     if json:
-        several = {"runs": [as_json(*pair) for pair in zip(runs, results, strict=True)], **_intervals(results)}
-        print(dumps(as_json(run, results[0]) if run.trainer.seeds is None else several))
-    elif run.trainer.seeds is None:
+        parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
+        parts = [part | findings_as_json(found) for part, found in zip(parts, findings, strict=True)]
+        print(dumps(parts[0] if run.trainer.seeds is None else {"runs": parts, **_intervals(results)}))
+        return
+    if run.trainer.seeds is None:
         show_evaluation(run, results[0], title=title)
     else:
         show_seeds(run, results, title=title)
+    show_findings(run, findings)
 
 
 def _numbers(result: "Evaluation") -> dict[str, float | None]:

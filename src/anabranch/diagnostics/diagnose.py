@@ -1,0 +1,174 @@
+"""The doors: all findings about a run, or about any policy."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from anabranch.backward import BackwardPolicy, backward_policy
+from anabranch.diagnostics.coverage import exact_coverage
+from anabranch.diagnostics.narrow import narrow_backward
+from anabranch.diagnostics.signs import at_sampling_floor, epsilon_for_horizon, floored_share, log_z_lag
+from anabranch.diagnostics.strangers import sampled_coverage
+from anabranch.diagnostics.subject import Finding, Subject
+from anabranch.diagnostics.walks import Strangers, walked
+from anabranch.drawing import sample_states
+from anabranch.environment import Environment
+from anabranch.errors import ConfigError
+from anabranch.evaluation import Evaluation, evaluate, exact_law
+from anabranch.exact.graph import state_graph
+from anabranch.explore import ON_POLICY, Explore
+from anabranch.objectives import Objective, objective_named
+from anabranch.policy import Policy
+from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward
+from anabranch.training.data import DataSet
+from anabranch.training.train import Run
+
+OTHER_DRAWS = 128
+"""Objects from each other seed."""
+
+
+def diagnose(
+    run: Run,
+    *,
+    data: Sequence[Any] | None = None,
+    evaluations: Sequence[Evaluation] | None = None,
+    samples: int = 10_000,
+    seed: int = 0,
+    exact: bool | None = None,
+) -> list[Finding]:
+    """What may be wrong with a trained sampler, in words; an empty list where nothing was found.
+
+    Asks whether the learned log Z lags, whether the sampler covers its target (collapse), how many rewards are
+    floored, whether epsilon suits the horizon, whether a learned P_B has become narrow, and whether a sampled total
+    variation is at its floor. Coverage is exact where the space can be enumerated. Elsewhere log p is held against
+    log R on objects that the sampler did not choose: random walks, a search from them, `data` (and what the run was
+    trained on), and objects of the other seeds of the run. `exact=False` asks that way in any case, `exact=True`
+    raises SpaceTooLargeError instead. `evaluations`, one a seed, saves evaluating again.
+    """
+    found = diagnose_each(run, data=data, evaluations=evaluations, samples=samples, seed=seed, exact=exact)
+    if len(found) == 1:
+        return found[0]
+    first = run.config["seed"]
+    return [
+        dataclasses.replace(one, evidence=f"Seed {first + number}: {one.evidence}")
+        for number, findings in enumerate(found)
+        for one in findings
+    ]
+
+
+def diagnose_each(
+    run: Run,
+    *,
+    data: Sequence[Any] | None = None,
+    evaluations: Sequence[Evaluation] | None = None,
+    samples: int = 10_000,
+    seed: int = 0,
+    exact: bool | None = None,
+) -> list[list[Finding]]:
+    """The findings of each seed of a run, as `diagnose` has them."""
+    setup, runs = run.trainer, run.each()
+    if evaluations is not None and len(evaluations) != len(runs):
+        raise ConfigError(f"The run has {len(runs)} seeds; given are {len(evaluations)} evaluations.")
+    known = [] if setup.data is None else [("the data it was trained on", setup.data.states)]
+    found = []
+    for number, one in enumerate(runs):
+        others = [other.policy for at, other in enumerate(runs) if at != number]
+        findings = diagnose_policy(
+            setup.env,
+            one.policy,
+            setup.log_reward,
+            objective=setup.objective,
+            backward=setup.backward,
+            explore=setup.explore,
+            zero_floor=setup.zero_floor,
+            data=data,
+            known=known,
+            others=others,
+            loss=one.history[-1]["loss"] if one.history else None,
+            evaluation=None if evaluations is None else evaluations[number],
+            samples=samples,
+            seed=seed,
+            exact=exact,
+        )
+        found.append(findings)
+    return found
+
+
+def diagnose_policy(
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    *,
+    objective: str | Objective = "tb",
+    backward: str | BackwardPolicy | None = "uniform",
+    explore: Explore = ON_POLICY,
+    zero_floor: float = DEFAULT_ZERO_FLOOR,
+    data: Sequence[Any] | None = None,
+    known: Sequence[tuple[str, Any]] = (),
+    others: Sequence[Policy] = (),
+    loss: float | None = None,
+    evaluation: Evaluation | None = None,
+    samples: int = 10_000,
+    seed: int = 0,
+    exact: bool | None = None,
+) -> list[Finding]:
+    """The same for any policy: `diagnose` without a run.
+
+    `objective`, `backward` and `explore` say how it was trained. `data` are plain-Python objects; `known` are more
+    finished objects, as pairs of a name and a batch of states; `others` are further samplers of the same target.
+    """
+    goal = objective_named(objective)
+    chosen = backward_policy(backward, env) if backward is not None and goal.has_backward else None
+    choices = {"objective": goal, "backward": chosen}
+    measured = evaluation or evaluate(env, policy, log_reward, **choices, samples=samples, seed=seed)
+    graph = state_graph(env) if exact or (measured.exact and exact is None) else None
+    law = None if graph is None else exact_law(graph, policy, log_reward)
+    subject = Subject(
+        env=env,
+        policy=policy,
+        log_reward=log_reward,
+        explore=explore,
+        zero_floor=zero_floor,
+        evaluation=measured if law is not None else without_truth(measured),
+        loss=loss,
+        seed=seed,
+        **choices,
+    )
+    found = [epsilon_for_horizon(subject, law), narrow_backward(subject), floored_share(subject, law)]
+    if subject.aims_at_reward:
+        if law is not None:
+            coverage = exact_coverage(subject, law)
+        else:
+            given = (
+                [] if data is None else [("the data", DataSet.of(env, log_reward, data, zero_floor=zero_floor).states)]
+            )
+            drawn = [_drawn(env, other, seed + 1 + number) for number, other in enumerate(others)]
+            coverage = sampled_coverage(subject, _strangers(subject, [*given, *known], drawn))
+        found = [coverage, log_z_lag(subject), *found, at_sampling_floor(subject)]
+    return [finding for finding in found if finding is not None]
+
+
+def _strangers(subject: Subject, known: Sequence[tuple[str, Any]], drawn: list[Any]) -> list[Strangers]:
+    """Objects that the sampler did not choose, by where they come from."""
+    reward = subject.log_reward
+    found = walked(subject.env, reward, zero_floor=subject.zero_floor, seed=subject.seed)
+    found += [Strangers.of(source, states, reward) for source, states in known]
+    if drawn:
+        joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *drawn)
+        found.append(Strangers.of("the other seeds", joined, reward))
+    return found
+
+
+def _drawn(env: Environment, policy: Policy, seed: int) -> Any:
+    return sample_states(env, policy, OTHER_DRAWS, seed=seed)
+
+
+def without_truth(evaluation: Evaluation) -> Evaluation:
+    """An evaluation as it would be where the space cannot be enumerated."""
+    names = ("total_variation", "kl", "jsd", "log_z_exact", "sampled_total_variation", "perfect_sampler_floor")
+    unknown = dict.fromkeys((*names, "states"))
+    estimates = dataclasses.replace(evaluation.estimates, eubo=None)
+    return dataclasses.replace(evaluation, exact=False, floored=estimates.zero_share, estimates=estimates, **unknown)

@@ -1,0 +1,57 @@
+"""A learned backward policy that has made up its mind: its entropy against the uniform one's."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from anabranch.diagnostics.subject import Finding, Subject
+from anabranch.drawing import evaluation_key, reading_for
+from anabranch.environment import undoable_by_slot
+from anabranch.policy import Policy
+from anabranch.sampling import rollout
+from anabranch.scoring import Reading
+
+TRAJECTORIES = 256
+NARROW = 0.25
+"""A share of the uniform policy's entropy below which a backward policy counts as collapsed."""
+
+
+def narrow_backward(subject: Subject) -> Finding | None:
+    """A learned P_B that walks back by one path where there are many."""
+    backward = subject.backward
+    if backward is None or not backward.learned:
+        return None
+    reading = reading_for(subject.env, backward)
+    found, uniform = (float(total) for total in _entropies(subject.policy, reading, evaluation_key(subject.seed)))
+    if uniform <= 0.0 or found >= NARROW * uniform:
+        return None
+    return Finding(
+        what="narrow backward policy",
+        evidence=f"Where there are several ways back, the learned P_B has {found / uniform:.1%} of the entropy of the "
+        "uniform one, along the sampler's own trajectories.",
+        advice="This is no error in itself, but each object then has few trajectories, which makes exploration and "
+        "estimates poorer: take backward uniform or maxent.",
+    )
+
+
+@eqx.filter_jit
+def _entropies(policy: Policy, reading: Reading, key: Key[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The summed entropy of P_B, and of the uniform one, over real rows with at least two ways back."""
+    env, backward = reading.env, reading.backward
+    assert backward is not None
+    trajectories = rollout(policy, reading, key, TRAJECTORIES)[0]
+
+    def one(state: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        log_pb = backward.log_probs(env, state, policy.heads(env, state))
+        undoable = env.undoable(state)
+        terms = jnp.where(undoable, jnp.exp(log_pb) * log_pb, 0.0)
+        ways = undoable_by_slot(env, state)[1].sum()
+        several = ways > 1
+        return jnp.where(several, -terms.sum(), 0.0), jnp.where(several, jnp.log(jnp.maximum(ways, 1)), 0.0)
+
+    found, uniform = jax.lax.map(jax.vmap(one), trajectories.states)
+    real = trajectories.mask
+    return jnp.where(real, found, 0.0).sum(), jnp.where(real, uniform, 0.0).sum()
