@@ -50,7 +50,8 @@ def evaluations(graph, samplers):
 
 def measured(law, policy):
     """What `evaluate` finds of a policy that is balanced: each trajectory gives its log Z."""
-    log_z, drawn = float(policy.log_z), np.random.default_rng(0).choice(law.model.size, 1024, p=law.model / law.model.sum())
+    chance = law.model / law.model.sum()
+    log_z, drawn = float(policy.log_z), np.random.default_rng(0).choice(chance.size, 1024, p=chance)
     laws = {"log_reward": law.log_reward, "target": law.target, "model": law.model}
     estimate = ab.Estimate(value=log_z, error=0.001)
     numbers = {"eubo": None, "effective_samples": 1e3, "zero_share": 0.0, "rows": 10.0}
