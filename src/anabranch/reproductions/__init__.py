@@ -3,6 +3,7 @@
 REPRODUCTIONS: dict[str, str] = {
     "dags-5": "anabranch.reproductions.dags",
     "ising-4": "anabranch.reproductions.ising",
+    "phylogeny-7": "anabranch.reproductions.phylogeny",
     "sets-30-20": "anabranch.reproductions.sets",
     "hypergrid-hard": "anabranch.reproductions.hypergrid_hard",
     "hypergrid-standard": "anabranch.reproductions.hypergrid_standard",
