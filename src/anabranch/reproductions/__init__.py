@@ -10,5 +10,6 @@ REPRODUCTIONS: dict[str, str] = {
     "objectives-2x8": "anabranch.reproductions.objectives_2x8",
     "replay-and-search": "anabranch.reproductions.replay_and_search",
     "subtb-grids": "anabranch.reproductions.subtb_grids",
+    "tfbind8": "anabranch.reproductions.tfbind8",
 }
 """The module that holds each one as `REPRODUCTION`."""
