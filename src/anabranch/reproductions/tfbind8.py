@@ -59,8 +59,8 @@ REPRODUCTION = Reproduction(
         f"letters written left to right; {STEPS:,} steps of 16 (Shen et al. 2023, arXiv:2305.07170). Trajectory "
         "balance, tokens of 1 to 6 letters, MLP 2x128, Adam (b2 .999) 2e-3 along a cosine, epsilon .05 a step. Chosen "
         "on seed 100 by the gap between the importance-weighted log Z and the ELBO, among word lengths 4 to 6, widths "
-        "64 to 256, rates 5e-4 to 5e-3, b2 .95 and .999, epsilon 0 to .2; this b2 and this word length were the best of "
-        "their kind, and were not tried together before."
+        "64 to 256, rates 5e-4 to 5e-3, b2 .95 and .999, epsilon 0 to .2; this b2 and this word length were the best "
+        "of their kind, and were not tried together before."
     ),
     run=run,
 )
