@@ -40,7 +40,7 @@ SETTINGS = [
 CHOICE_SEEDS, REPORT_SEEDS = range(3), range(3, 8)
 MOST_TRAJECTORIES = 1_280_000
 """Of a run that only counts steps; a setting that needs more is not chosen."""
-PRICED_STEPS = 200
+PRICED_STEPS = 60
 
 
 @cache
