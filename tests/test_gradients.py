@@ -13,10 +13,17 @@ from anabranch.objectives import OBJECTIVES, FlowMatching, TrajectoryBalance
 from anabranch.policy import MLP
 from anabranch.sampling import rollout
 from anabranch.scoring import score
-from anabranch.training.trainer import init, trainer
+from anabranch.training.step import init
+from anabranch.training.trainer import trainer
 from spaces import SPACES
 
 OBJECTIVE_TABLE = {**{name: cls() for name, cls in OBJECTIVES.items()}, "fm linear": FlowMatching(form="linear")}
+
+
+HELD_FIXED = ("soft-dqn", "soft-pg")
+"""Their gradients leave out what they hold fixed, on purpose: tests/test_equalities.py has what they must be."""
+
+EVERY_STATE_STOPS = ("subset", "skipping")
 
 
 def log_reward_of(state):
@@ -43,7 +50,10 @@ def scorer(reading, policy, trajectories, rewards, *, chunk, known=None):
 
     def scores(parameters):
         combined = eqx.combine(parameters, static)
-        return score(combined, packed, trajectories, rewards, known=known, needs_inflow=reading.outflow)
+        found = score(combined, packed, trajectories, rewards, known=known, needs_inflow=reading.outflow)
+        rows = jnp.where(found.mask, jnp.cos(jnp.arange(found.mask.size, dtype=float)).reshape(found.mask.shape), 0.0)
+        given = ("log_reward_at", "energy", "log_prior", "lagged_log_flow")
+        return dataclasses.replace(found, **{name: (1.0 + place) * rows for place, name in enumerate(given)})
 
     return scores, parameters
 
@@ -64,7 +74,8 @@ def pulled_back(scores_of, parameters, losses):
 def test_packed_and_plain_gradients_agree(space, outflow):
     """In chunks that do not divide the rows, with values recomputed and reused, to 1e-5 relative (float32)."""
     reading, policy, trajectories, seen, rewards = batch_of(space, outflow=outflow)
-    losses = {name: o.loss for name, o in OBJECTIVE_TABLE.items() if o.outflow == outflow}
+    fitting = {name: o for name, o in OBJECTIVE_TABLE.items() if o.outflow == outflow}
+    losses = {n: o.loss for n, o in fitting.items() if space in EVERY_STATE_STOPS or not o.needs_reward_at}
     plain = pulled_back(*scorer(reading, policy, trajectories, rewards, chunk=None), losses)
     for known in (None, seen):
         packed = pulled_back(*scorer(reading, policy, trajectories, rewards, chunk=7, known=known), losses)
@@ -74,7 +85,7 @@ def test_packed_and_plain_gradients_agree(space, outflow):
                 assert float(jnp.abs(one - other).max()) <= 1e-5 * scale, name
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_TABLE)
+@pytest.mark.parametrize("name", [name for name in OBJECTIVE_TABLE if name not in HELD_FIXED])
 def test_gradients_are_the_finite_differences(name):
     """Policy gradient too: its baseline and rewards do not depend on the parameters of a fixed batch."""
     with jax.enable_x64(True):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import anabranch as ab
-from anabranch.training import trainer as trainer_module
+from anabranch.training import step as step_module
 from spaces import Subset, words
 
 FACES = ab.make("faces")
@@ -93,7 +93,7 @@ def test_steps_taken_one_at_a_time_are_the_steps_of_the_loop():
 
 
 def test_a_run_compiles_its_step_once():
-    before = trainer_module.advance._cached  # pyright: ignore
+    before = step_module.advance._cached  # pyright: ignore
     setup = ab.trainer(FACES.env, FACES.log_reward, **{**QUICK, "batch": 9})
     count = before._cache_size() if hasattr(before, "_cache_size") else None
     state = ab.init(setup, 0)

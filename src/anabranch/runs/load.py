@@ -124,7 +124,7 @@ def _trainer_of(config: Mapping[str, Any], task: Task, path: Path) -> Trainer:
 
 
 def _source(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
-    if config.get(name) is None:
+    if name in config and config[name] is None:
         return None
     return replaced(kind(), _part(config, name, path), where=f"{path / 'run.json'}: {name}")
 
