@@ -11,7 +11,7 @@ import pytest
 
 import anabranch as ab
 from anabranch import data
-from anabranch.data import DataSet, NoDataError, cache_folder, load
+from anabranch.data import DataFile, NoDataError, cache_folder, load
 
 CONTENT = b"a small table\n"
 MEMBER = "tinytable/tables/tiny.txt"
@@ -19,7 +19,7 @@ MEMBER = "tinytable/tables/tiny.txt"
 
 def known(content=CONTENT, **changes):
     options = {"name": "tiny", "what": "a table", "package": "tinytable==1.0", "megabytes": 1, "member": MEMBER}
-    return DataSet(**{**options, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), **changes})
+    return DataFile(**{**options, "size": len(content), "sha256": hashlib.sha256(content).hexdigest(), **changes})
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,11 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-errors environment progress packing exact.metrics cli.tables plots.canvas reproductions reproductions.base
+errors environment progress packing exact.metrics cli.tables plots.canvas reproductions
 records trajectories explore data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
-metrics.summary
+metrics.summary reproductions.base
 exact.enumeration training.optimizer runs.directory objectives.penalties plots.outline plots.legend
 exact.graph objectives.base
 exact.tabulate observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient

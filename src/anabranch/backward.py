@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from anabranch.environment import Environment, State, undo, undoable_by_slot
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import ConfigError, named
 from anabranch.policy import Heads, masked_log_softmax
 from anabranch.trajectories import Scores
 
@@ -166,6 +166,4 @@ def backward_policy(choice: str | BackwardPolicy, env: Environment) -> BackwardP
     """The backward policy of that name, or the one given, for an environment; ConfigError for an unknown name."""
     if isinstance(choice, BackwardPolicy):
         return choice.suited(env)
-    if choice not in BACKWARDS:
-        raise ConfigError(f"There is no backward policy {choice!r}{did_you_mean(choice, BACKWARDS)}")
-    return BACKWARDS[choice]().suited(env)
+    return named(choice, BACKWARDS, "backward policy")().suited(env)

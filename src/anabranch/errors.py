@@ -1,7 +1,10 @@
 """The errors of the library: one base, four kinds, each with the exit code of the command line."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class Error(Exception):
@@ -30,6 +33,13 @@ class SpaceTooLargeError(ConfigError):
 
 class RunError(Error):
     """A run directory exists already, cannot be read, or is not a run."""
+
+
+def named(choice: str, known: Mapping[str, Entry], what: str) -> Entry:
+    """The entry of that name. Raises ConfigError, with the nearest name, where there is none."""
+    if choice not in known:
+        raise ConfigError(f"There is no {what} {choice!r}{did_you_mean(choice, known)}")
+    return known[choice]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from anabranch.environment import State, undo
 from anabranch.errors import ConfigError
 from anabranch.policy import Policy
-from anabranch.sampling import draw_label, rollout
+from anabranch.sampling import chosen, draw_back, rollout
 from anabranch.scoring import Reading, read
 
 
@@ -80,7 +80,7 @@ def improved(
             possible = (back.moved == wanted) & (moves >= 1) & (moves <= depth)
             log_uniform = jnp.log(1.0 - jax.random.uniform(accept_key, (batch,)))
             accepted = possible & (log_uniform <= proposed - values + there - here)
-        kept = jax.tree.map(lambda new, old: jnp.where(_wide(accepted, new), new, old), found, objects)
+        kept = chosen(accepted, found, objects)
         return (kept, jnp.where(accepted, proposed, values)), None
 
     return jax.lax.scan(once, (objects, values), jax.random.split(key, search.rounds))[0]
@@ -90,20 +90,16 @@ def _retreat(
     policy: Policy, reading: Reading, key: Key[Array, ""], objects: State, wanted: Int[Array, " B"], depth: int
 ) -> _Retreat:
     """Walk back `wanted` moves by P_B, or to the source, and add up the log-probabilities of both directions."""
-    env, backward = reading.env, reading.backward
-    assert backward is not None
+    env = reading.env
     uniforms = 1.0 - jax.random.uniform(key, (depth + 1, wanted.shape[0]))
 
     def one(state: State, left: Any, moving: Any, uniform: Any, wanted: Any, number: Any) -> Any:
         heads = policy.heads(env, state)
         log_pf = read(heads, reading, state)[0].log_pf[left]
-        undoable = env.undoable(state)
-        log_pb = backward.log_probs(env, state, heads)
-        action = draw_label(uniform, jnp.where(undoable, jnp.exp(log_pb), 0.0))
-        action = jnp.minimum(action, env.num_actions - 1)
-        goes = undoable.any() & (number < wanted)
-        parent = jax.tree.map(lambda new, old: jnp.where(goes, new, old), undo(env, state, action), state)
-        return parent, action, goes, jnp.where(goes, log_pb[action], 0.0), jnp.where(moving, log_pf, 0.0)
+        action, log_pb = draw_back(reading, heads, state, uniform)
+        goes = env.undoable(state).any() & (number < wanted)
+        parent = chosen(goes, undo(env, state, action), state)
+        return parent, action, goes, jnp.where(goes, log_pb, 0.0), jnp.where(moving, log_pf, 0.0)
 
     def body(carry: Any, entry: Any) -> Any:
         state, left, moving, walk = carry
@@ -122,7 +118,3 @@ def _retreat(
 
 def _total(rows: Float[Array, "rows B"], mask: Bool[Array, "rows B"]) -> Float[Array, " B"]:
     return jnp.where(mask, rows, 0.0).sum(0)
-
-
-def _wide(mask: Bool[Array, " B"], like: Array) -> Array:
-    return mask.reshape(-1, *[1] * (like.ndim - 1))

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import Environment, State, initial_state, step, take, undo
 from anabranch.explore import ON_POLICY, Explore
-from anabranch.policy import Policy
+from anabranch.policy import Heads, Policy
 from anabranch.scoring import Reading, Seen, read, row_scores
 from anabranch.trajectories import Trajectories
 
@@ -91,7 +91,7 @@ def rollout(
         flags = _flagged(walk.flags, "dead_end", walk.alive & stuck, state)
         moving = walk.alive & (action < env.num_actions) & ~stuck
         flags = _flagged(flags, "too_long", moving & (t == rows - 1), state)
-        state = jax.tree.map(lambda new, old: _where(moving, new, old), child, state)
+        state = chosen(moving, child, state)
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
         return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))
 
@@ -149,8 +149,13 @@ def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:
     return alive.sum() if axis is None else jax.lax.pmax(alive.sum(), axis)
 
 
-def _where(mask: Bool[Array, " lanes"], new: Array, old: Array) -> Array:
-    return jnp.where(mask.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+def chosen(mask: Bool[Array, "*lanes"], new: State, old: State) -> State:
+    """The new state where the mask holds, the old one elsewhere; of one lane or of many."""
+
+    def leaf(new: Array, old: Array) -> Array:
+        return jnp.where(mask.reshape(*mask.shape, *[1] * (new.ndim - mask.ndim)), new, old)
+
+    return jax.tree.map(leaf, new, old)
 
 
 def _flagged(flags: Flags, which: str, where: Bool[Array, " lanes"], states: State) -> Flags:
@@ -164,24 +169,31 @@ def _flagged(flags: Flags, which: str, where: Bool[Array, " lanes"], states: Sta
     return Flags(**values, state=kept)
 
 
+def draw_back(
+    reading: Reading, heads: Heads, state: State, uniform: Float[Array, ""]
+) -> tuple[Int[Array, ""], Float[Array, ""]]:
+    """A label that leads into `state`, drawn by P_B, and its log P_B; without meaning where none does."""
+    env, backward = reading.env, reading.backward
+    assert backward is not None
+    log_pb = backward.log_probs(env, state, heads)
+    action = draw_label(uniform, jnp.where(env.undoable(state), jnp.exp(log_pb), 0.0))
+    action = jnp.minimum(action, env.num_actions - 1)
+    return action, log_pb[action]
+
+
 def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: State) -> Trajectories:
     """Regrow trajectories that end in the given objects, by P_B from the object to the source.
 
     `objects` is a batch of states; the result is laid out forward like any other Trajectories.
     """
-    env, rows, backward = reading.env, reading.env.rows, reading.backward
-    assert backward is not None
+    env, rows = reading.env, reading.env.rows
     batch = jax.tree.leaves(objects)[0].shape[0]
     uniforms = 1.0 - jax.random.uniform(key, (rows, batch))
 
     def one(state: State, uniform: Any) -> Any:
-        log_pb = backward.log_probs(env, state, policy.heads(env, state))
-        undoable = env.undoable(state)
-        action = draw_label(uniform, jnp.where(undoable, jnp.exp(log_pb), 0.0))
-        action = jnp.minimum(action, env.num_actions - 1)
-        moving = undoable.any()
-        parent = undo(env, state, action)
-        return action, moving, jax.tree.map(lambda new, old: jnp.where(moving, new, old), parent, state)
+        action, _ = draw_back(reading, policy.heads(env, state), state, uniform)
+        moving = env.undoable(state).any()
+        return action, moving, chosen(moving, undo(env, state, action), state)
 
     def body(state: State, uniform: Float[Array, " B"]) -> Any:
         action, moving, parent = jax.vmap(one)(state, uniform)
@@ -204,7 +216,7 @@ def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, 
     def body(states: State, entry: Any) -> tuple[State, State]:
         labels, moving = entry
         children = jax.vmap(lambda state, label: step(env, state, label))(states, labels)
-        return jax.tree.map(lambda new, old: _where(moving, new, old), children, states), states
+        return chosen(moving, children, states), states
 
     moving = jnp.arange(actions.shape[0])[:, None] < length[None, :] - 1
     _, states = jax.lax.scan(body, start, (jnp.minimum(actions, env.num_actions - 1), moving))

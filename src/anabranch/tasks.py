@@ -71,6 +71,21 @@ class Settings:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
+def usual_settings(
+    *, steps: int = 5_000, batch: int = 16, epsilon: float = 0.05, learning_rate: float = 1e-3
+) -> Callable[["Objective"], Settings]:
+    """The usual network, with some exploration where the objective allows it."""
+
+    def settings(objective: "Objective") -> Settings:
+        from anabranch.explore import Explore
+        from anabranch.training.optimizer import Adam
+
+        explore = None if objective.on_policy else Explore(epsilon=epsilon)
+        return Settings(steps=steps, batch=batch, optimizer=Adam(learning_rate=learning_rate), explore=explore)
+
+    return settings
+
+
 def _default_settings(objective: "Objective") -> Settings:
     del objective
     return Settings()

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from anabranch.errors import ConfigError, Error, did_you_mean
+from anabranch.errors import Error, named
 
 VERBS = {
     "train": ("anabranch.cli.training", "train a policy on a task and keep the run"),
@@ -79,6 +79,5 @@ def _dispatch(given: list[str]) -> int:
         print(f"anabranch {version('anabranch')}")
         return 0
     verb, rest = given[0], given[1:]
-    if verb not in VERBS:
-        raise ConfigError(f"There is no verb {verb!r}{did_you_mean(verb, VERBS)}")
-    return getattr(importlib.import_module(VERBS[verb][0]), verb)(rest)
+    module, _ = named(verb, VERBS, "verb")
+    return getattr(importlib.import_module(module), verb)(rest)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from json import dumps
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.diagnosed import findings_as_json, findings_of, show_findings
@@ -123,7 +123,7 @@ def _numbers(result: "Evaluation") -> dict[str, float | None]:
 
 def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
     """Mean and half-width of the 95 % interval (Student's t) of each number over the seeds; null where unknown."""
-    from scipy.stats import t
+    from anabranch.metrics.means import half_width
 
     columns = {name: [_numbers(result)[name] for result in results] for name in _numbers(results[0])}
     mean: dict[str, float | None] = {}
@@ -132,8 +132,7 @@ def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
         known = [value for value in values if value is not None and math.isfinite(value)]
         whole = len(known) == len(values)
         mean[name] = fmean(known) if whole else None
-        count = len(known)
-        interval[name] = float(t.ppf(0.975, count - 1)) * stdev(known) / count**0.5 if whole and count > 1 else None
+        interval[name] = half_width(known) if whole and len(known) > 1 else None
     return {"seeds": len(results), "mean": mean, "interval": interval}
 
 

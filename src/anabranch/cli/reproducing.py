@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.sources import start_jax
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import ConfigError, named
 from anabranch.reproductions import REPRODUCTIONS
 
 POSITIONAL = ("NAME", "one of: " + ", ".join(REPRODUCTIONS))
@@ -22,15 +22,14 @@ def reproduce(arguments: Sequence[str]) -> int:
     """Run one reproduction, write its page, print its table."""
     given = parse("reproduce", POSITIONAL, OPTIONS, arguments)
     name, count = given.positional, given.options["seeds"]
-    if name not in REPRODUCTIONS:
-        raise ConfigError(f"There is no reproduction {name!r}{did_you_mean(name, REPRODUCTIONS)}")
+    module = named(name, REPRODUCTIONS, "reproduction")
     if count < 1:
         raise ConfigError(f"--seeds counts seeds, at least 1; given {count}.")
     folder = Path(given.options["out"])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder} is a file; give a folder for the page.")
     start_jax()
-    reproduction = importlib.import_module(REPRODUCTIONS[name]).REPRODUCTION
+    reproduction = importlib.import_module(module).REPRODUCTION
 
     from anabranch.reproductions.page import page, table
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from anabranch.data import user_cache_folder
 from anabranch.errors import ConfigError, Error, did_you_mean
 from anabranch.tasks import Task, make, require_task_name
 
@@ -22,11 +23,11 @@ _STRANGERS: set[str] = set()
 
 def start_jax() -> None:
     """Keep compiled programs between commands, in the user's cache folder where there is one."""
-    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else "")
-    if home and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    folder = user_cache_folder()
+    if folder is not None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         import jax
 
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "anabranch" / "compiled"))
+        jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

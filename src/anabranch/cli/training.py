@@ -79,7 +79,7 @@ def read_choices(
 ) -> tuple[Task, Given, dict[str, Any]]:
     """The task with its flags applied, what was given, and the arguments of `train`."""
     task = task_from(spec)
-    from anabranch.errors import ConfigError, did_you_mean
+    from anabranch.errors import ConfigError, named
     from anabranch.explore import Explore
     from anabranch.local_search import LocalSearch
     from anabranch.objectives import objective_named
@@ -91,10 +91,7 @@ def read_choices(
     first = parse(verb, POSITIONAL, options, arguments, partial=True)
     goal = objective_named(objective or first.options["objective"])
     settings = task.settings(goal)
-    if first.options["policy"] not in POLICIES:
-        name = first.options["policy"]
-        raise ConfigError(f"There is no policy {name!r}{did_you_mean(name, POLICIES)}")
-    policy = POLICIES[first.options["policy"]]()
+    policy = named(first.options["policy"], POLICIES, "policy")()
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
     records = {

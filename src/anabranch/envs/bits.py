@@ -11,10 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class BitStrings(Environment):
@@ -129,12 +126,7 @@ class NearestMode:
 PATTERNS = ("00000000", "11111111", "11110000", "00001111", "00111100")
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings()
 SMALL, LARGE = BitStrings(), BitStrings(length=120, word=8)
 
 TASKS = {
@@ -143,13 +135,13 @@ TASKS = {
         log_reward=NearestMode(env=SMALL, modes=5),
         name="bits",
         summary="strings of bits, a word at a time in any order, near hidden modes",
-        settings=settings,
+        settings=SETTINGS,
     ),
     "bits-120": Task(
         env=LARGE,
         log_reward=NearestMode(env=LARGE),
         name="bits-120",
         summary="120 bits in words of 8: 10^36 strings, 60 hidden modes",
-        settings=settings,
+        settings=SETTINGS,
     ),
 }

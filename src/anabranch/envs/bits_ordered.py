@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.envs.bits import BitStrings, NearestMode, settings
+from anabranch.envs.bits import SETTINGS, BitStrings, NearestMode
 from anabranch.tasks import Task
 
 
@@ -83,13 +83,13 @@ TASKS = {
         log_reward=NearestMode(env=LEFT, modes=5),
         name="bits-left",
         summary="strings of bits, a word at a time from left to right, near hidden modes",
-        settings=settings,
+        settings=SETTINGS,
     ),
     "bits-ends": Task(
         env=ENDS,
         log_reward=NearestMode(env=ENDS, modes=5),
         name="bits-ends",
         summary="strings of bits, a word at a time at either end, near hidden modes",
-        settings=settings,
+        settings=SETTINGS,
     ),
 }

@@ -11,10 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import FULL, PALETTE, cells
 from anabranch.errors import ConfigError, RewardError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class Sites(Environment):
@@ -180,12 +177,7 @@ class PottsReward:
         return self.factors(state)
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=64, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings(batch=64)
 SMALL = Sites()
 
 TASKS = {
@@ -194,6 +186,6 @@ TASKS = {
         log_reward=PottsReward(env=SMALL),
         name="potts",
         summary="values on a small lattice, in any order; equal neighbours are worth more",
-        settings=settings,
+        settings=SETTINGS,
     )
 }

@@ -11,11 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
 from anabranch.rewards import require_nonnegative
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class Hypergrid(Environment):
@@ -122,14 +119,11 @@ class HypergridReward:
         return log_total(zip((self.r0, self.r1, self.r2), counts, strict=True))
 
 
-def settings(objective: Objective) -> Settings:
-    """The field's usual network and learning rates; a tenth of the steps explore, where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.1)
-    return Settings(steps=10_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
+SETTINGS = usual_settings(steps=10_000, epsilon=0.1)
 
 
 def _task(name: str, summary: str, env: Hypergrid, reward: HypergridReward) -> Task:
-    return Task(env=env, log_reward=reward, name=name, summary=summary, settings=settings)
+    return Task(env=env, log_reward=reward, name=name, summary=summary, settings=SETTINGS)
 
 
 SMALL, LARGE = Hypergrid(), Hypergrid(dim=4, side=20)

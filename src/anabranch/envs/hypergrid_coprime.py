@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from anabranch.envs.hypergrid import Hypergrid, settings
+from anabranch.envs.hypergrid import SETTINGS, Hypergrid
 from anabranch.envs.hypergrid_tiers import POWERS, Preset, TieredReward, presets, ways_to_end
 from anabranch.errors import ConfigError
 from anabranch.tasks import Task
@@ -122,6 +122,6 @@ TASKS = {
         log_reward=CoprimeReward(env=GRID),
         name="hypergrid-coprime",
         summary="3 x 32: tiers of small primes and coprime neighbours",
-        settings=settings,
+        settings=SETTINGS,
     )
 }

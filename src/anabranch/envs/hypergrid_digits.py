@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from anabranch.envs.hypergrid import Hypergrid, settings
+from anabranch.envs.hypergrid import SETTINGS, Hypergrid
 from anabranch.envs.hypergrid_tiers import POWERS, Preset, TieredReward, presets, ways_to_end
 from anabranch.errors import ConfigError
 from anabranch.tasks import Task
@@ -92,6 +92,6 @@ TASKS = {
         log_reward=DigitReward(env=GRID),
         name="hypergrid-multiscale",
         summary="3 x 16: tiers of digits that depend on finer ones",
-        settings=settings,
+        settings=SETTINGS,
     )
 }

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from anabranch.envs.hypergrid import Hypergrid, settings
+from anabranch.envs.hypergrid import SETTINGS, Hypergrid
 from anabranch.envs.hypergrid_tiers import POWERS, Preset, TieredReward, presets
 from anabranch.errors import ConfigError
 from anabranch.tasks import Task
@@ -62,6 +62,6 @@ TASKS = {
         log_reward=ParityReward(env=GRID),
         name="hypergrid-xor",
         summary="2 x 64: tiers of even parity in binary digits",
-        settings=settings,
+        settings=SETTINGS,
     )
 }

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from anabranch.envs.hypergrid import Hypergrid, log_total, settings
+from anabranch.envs.hypergrid import SETTINGS, Hypergrid, log_total
 from anabranch.errors import RewardError
 from anabranch.rewards import require_nonnegative
 from anabranch.tasks import Task
@@ -119,7 +119,7 @@ class DeceptiveReward:
 
 
 def _task(name: str, summary: str, env: Hypergrid, reward: CosineReward | SparseReward | DeceptiveReward) -> Task:
-    return Task(env=env, log_reward=reward, name=name, summary=summary, settings=settings)
+    return Task(env=env, log_reward=reward, name=name, summary=summary, settings=SETTINGS)
 
 
 RIPPLED, SPARSE, MOATED = Hypergrid(dim=2, side=32), Hypergrid(dim=2, side=16), Hypergrid(dim=4, side=16)

@@ -10,10 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Int8
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class Ising(Environment):
@@ -94,12 +91,7 @@ class IsingReward:
         return jnp.sum(spins * (jnp.roll(spins, 1, 0) + jnp.roll(spins, 1, 1)))
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=64, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings(batch=64)
 SMALL, LARGE = Ising(), Ising(side=9)
 
 TASKS = {
@@ -108,13 +100,13 @@ TASKS = {
         log_reward=IsingReward(env=SMALL),
         name="ising",
         summary="spins on a small torus, in any order",
-        settings=settings,
+        settings=SETTINGS,
     ),
     "ising-9": Task(
         env=LARGE,
         log_reward=IsingReward(env=LARGE),
         name="ising-9",
         summary="spins on the 9 x 9 torus: 2^81 configurations",
-        settings=settings,
+        settings=SETTINGS,
     ),
 }

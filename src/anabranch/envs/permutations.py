@@ -12,10 +12,7 @@ from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
 from anabranch.errors import ConfigError
 from anabranch.evaluation import Fact
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class Permutations(Environment):
@@ -133,12 +130,7 @@ class FixedPoints:
         return float(np.logaddexp.reduce([self.weight * k + math.log(count) for k, count in counts.items() if count]))
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings()
 SMALL = Permutations()
 
 TASKS = {
@@ -148,6 +140,6 @@ TASKS = {
         name="permutations",
         summary="permutations of 6 values, built in any order, worth their fixed points",
         facts={"derangement": Fact(event=is_derangement)},
-        settings=settings,
+        settings=SETTINGS,
     )
 }

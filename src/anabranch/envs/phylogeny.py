@@ -14,10 +14,7 @@ from anabranch.envs.fasta import Alignment, load_alignment
 from anabranch.envs.newick import Tree, read_newick, robinson_foulds, taxa_of, write_newick
 from anabranch.envs.parsimony import fitch_changes, least_changes, site_patterns
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class Phylogeny(Environment):
@@ -160,12 +157,7 @@ class Parsimony:
         return fitch_changes(state, *site_patterns(self.env.aligned.sets))
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=10_000, batch=64, optimizer=Adam(learning_rate=3e-3), explore=explore)
-
-
+SETTINGS = usual_settings(steps=10_000, batch=64, learning_rate=3e-3)
 SEVEN = Phylogeny()
 
 TASKS = {
@@ -174,7 +166,7 @@ TASKS = {
         log_reward=Parsimony(env=SEVEN),
         name="phylogeny",
         summary="rooted trees over the sequences of an alignment, those with few changes first",
-        settings=settings,
+        settings=SETTINGS,
         distance=robinson_foulds,
     )
 }

@@ -11,10 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, PALETTE, cells
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 ALPHABET = string.ascii_lowercase
 
@@ -164,12 +161,7 @@ class MotifReward:
         return self.motifs
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings()
 WORDS = Sequences()
 
 TASKS = {
@@ -178,6 +170,6 @@ TASKS = {
         log_reward=MotifReward(env=WORDS),
         name="sequences",
         summary="words of 1 to 6 letters, grown at the right, worth the motifs in them",
-        settings=settings,
+        settings=SETTINGS,
     )
 }

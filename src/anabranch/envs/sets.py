@@ -11,10 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class Subsets(Environment):
@@ -187,12 +184,7 @@ class AdditiveEnergy:
         return log_sum, mean
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings()
 FIXED, ANY = FixedSizeSets(), Subsets()
 
 TASKS = {
@@ -201,13 +193,13 @@ TASKS = {
         log_reward=AdditiveEnergy(env=FIXED),
         name="sets",
         summary="20 of 30 items with additive energies",
-        settings=settings,
+        settings=SETTINGS,
     ),
     "subsets": Task(
         env=ANY,
         log_reward=AdditiveEnergy(env=ANY),
         name="subsets",
         summary="any of 10 items with additive energies: every state an object",
-        settings=settings,
+        settings=SETTINGS,
     ),
 }

@@ -9,10 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Int8
 
 from anabranch.environment import Environment, State
 from anabranch.errors import ConfigError
-from anabranch.explore import Explore
-from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
-from anabranch.training.optimizer import Adam
+from anabranch.tasks import Task, usual_settings
 
 
 class PerfectTree(Environment):
@@ -136,12 +133,7 @@ class TurnReward:
         return float(np.logaddexp(left, right))
 
 
-def settings(objective: Objective) -> Settings:
-    """A usual network; some exploration where the objective allows it."""
-    explore = None if objective.on_policy else Explore(epsilon=0.05)
-    return Settings(steps=5_000, batch=16, optimizer=Adam(learning_rate=1e-3), explore=explore)
-
-
+SETTINGS = usual_settings()
 TREE = PerfectTree()
 
 TASKS = {
@@ -150,6 +142,6 @@ TASKS = {
         log_reward=TurnReward(env=TREE),
         name="tree",
         summary="the perfect binary tree: 256 leaves, worth the steps to the right and the turns",
-        settings=settings,
+        settings=SETTINGS,
     )
 }

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anabranch.environment import Environment, State, step, undo
+from anabranch.environment import Environment, State, same_state, step, undo
 from anabranch.exact.enumeration import state_keys
-from anabranch.laws.evidence import Evidence, Facts, Retrace, on_device, same_state
+from anabranch.laws.evidence import Evidence, Facts, Retrace, on_device
 from anabranch.laws.words import say, say_both
 
 MOST_EXPLAINED = 100

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from anabranch.environment import Environment, State, take, undo
+from anabranch.environment import Environment, State, same_state, take, undo
 from anabranch.exact.enumeration import chunk_for, in_chunks
 from anabranch.laws.words import say
 
@@ -109,12 +109,6 @@ def gather_retrace(evidence: Evidence) -> Retrace:
 
     edges = (evidence.source, evidence.target, evidence.action)
     return Retrace(*in_chunks(on_edges, edges, chunk=chunk_for(env, evidence.source.size)))
-
-
-def same_state(one: State, other: State) -> Bool[Array, ""]:
-    """Whether all leaves of two states are equal; for use inside JAX."""
-    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    return jnp.array([jnp.array_equal(a, b) for a, b in pairs]).all()
 
 
 def on_device(state: State) -> State:

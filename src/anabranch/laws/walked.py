@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.environment import Environment, State, initial_state, step, take, undo
+from anabranch.environment import Environment, State, initial_state, same_state, step, take, undo
 from anabranch.exact.enumeration import state_keys
 from anabranch.laws.edges import undo_fault
 from anabranch.laws.enumerated import cycle_text, too_long_text
-from anabranch.laws.evidence import Evidence, on_device, same_state
+from anabranch.laws.evidence import Evidence, on_device
 from anabranch.laws.words import actions_text, say
 
 MOST_BYTES = 2**28

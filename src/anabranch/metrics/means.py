@@ -1,6 +1,8 @@
 """Means with their standard errors."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -30,3 +32,11 @@ def log_mean_exp_with_error(values: Float[np.ndarray, " n"]) -> Estimate:
         return Estimate(value=float("-inf"), error=float("nan"))
     mean = mean_with_error(np.exp(values - top))
     return Estimate(value=float(top + np.log(mean.value)), error=mean.error / mean.value)
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Half the 95 % interval of the mean of several values (Student's t)."""
+    from scipy.special import stdtrit
+
+    freedom = len(values) - 1
+    return float(stdtrit(freedom, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values)))

@@ -1,6 +1,6 @@
 """The objectives of the library, by name."""
 
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import named
 from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.detailed_balance import DetailedBalance
 from anabranch.objectives.flow_matching import FlowMatching
@@ -64,6 +64,4 @@ def objective_named(choice: str | Objective) -> Objective:
     """The objective of that name with its defaults, or the one given. Raises ConfigError for an unknown name."""
     if isinstance(choice, Objective):
         return choice
-    if choice not in OBJECTIVES:
-        raise ConfigError(f"There is no objective {choice!r}{did_you_mean(choice, OBJECTIVES)}")
-    return OBJECTIVES[choice]()
+    return named(choice, OBJECTIVES, "objective")()

@@ -1,11 +1,11 @@
 """What a reproduction is, and how its numbers become text."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.special import stdtrit
+
+from anabranch.metrics.means import half_width
 
 Say = Callable[[str], None]
 """Takes one line of progress."""
@@ -43,12 +43,6 @@ def over_seeds(values: Sequence[float], form: str = ".4f") -> str:
         return f"{values[0]:{form}} (1 seed)"
     half = half_width(values)
     return f"{float(np.mean(values)):{form}} ± {half:{form}} ({len(values)} seeds)"
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Half the 95 % interval of the mean of several values (Student's t)."""
-    freedom = len(values) - 1
-    return float(stdtrit(freedom, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values)))
 
 
 def at_most(

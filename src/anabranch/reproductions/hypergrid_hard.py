@@ -1,7 +1,6 @@
 """The 4 x 20 hypergrid with the hard constants."""
 
-from anabranch.explore import ON_POLICY
-from anabranch.reproductions.hypergrid_large import CHOSEN, reproduction
+from anabranch.reproductions.hypergrid_large import reproduction
 
 REPRODUCTION = reproduction(
     "hypergrid-hard",
@@ -10,7 +9,4 @@ REPRODUCTION = reproduction(
     log_z=9.285819,
     floor=".0897",
     wanted=0.04,
-    explore=ON_POLICY,
-    exploration="no exploration",
-    chosen=CHOSEN,
 )

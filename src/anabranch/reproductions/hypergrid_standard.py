@@ -1,7 +1,6 @@
 """The 4 x 20 hypergrid with the standard constants."""
 
-from anabranch.explore import ON_POLICY
-from anabranch.reproductions.hypergrid_large import CHOSEN, reproduction
+from anabranch.reproductions.hypergrid_large import reproduction
 
 REPRODUCTION = reproduction(
     "hypergrid-standard",
@@ -10,7 +9,4 @@ REPRODUCTION = reproduction(
     log_z=8.643297,
     floor=".1121",
     wanted=0.02,
-    explore=ON_POLICY,
-    exploration="no exploration",
-    chosen=CHOSEN,
 )

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from anabranch.environment import Environment, State, initial_state, step, undo
+from anabranch.environment import Environment, State, initial_state, same_state, step, undo
 from anabranch.errors import ConfigError
 from anabranch.rewards import LogReward, bad_reward, rewarded
+from anabranch.sampling import chosen
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,13 +68,9 @@ def _reachable(env: Environment, state: State) -> Bool[Array, ""]:
         undoable = env.undoable(state)
         label = jnp.argmax(undoable)
         parent = undo(env, state, label)
-        sound = env.legal(parent)[label] & _equal(step(env, parent, label), state)
+        sound = env.legal(parent)[label] & same_state(step(env, parent, label), state)
         moving = undoable.any()
-        return jax.tree.map(lambda new, old: jnp.where(moving, new, old), parent, state), sound | ~moving
+        return chosen(moving, parent, state), sound | ~moving
 
     first, sound = jax.lax.scan(back, state, length=env.max_steps)
-    return sound.all() & _equal(first, initial_state(env))
-
-
-def _equal(one: State, other: State) -> Bool[Array, ""]:
-    return jnp.array([jnp.all(a == b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)]).all()
+    return sound.all() & same_state(first, initial_state(env))
