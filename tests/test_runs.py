@@ -61,7 +61,7 @@ def test_run_json_says_all_that_a_run_depends_on(run):
     assert config["format"] == 1
     assert config["task"] == "faces"
     assert config["reward"] == {"happy": 2.0, "sad": 1.0, "invalid": 0.0}
-    assert config["policy"] == {"name": "mlp", "width": 16, "depth": 2}
+    assert config["policy"] == {"name": "mlp", "width": 16, "depth": 2, "skip": False}
     assert config["explore"]["epsilon"] == 0.1
     assert set(config) <= set(KEYS)
     assert config["result"] == {"steps": STEPS, "seconds": run.seconds, "interrupted": False}
