@@ -52,7 +52,7 @@ def measured(law, policy):
     """What `evaluate` finds of a policy that is balanced: each trajectory gives its log Z."""
     chance = law.model / law.model.sum()
     log_z, drawn = float(policy.log_z), np.random.default_rng(0).choice(chance.size, 1024, p=chance)
-    laws = {"log_reward": law.log_reward, "target": law.target, "model": law.model}
+    laws = {name: getattr(law, name) for name in ("log_reward", "log_target", "target", "model")}
     estimate = ab.Estimate(value=log_z, error=0.001)
     numbers = {"eubo": None, "effective_samples": 1e3, "zero_share": 0.0, "rows": 10.0}
     mean = ab.Estimate(value=float(law.log_reward[drawn].mean()), error=0.02)

@@ -41,7 +41,7 @@ scoring
 sampling exact.flows
 replay local_search
 drawing
-estimates
+estimates targets
 measures
 evaluation training.data
 training.trainer

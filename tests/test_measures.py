@@ -138,7 +138,7 @@ def test_states_that_are_one_object_are_counted_once(subset):
     log_reward = 0.8 * group.astype(float)
     weights = [count * math.exp(0.8 * size) for size, count in enumerate((1, 5, 10, 10))]
     target = np.array(weights) / sum(weights)
-    laws = {"log_reward": log_reward, "target": target, "model": target}
+    laws = {"log_reward": log_reward, "log_target": log_reward, "target": target, "model": target}
     drawn = np.array([0, 3, 3, 2, 1])
     found = metrics_of_listed(graph, drawn, group, **laws, settings=None, distance=None, seed=0)
     assert found.test_set == "all 4 objects"

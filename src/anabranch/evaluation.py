@@ -33,6 +33,7 @@ from anabranch.objectives import Objective
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_rewards
 from anabranch.scoring import Reading, look
+from anabranch.targets import TabulatedReward, log_target
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class ExactLaw:
     graph: StateGraph
     law: EdgeLaw
     log_reward: Float[np.ndarray, " X"]
+    log_target: Float[np.ndarray, " X"]
+    """Log weights in proportion to which objects should be drawn: log R, where the objective has no other aim."""
     target: Float[np.ndarray, " X"]
     model: Float[np.ndarray, " X"]
     group: np.ndarray
@@ -68,7 +71,7 @@ class ExactLaw:
 
     @property
     def total_variation(self) -> float:
-        """Half the L1 distance to R / Z."""
+        """Half the L1 distance to the target."""
         return total_variation_distance(*self.merged)
 
     @property
@@ -83,8 +86,8 @@ class ExactLaw:
 
     @property
     def log_z(self) -> float:
-        """The true log Z."""
-        return log_partition(self.log_reward)
+        """The true log Z: of the reward, or of what is the target in its place."""
+        return log_partition(self.log_target)
 
     @property
     def floored(self) -> float:
@@ -111,9 +114,15 @@ def exact_law(graph: StateGraph, policy: Policy, log_reward: LogReward, *, readi
 
 
 def law_against(
-    graph: StateGraph, policy: Policy, log_reward: Float[np.ndarray, " X"], *, reading: Reading | None = None
+    graph: StateGraph,
+    policy: Policy,
+    log_reward: Float[np.ndarray, " X"],
+    *,
+    log_target: Float[np.ndarray, " X"] | None = None,
+    reading: Reading | None = None,
 ) -> ExactLaw:
-    """The same with the log-rewards of `graph.objects` at hand."""
+    """The same with the log-rewards of `graph.objects` at hand, and the target's log weights where they are others."""
+    aim = log_reward if log_target is None else log_target
     law = edge_law(graph, policy, reading or reading_for(graph.env, None))
     group = np.arange(graph.objects.size)
     if graph.env.merges_objects:
@@ -123,7 +132,8 @@ def law_against(
         graph=graph,
         law=law,
         log_reward=log_reward,
-        target=target_distribution(log_reward),
+        log_target=aim,
+        target=target_distribution(aim),
         model=terminal_distribution(graph, law),
         group=group,
     )
@@ -149,6 +159,7 @@ class Evaluation:
 
     states: int | None
     exact: bool
+    """Whether the target is known exactly; not so where the space is too large, or a prior or data are missing."""
     total_variation: float | None
     kl: float | None
     jsd: float | None
@@ -174,6 +185,8 @@ def evaluate(
     *,
     objective: Objective,
     backward: BackwardPolicy | None = None,
+    prior: Policy | None = None,
+    data: Any = None,
     facts: Mapping[str, Fact] | None = None,
     samples: int = 10_000,
     seed: int = 0,
@@ -182,15 +195,18 @@ def evaluate(
 ) -> Evaluation:
     """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
 
+    The target is R / Z; with relative balance the `prior`'s law times R^beta, with maximum likelihood the law of
+    `data`, a batch of finished states, and without these nothing is held against it. Where the target is not R / Z,
+    Z and the estimates are those of its weights.
     `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
     """
-    try:
-        law = exact_law(state_graph(env), policy, log_reward)
-    except SpaceTooLargeError:
-        law = None
+    law = _law_of(env, policy, log_reward, objective, prior, data)
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
-    estimates = estimate(env, policy, log_reward, target_states=targets, **choices)
+    aim = log_reward
+    if law is not None and law.log_target is not law.log_reward:
+        aim = TabulatedReward.of(law.graph, law.log_target)
+    estimates = estimate(env, policy, aim, target_states=targets, **choices)
     known, drawn = facts or {}, sample_states(env, policy, samples, seed=seed)
     wanted = {"settings": settings, "distance": distance, "seed": seed}
     if law is None:
@@ -202,7 +218,7 @@ def evaluate(
         numbers, (target, model) = law.numbers_of(drawn), law.merged
         sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / samples)
         floor = perfect_sampler_floor(target, samples)
-        laws = {"log_reward": law.log_reward, "target": target, "model": model}
+        laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
         metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
     return Evaluation(
         states=None if law is None else law.graph.num_states,
@@ -222,14 +238,31 @@ def evaluate(
     )
 
 
-def exact_summary(
-    policy: Policy, env: Environment, log_reward: LogReward, *, objective: Objective, facts: Mapping[str, Fact]
-) -> dict[str, Any]:
-    """The few numbers of a comparison: exact distance, log Z and facts; None where the space is too large."""
+def _law_of(
+    env: Environment, policy: Policy, log_reward: LogReward, objective: Objective, prior: Policy | None, data: Any
+) -> ExactLaw | None:
+    """The exact law beside the objective's target; None where the space is too large or the target not known."""
     try:
-        law = exact_law(state_graph(env), policy, log_reward)
+        graph = state_graph(env)
     except SpaceTooLargeError:
-        law = None
+        return None
+    values = log_rewards(graph, log_reward)
+    aim = log_target(graph, values, objective, prior=prior, data=data)
+    return None if aim is None else law_against(graph, policy, values, log_target=aim)
+
+
+def exact_summary(
+    policy: Policy,
+    env: Environment,
+    log_reward: LogReward,
+    *,
+    objective: Objective,
+    prior: Policy | None = None,
+    data: Any = None,
+    facts: Mapping[str, Fact],
+) -> dict[str, Any]:
+    """The few numbers of a comparison: exact distance, log Z and facts; None where there is no exact answer."""
+    law = _law_of(env, policy, log_reward, objective, prior, data)
     return {
         "total_variation": None if law is None else law.total_variation,
         "kl": None if law is None else law.kl,

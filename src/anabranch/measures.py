@@ -34,6 +34,7 @@ def metrics_of_listed(
     group: Int[np.ndarray, " X"],
     *,
     log_reward: Float[np.ndarray, " X"],
+    log_target: Float[np.ndarray, " X"],
     target: Float[np.ndarray, " O"],
     model: Float[np.ndarray, " O"],
     settings: MetricSettings | None,
@@ -42,16 +43,21 @@ def metrics_of_listed(
 ) -> SampleMetrics:
     """The metrics where all objects are known.
 
-    `group` is the number of the object to which each finished state of `graph` belongs, and `log_reward` its log R;
-    `target` and `model` are the probabilities of the objects, `drawn` the objects of a sample.
+    `group` is the number of the object to which each finished state of `graph` belongs, `log_reward` its log R and
+    `log_target` its log weight; `target` and `model` are the probabilities of the objects, `drawn` those of a sample.
     """
-    total = np.full(target.size, -np.inf)
-    np.logaddexp.at(total, group, log_reward)
     _, first = np.unique(group, return_index=True)
     with np.errstate(divide="ignore"):
-        judged = Judged(np.log(model), total, f"all {target.size:,} objects", True)
-    listed = Listed(total, lambda at: graph.decode(int(graph.objects[first[at]])), target)
+        judged = Judged(np.log(model), _joined(log_target, group), f"all {target.size:,} objects", True)
+    listed = Listed(_joined(log_reward, group), lambda at: graph.decode(int(graph.objects[first[at]])), target)
     return summarise(drawn, listed, judged, settings=settings, distance=distance, seed=seed)
+
+
+def _joined(log_weight: Float[np.ndarray, " X"], group: Int[np.ndarray, " X"]) -> Float[np.ndarray, " O"]:
+    """The log of the summed weight of each object."""
+    total = np.full(group.max() + 1, -np.inf)
+    np.logaddexp.at(total, group, log_weight)
+    return total
 
 
 def metrics_of_drawn(

@@ -48,7 +48,8 @@ def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) ->
     from anabranch.training.train import train as train_run
 
     run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, **choices)
-    summary = exact_summary(run.policy, task.env, task.log_reward, objective=run.trainer.objective, facts=task.facts)
+    aim = {"objective": run.trainer.objective, **run.trainer.sources}
+    summary = exact_summary(run.policy, task.env, task.log_reward, facts=task.facts, **aim)
     return {"label": name, "seconds": run.seconds, "steps": run.steps, "history": run.history, **summary}
 
 

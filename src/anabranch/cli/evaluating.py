@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.diagnosed import findings_as_json, findings_of, show_findings
 from anabranch.cli.flags import Given, Option, parse
+from anabranch.cli.given_samplers import missing_source, with_sources
 from anabranch.cli.measured import metric_numbers, metric_rows
 from anabranch.cli.sources import start_jax, task_from
 from anabranch.metrics.settings import MetricSettings
@@ -23,6 +24,8 @@ TASK = Option(
 )
 SEED = Option(name="seed", annotation=int, default=0, help="the seed of the fresh samples")
 WHICH = Option(name="which", annotation=int, default=0, help="of a run of several seeds, which one (0 is the first)")
+PRIOR = Option(name="prior", annotation=str | None, default=None, help="the run whose sampler an rtb run started from")
+DATA = Option(name="data", annotation=str | None, default=None, help="the file of objects that an ml run learned from")
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
 
 
@@ -48,9 +51,11 @@ def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    given = parse("evaluate", DIRECTORY, (JSON, samples, SEED, TASK), arguments, records={"metrics": metrics})
+    options = (JSON, samples, SEED, TASK, PRIOR, DATA)
+    given = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = given.record("metrics", metrics)
     run, task = open_run(given)
+    run = with_sources(run, task, prior=given.options["prior"], data=given.options["data"])
     choices = {name: given.options[name] for name in ("samples", "seed", "json")}
     report(run, task, title=given.positional, settings=settings, **choices)
     return 0
@@ -83,7 +88,7 @@ def evaluation_of(
     from anabranch.evaluation import evaluate as measure
 
     setup = run.trainer
-    choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts}
+    choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.sources}
     metrics = {"settings": settings, "distance": task.distance}
     return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
 
@@ -111,6 +116,9 @@ def report(
         show_evaluation(run, results[0], title=title)
     else:
         show_seeds(run, results, title=title)
+    missing = missing_source(run)
+    if missing is not None:
+        print(missing)
     show_findings(run, findings)
 
 

@@ -1,5 +1,6 @@
-"""What `train` reads beside its flags: a data set of objects, and the run whose sampler is a prior."""
+"""What is read beside flags: a data set of objects, and the run whose sampler is a prior."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from anabranch.environment import Environment
     from anabranch.policy import Policy
     from anabranch.tasks import Task
+    from anabranch.training.train import Run
 
 
 def data_from(path: str | None, env: "Environment") -> list[Any] | None:
@@ -57,3 +59,30 @@ def prior_from(path: str | None, task: "Task") -> "Policy | None":
     if run.trainer.env != task.env:
         raise ConfigError(f"The prior {path} is of another space: {run.trainer.env} instead of {task.env}.")
     return run.policy
+
+
+def with_sources(run: "Run", task: "Task", *, prior: str | None, data: str | None) -> "Run":
+    """A run that was read back, with the prior and the data of its training, which no run directory keeps."""
+    from anabranch.training.data import DataSet
+    from anabranch.training.trainer import Prior
+
+    policy, objects = prior_from(prior, task), data_from(data, task.env)
+    setup = run.trainer
+    if policy is not None:
+        setup = dataclasses.replace(setup, prior=Prior(policy))
+    if objects is not None:
+        held = DataSet.of(task.env, task.log_reward, objects, zero_floor=setup.zero_floor)
+        setup = dataclasses.replace(setup, data=held)
+    return dataclasses.replace(run, trainer=setup)
+
+
+def missing_source(run: "Run") -> str | None:
+    """What to give so that a run can be held against its target; None where nothing is missing."""
+    setup = run.trainer
+    if setup.objective.needs_prior and setup.prior is None:
+        return (
+            "The target of this run is its prior's law times R^beta: give --prior RUN to measure the distance from it."
+        )
+    if setup.objective.needs_data and setup.data is None:
+        return "The target of this run is the law of its data: give --data FILE to measure the distance from it."
+    return None

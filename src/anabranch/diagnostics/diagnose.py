@@ -73,24 +73,22 @@ def diagnose_each(
     if evaluations is not None and len(evaluations) != len(runs):
         raise ConfigError(f"The run has {len(runs)} seeds; given are {len(evaluations)} evaluations.")
     known = [] if setup.data is None else [("the data it was trained on", setup.data.states)]
+    choices = {"objective": setup.objective, "backward": setup.backward, "samples": samples, "seed": seed}
     found = []
     for number, one in enumerate(runs):
         others = [other.policy for at, other in enumerate(runs) if at != number]
+        given = (setup.env, one.policy, setup.log_reward)
+        measured = evaluate(*given, **choices, **setup.sources) if evaluations is None else evaluations[number]
         findings = diagnose_policy(
-            setup.env,
-            one.policy,
-            setup.log_reward,
-            objective=setup.objective,
-            backward=setup.backward,
+            *given,
+            **choices,
             explore=setup.explore,
             zero_floor=setup.zero_floor,
             data=data,
             known=known,
             others=others,
             loss=one.history[-1]["loss"] if one.history else None,
-            evaluation=None if evaluations is None else evaluations[number],
-            samples=samples,
-            seed=seed,
+            evaluation=measured,
             exact=exact,
         )
         found.append(findings)

@@ -5,6 +5,7 @@ import dataclasses
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError, did_you_mean
@@ -43,6 +44,13 @@ class Objective(abc.ABC):
     @abc.abstractmethod
     def loss(self, scores: Scores) -> Float[Array, ""]:
         """The loss of one batch."""
+
+    def log_target(
+        self, log_reward: Float[np.ndarray, " X"], log_chance: Float[np.ndarray, " X"]
+    ) -> Float[np.ndarray, " X"]:
+        """The log weight of each object at the optimum, where the prior or the data draw it with exp(log_chance)."""
+        del log_chance
+        return log_reward
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

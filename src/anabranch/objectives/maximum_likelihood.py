@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.objectives.base import Objective
@@ -22,6 +23,13 @@ class MaximumLikelihood(Objective):
     needs_data: ClassVar[bool] = True
     trains_backward: ClassVar[bool] = False
     has_log_z: ClassVar[bool] = False
+
+    def log_target(
+        self, log_reward: Float[np.ndarray, " X"], log_chance: Float[np.ndarray, " X"]
+    ) -> Float[np.ndarray, " X"]:
+        """The law of the data."""
+        del log_reward
+        return log_chance
 
     def loss(self, scores: Scores) -> Float[Array, ""]:
         """Mean negative log-likelihood of a trajectory."""

@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
@@ -28,6 +29,14 @@ class RelativeTrajectoryBalance(BalanceObjective):
         super().__post_init__()
         if not abs(self.beta) < float("inf"):
             raise ConfigError(f"beta must be finite; given {self.beta}.")
+
+    def log_target(
+        self, log_reward: Float[np.ndarray, " X"], log_chance: Float[np.ndarray, " X"]
+    ) -> Float[np.ndarray, " X"]:
+        """log(prior R^beta), with R^0 = 1. Raises ConfigError where beta < 0 and a reward is 0."""
+        if self.beta < 0.0 and np.isneginf(log_reward).any():
+            raise ConfigError(f"R^beta is infinite where R = 0; given beta={self.beta}: take a positive beta.")
+        return log_chance + (self.beta * log_reward if self.beta else 0.0)
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
         assert scores.log_prior is not None

@@ -28,6 +28,7 @@ from anabranch.progress import ProgressLine
 from anabranch.replay import Replay
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
 from anabranch.runs.directory import RunDirectory, require_new
+from anabranch.targets import log_target
 from anabranch.training.optimizer import Adam
 from anabranch.training.record import configuration, write_result
 from anabranch.training.requirements import require_served
@@ -183,7 +184,7 @@ class Watch:
     """The exact answer, where there is one, to hold the training against."""
 
     graph: StateGraph | None
-    log_reward: Float[np.ndarray, " X"] | None
+    log_target: Float[np.ndarray, " X"] | None
 
     @classmethod
     def over(cls, setup: Trainer) -> "Watch":
@@ -192,14 +193,15 @@ class Watch:
             graph = state_graph(setup.env, max_states=MOST_STATES, seconds=MOST_SECONDS)
         except SpaceTooLargeError:
             return cls(None, None)
-        return cls(graph, log_rewards(graph, setup.log_reward))
+        values = log_rewards(graph, setup.log_reward)
+        return cls(graph, log_target(graph, values, setup.objective, **setup.sources))
 
     def total_variation(self, setup: Trainer, policy: Policy) -> float | list[float] | None:
         """The exact distance of a policy (or of each seed's) from its target; None where the space is too large."""
-        graph, log_reward = self.graph, self.log_reward
-        if graph is None or log_reward is None:
+        graph, aim = self.graph, self.log_target
+        if graph is None or aim is None:
             return None
-        return for_seeds(setup, policy, lambda one: law_against(graph, one, log_reward).total_variation)
+        return for_seeds(setup, policy, lambda one: law_against(graph, one, aim).total_variation)
 
 
 def _compile(setup: Trainer, state: TrainState, watch: Watch) -> None:

@@ -72,6 +72,14 @@ class Trainer:
         return with_log_z_rate(self.optimizer, log_z_rate=self.log_z_rate, steps=self.steps)
 
     @property
+    def sources(self) -> dict[str, Any]:
+        """The prior, and the data as a batch of states: what a target may come from, beside the reward."""
+        return {
+            "prior": None if self.prior is None else self.prior.policy,
+            "data": None if self.data is None else self.data.states,
+        }
+
+    @property
     def lag_rate(self) -> float:
         """How fast a lagged copy of the policy follows; 0 where nobody needs one."""
         return max(self.objective.lag_rate, 0.0 if self.backward is None else self.backward.lag_rate)
