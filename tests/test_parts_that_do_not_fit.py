@@ -31,6 +31,7 @@ SPACES = {
 }
 QUICK = {"objective": "tb", "steps": 5, "batch": 4, "policy": ab.MLP(width=4)}
 REPLAY, SEARCH = ab.Replay(share=0.5), ab.LocalSearch(share=0.5)
+FULL, BEST = ab.Replay(capacity=1, deduplicate=False), ab.Replay(priority="reward")
 ON_POLICY = "is valid on-policy only: leave out replay, data and local search"
 NO_P_B = "has no P_B, by which replay and local search regrow trajectories: leave them out"
 WHOLE = "take the whole batch of 4: at least one trajectory of each batch must be drawn anew"
@@ -52,6 +53,10 @@ REFUSED = [
         "learns from its data set alone: leave out local",
     ),
     ("faces", {"backward": "pessimistic"}, "The backward policy pessimistic learns from replay: give replay=Replay"),
+    ("faces", {"backward": "pessimistic", "replay": REPLAY}, "one trajectory an object would make it deterministic"),
+    ("grid", {"backward": "pessimistic", "data": [(0, 0)], "replay": FULL}, "which the data set fills: raise"),
+    ("faces", {"objective": "fm", "backward": "learned"}, "The objective fm has no backward policy; leave out"),
+    ("grid", {"objective": "ml", "data": [(0, 0)], "replay": BEST}, "learns from its data set as it is"),
     ("faces", {"objective": "soft-pg", "replay": REPLAY}, f"The objective soft-pg {ON_POLICY}"),
     ("faces", {"objective": "soft-pg", "replay": ab.Replay(share=0.01)}, ON_POLICY),
     ("faces", {"objective": "pg", "search": SEARCH}, f"The objective pg {ON_POLICY}"),

@@ -15,6 +15,7 @@ from anabranch.envs.hypergrid import Hypergrid
 from anabranch.replay import Buffer, Replay, fingerprints
 from anabranch.sampling import retrace
 from anabranch.training.batches import gathered
+from anabranch.training.data import epoch_places
 from anabranch.training.step import advance, init
 from anabranch.training.trainer import trainer
 from anabranch.trajectories import Trajectories
@@ -219,3 +220,33 @@ def test_a_share_of_zero_is_no_replay():
     assert setup.replay is None
     assert setup.search is None
     assert dataclasses.replace(setup, replay=Replay()).parts == (2, 2, 0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 17, 50])
+def test_an_epoch_has_each_object_once_in_an_order_of_its_own(size):
+    """Whatever the batch: the places of consecutive steps, put in a row, are permutations of 0 .. size - 1."""
+    for number in (1, 5, 20):
+        steps = range(3 * size)
+        places = np.concatenate([epoch_places(jax.random.key(0), jnp.array(at), number, size) for at in steps])
+        epochs = places[: places.size // size * size].reshape(-1, size)
+        assert (np.sort(epochs, axis=1) == np.arange(size)).all()
+        if size > 10:
+            assert len({tuple(order) for order in epochs}) == len(epochs)
+
+
+def test_every_object_comes_at_every_place_of_an_epoch():
+    """2,000 epochs of 5 objects: all 120 orders, each object at each place 400 times (4 standard errors: 72)."""
+    orders = np.asarray(jax.vmap(lambda at: epoch_places(jax.random.key(1), at, 5, 5))(jnp.arange(2000)))
+    counts = np.array([np.bincount(column, minlength=5) for column in orders.T])
+    assert abs(counts - 400).max() < 72
+    assert len({tuple(order) for order in orders}) == 120
+
+
+def test_maximum_likelihood_learns_from_each_object_in_turn():
+    """Three steps of two objects out of three: each of them twice."""
+    setup = trainer(SETS, SETS_REWARD, steps=1, **{**QUICK, "objective": "ml", "batch": 2}, data=[*DATA, DATA[0]])
+    state, seen = init(setup, 0), []
+    for at in range(3):
+        batch, _ = gathered(setup, state.policy, state.buffer, state.key, jnp.array(at))
+        seen += np.asarray(batch.trajectories.objects).tolist()
+    assert sorted(map(tuple, seen)) == sorted(2 * [*DATA, DATA[0]])

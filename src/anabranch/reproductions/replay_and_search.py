@@ -34,7 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "P_B of maximum entropy": {"backward": "maxent"},
     "P_B learned": {"backward": "learned"},
     "P_B by TLM": {"backward": "tlm"},
-    "P_B pessimistic, with replay": {"backward": "pessimistic", "replay": Replay()},
+    "P_B pessimistic, with replay": {"backward": "pessimistic", "replay": Replay(deduplicate=False)},
     "DB instead of TB, on-policy": {"objective": "db"},
 }
 

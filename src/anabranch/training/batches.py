@@ -14,11 +14,14 @@ from anabranch.replay import Buffer
 from anabranch.rewards import rewarded
 from anabranch.sampling import Flags, retrace, rollout, walk_back
 from anabranch.scoring import Seen
+from anabranch.training.data import epoch_places
 from anabranch.training.trainer import Trainer
 from anabranch.trajectories import Trajectories
 
 REPLAY_STREAM, SEARCH_STREAM, MEMORY_STREAM = 11, 12, 13
 """Not 0 or 1: those are the keys into which a rollout splits its own."""
+EPOCH_STREAM = 2**32 - 1
+"""Of the run's key, which is otherwise folded with the number of each step."""
 
 
 class Part(eqx.Module):
@@ -77,7 +80,8 @@ def side_by_side(parts: list[Any]) -> Any:
 def gathered(
     setup: Trainer, policy: Policy, buffer: Buffer | None, key: Key[Array, ""], at_step: Int[Array, ""]
 ) -> tuple[Batch, Buffer | None]:
-    """One batch, and the buffer with its new objects."""
+    """The batch of a step of the run with this key, and the buffer with its new objects."""
+    run_key, key = key, jax.random.fold_in(key, at_step)
     fresh, replayed, searched = setup.parts
     parts, flags, floored, judged = [], None, jnp.zeros(()), []
     if fresh:
@@ -98,16 +102,18 @@ def gathered(
         buffer = buffer.pushed(new, values, deduplicate=setup.replay.deduplicate)
     if replayed:
         assert buffer is not None
-        parts.append(_replayed(setup, policy, buffer, jax.random.fold_in(key, REPLAY_STREAM), replayed))
+        draw_key, walk_key = jax.random.split(jax.random.fold_in(key, REPLAY_STREAM))
+        if setup.objective.needs_data:
+            assert setup.data is not None
+            order = jax.random.fold_in(run_key, EPOCH_STREAM)
+            places = epoch_places(order, at_step, replayed, setup.data.size)
+        else:
+            assert setup.replay is not None
+            places = buffer.draw(draw_key, replayed, setup.replay)
+        objects, values = buffer.objects(places)
+        # Trajectories are regrown by the present P_B, so that they need not be kept.
+        parts.append(Part(walk_back(policy, setup.reading, walk_key, objects), None, values))
     return Batch(parts, floored, _fault(setup, flags, judged, parts)), buffer
-
-
-def _replayed(setup: Trainer, policy: Policy, buffer: Buffer, key: Key[Array, ""], number: int) -> Part:
-    """Objects of the buffer with trajectories regrown by P_B."""
-    draw_key, walk_key = jax.random.split(key)
-    assert setup.replay is not None
-    objects, values = buffer.objects(buffer.draw(draw_key, number, setup.replay))
-    return Part(walk_back(policy, setup.reading, walk_key, objects), None, values)
 
 
 def _searched(

@@ -1,4 +1,4 @@
-"""A data set of objects as a training uses it."""
+"""A data set of objects as a training uses it, and the order in which it comes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int, Key, UInt
 
 from anabranch.environment import Environment, State, initial_state, same_state, step, undo
 from anabranch.errors import ConfigError
@@ -46,6 +46,33 @@ class DataSet:
             culprit = objects[int(np.argmax(np.asarray(found.bad)))]
             raise bad_reward(repr(culprit), float("nan"))
         return cls(jax.tree.map(np.asarray, states), np.asarray(found.log_reward))
+
+
+def epoch_places(key: Key[Array, ""], at_step: Int[Array, ""], number: int, size: int) -> Int[Array, " number"]:
+    """Which of `size` objects a step learns from, so that each comes once in every epoch, in an order of its own."""
+    places = jnp.uint32(at_step) * np.uint32(number) + jnp.arange(number, dtype=jnp.uint32)
+    epochs = jax.vmap(lambda epoch: jax.random.fold_in(key, epoch))(places // size)
+    return jax.vmap(lambda key, place: _shuffled(key, place, size))(epochs, places % size).astype(jnp.int32)
+
+
+FEISTEL_ROUNDS = 6
+
+
+def _shuffled(key: Key[Array, ""], place: UInt[Array, ""], size: int) -> UInt[Array, ""]:
+    """One entry of a random permutation of 0 .. size - 1: a small cipher, repeated until it stays within the range."""
+    half = np.uint32(max(1, ((size - 1).bit_length() + 1) // 2))
+    mask = np.uint32((1 << int(half)) - 1)
+    rounds = jax.random.bits(key, (FEISTEL_ROUNDS,))
+
+    def enciphered(value: UInt[Array, ""]) -> UInt[Array, ""]:
+        left, right = value >> half, value & mask
+        for number in range(FEISTEL_ROUNDS):
+            mixed = (right + rounds[number]) * np.uint32(2654435761)
+            mixed = (mixed ^ (mixed >> 15)) * np.uint32(2246822519)
+            left, right = right, left ^ ((mixed >> 16) & mask)
+        return (left << half) | right
+
+    return jax.lax.while_loop(lambda value: value >= size, enciphered, enciphered(place))
 
 
 def _encoded(env: Environment, item: Any) -> State:

@@ -30,6 +30,8 @@ def require_served(setup: Trainer) -> None:
             raise ConfigError(f"{name} learns from a data set: give data=[object, ...] (--data FILE).")
         if setup.search is not None:
             raise ConfigError(f"{name} learns from its data set alone: leave out local search.")
+        if setup.replay is not None and setup.replay.priority != "uniform":
+            raise ConfigError(f"{name} learns from its data set as it is: replay.priority must be uniform.")
     elif setup.parts[0] < 1:
         raise ConfigError(
             f"Replay and local search take the whole batch of {setup.batch}: at least one trajectory of each batch "
@@ -75,12 +77,21 @@ def _require_trained(setup: Trainer, goal: Objective, backward: BackwardPolicy) 
             f"The objective {goal.name} gives the backward policy {backward.name} nothing to learn from: "
             f"choose one of {', '.join(fitting)}."
         )
-    if kind.from_memory and setup.replay is None:
-        raise ConfigError(
-            f"The backward policy {backward.name} learns from replay: give replay=Replay() (--replay.share 0.5)."
-        )
+    if kind.from_memory:
+        _require_memory(setup, f"The backward policy {backward.name} learns from replay")
     if kind is CountedPathsBackward and setup.env.num_actions == 0:
         raise ConfigError("A space without moves has no paths to count.")
+
+
+def _require_memory(setup: Trainer, what: str) -> None:
+    """Raise ConfigError where replay does not keep every trajectory that was drawn."""
+    wanted = "replay=Replay(deduplicate=False) (--replay.share 0.5 --replay.deduplicate false)"
+    if setup.replay is None:
+        raise ConfigError(f"{what}: give {wanted}.")
+    if setup.replay.deduplicate:
+        raise ConfigError(f"{what}, where one trajectory an object would make it deterministic: give {wanted}.")
+    if setup.data is not None and setup.data.size == setup.replay.capacity:
+        raise ConfigError(f"{what}, which the data set fills: raise replay.capacity above {setup.data.size:,}.")
 
 
 def every_state_stops(env: Environment) -> bool:

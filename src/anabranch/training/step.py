@@ -105,7 +105,7 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     """Gather a batch, score it, and follow the gradient once. Pure; meant to be jitted."""
     trainer = with_values(trainer, state.values)
     key = jax.random.fold_in(state.key, state.step)
-    batch, buffer = gathered(trainer, state.policy, state.buffer, key, state.step)
+    batch, buffer = gathered(trainer, state.policy, state.buffer, state.key, state.step)
     given = extras(trainer, batch.trajectories, lagged=state.lagged, prior=state.prior)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
 

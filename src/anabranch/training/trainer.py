@@ -122,6 +122,8 @@ def trainer(
     _require_whole(steps=steps, batch=batch, chunk=1 if chunk is None else chunk, seeds=1 if seeds is None else seeds)
     if not 0.0 < log_z_rate < float("inf"):
         raise ConfigError(f"log_z_rate must be positive and finite; given {log_z_rate}.")
+    if not goal.has_backward and backward not in (None, "uniform"):
+        raise ConfigError(f"The objective {goal.name} has no backward policy; leave out backward={backward!r}.")
     require_zero_floor(zero_floor)
     require_log_reward(env, log_reward)
     observer(env)
