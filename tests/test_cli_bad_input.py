@@ -61,7 +61,7 @@ REFUSED = {
     "train faces --objective pg --replay.share 0.5": "The objective pg is valid on-policy only",
     "train faces --objective fm --search.share 0.5": "The objective fm has no P_B, by which replay and local search",
     "train faces --objective soft-dqn --backward learned": "soft-dqn gives the backward policy learned nothing",
-    "train faces --backward pessimistic": "pessimistic learns from replay: give replay=Replay(deduplicate=False) (--replay.share 0.5",
+    "train faces --backward pessimistic": "pessimistic learns from replay: give replay=Replay(deduplicate=False)",
     "compare faces --objectives tb,mdb": "mdb needs a space in which every state is a finished object",
     "train faces --policy.width 0": "MLP needs a positive width and depth; given width=0",
     "train faces --optimizer.learning_rate inf": "learning_rate must be positive and finite",

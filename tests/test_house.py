@@ -29,8 +29,8 @@ exact.graph objectives.base
 exact.tabulate observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
 rewards objectives.trajectory_balance objectives.subtrajectory_balance objectives.vargrad objectives.soft_dqn
 objectives.maximum_likelihood objectives.modified_detailed_balance objectives.relative_trajectory_balance
-objectives.soft_policy_gradient
-policy objectives.path_consistency objectives.forward_looking
+objectives.soft_policy_gradient objectives.forward_looking
+policy objectives.path_consistency objectives.forward_looking_subtb
 objectives laws.words laws.report
 laws.evidence laws.static
 laws.edges laws.enumerated laws.masks laws.objects

@@ -10,7 +10,7 @@ import pytest
 
 import anabranch as ab
 from anabranch.metrics.correlation import ranks
-from anabranch.metrics.means import log_mean_exp_with_error
+from anabranch.metrics.means import half_width, log_mean_exp_with_error
 from anabranch.metrics.modes import found_within, usual_budgets
 from anabranch.metrics.reward_gap import log_mean_reward
 
@@ -175,6 +175,13 @@ def test_effective_samples():
     assert ab.effective_sample_size(np.array([0.0, -np.inf, -np.inf])) == 1.0
     assert ab.effective_sample_size(np.array([-np.inf])) == 0.0
     assert math.isnan(log_mean_exp_with_error(np.array([-np.inf])).error)
+
+
+def test_the_interval_of_a_mean_is_student_s():
+    """t of .975 is 12.706205 with one degree of freedom and 4.302653 with two."""
+    assert half_width([1.0, 3.0]) == pytest.approx(12.706205, rel=1e-6)
+    assert half_width([1.0, 2.0, 3.0]) == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert math.isnan(half_width([1.0]))
 
 
 def test_the_reward_gap_is_a_ratio_of_means():

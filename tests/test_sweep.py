@@ -4,7 +4,6 @@ import pytest
 
 import anabranch as ab
 from anabranch.cli import main
-from anabranch.training.sweep import interval
 
 OPTIONS = {"objective": "tb", "steps": 30, "batch": 4, "policy": ab.MLP(width=8)}
 
@@ -41,11 +40,6 @@ def test_what_changes_a_shape_has_a_program_of_its_own():
     found = ab.sweep(task.env, task.log_reward, over={"batch": [2, 3]}, callback=seen.append, **OPTIONS)
     assert [swept.settings for swept in found] == [{"batch": 2}, {"batch": 3}]
     assert seen == found
-
-
-def test_the_interval_is_that_of_a_mean():
-    assert interval([1.0, 3.0]) == pytest.approx(1.96 * 2**0.5 / 2**0.5)
-    assert interval([1.0]) != interval([1.0])
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,12 @@ def _axis(text: str, choices: dict[str, Any]) -> tuple[str, list[Any]]:
 
 def _show(found: list[Any], names: list[str], title: str) -> None:
     from anabranch.cli.tables import show_table
-    from anabranch.training.sweep import interval
+    from anabranch.metrics.means import half_width
 
     def spread(values: list[float] | None, form: str) -> str:
         if not values:
             return "-"
-        half = interval(values)
+        half = half_width(values)
         return f"{sum(values) / len(values):{form}}" + (f" ± {half:.1g}" if half == half else "")
 
     ranked = sorted(found, key=lambda swept: (swept.diverged > 0, swept.mean_loss))

@@ -35,8 +35,10 @@ def log_mean_exp_with_error(values: Float[np.ndarray, " n"]) -> Estimate:
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Half the 95 % interval of the mean of several values (Student's t)."""
+    """Half the 95 % interval of the mean of several values (Student's t); NaN for a single one."""
     from scipy.special import stdtrit
 
+    if len(values) < 2:
+        return math.nan
     freedom = len(values) - 1
     return float(stdtrit(freedom, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values)))

@@ -4,7 +4,8 @@ from anabranch.errors import named
 from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.detailed_balance import DetailedBalance
 from anabranch.objectives.flow_matching import FlowMatching
-from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance, ForwardLookingSubTrajectoryBalance
+from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance
+from anabranch.objectives.forward_looking_subtb import ForwardLookingSubTrajectoryBalance
 from anabranch.objectives.maximum_likelihood import MaximumLikelihood
 from anabranch.objectives.modified_detailed_balance import ModifiedDetailedBalance
 from anabranch.objectives.path_consistency import PathConsistency

@@ -1,4 +1,4 @@
-"""Forward-looking balance: the network learns the flow beyond the energy that a partial object shows already."""
+"""Forward-looking detailed balance: the network learns the flow beyond the energy that a state shows already."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from anabranch.objectives.detailed_balance import DetailedBalance
-from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
 from anabranch.trajectories import Scores
 
 
@@ -41,16 +40,3 @@ class ForwardLookingDetailedBalance(DetailedBalance):
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
         return super().residual(with_energy(scores, strict=self.strict))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
-    """Sub-trajectory balance with log F(s) = log F~(s) - E(s); see ForwardLookingDetailedBalance (arXiv:2302.01687)."""
-
-    name: ClassVar[str] = "fl-subtb"
-    needs_energy: ClassVar[bool] = True
-    strict: bool = False
-
-    def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
-        """c of the nodes with the energies in the state flows."""
-        return super().potentials(with_energy(scores, strict=self.strict))

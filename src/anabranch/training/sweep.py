@@ -42,11 +42,6 @@ class Swept:
         return statistics.fmean(self.loss)
 
 
-def interval(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of a mean (normal); NaN for a single value."""
-    return 1.96 * statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-
-
 def sweep(
     env: Environment,
     log_reward: LogReward,

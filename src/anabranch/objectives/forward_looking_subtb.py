@@ -1,0 +1,23 @@
+"""Forward-looking sub-trajectory balance: the same flows beyond the energy, balanced over every piece."""
+
+import dataclasses
+from typing import ClassVar
+
+from jaxtyping import Array, Float
+
+from anabranch.objectives.forward_looking import with_energy
+from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
+from anabranch.trajectories import Scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
+    """Sub-trajectory balance with log F(s) = log F~(s) - E(s); see ForwardLookingDetailedBalance (arXiv:2302.01687)."""
+
+    name: ClassVar[str] = "fl-subtb"
+    needs_energy: ClassVar[bool] = True
+    strict: bool = False
+
+    def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
+        """c of the nodes with the energies in the state flows."""
+        return super().potentials(with_energy(scores, strict=self.strict))
