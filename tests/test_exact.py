@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anabranch as ab
+import anabranch.exact.graph as graph_module
 from anabranch.envs.faces import Faces, FacesReward
+from anabranch.exact.enumeration import enumerate_states
 from anabranch.exact.flows import exact_flows, maximum_entropy_log_pb
+from anabranch.exact.graph import small_state_graph
 from anabranch.exact.metrics import (
     jensen_shannon_divergence,
     kl_divergence,
@@ -82,6 +85,28 @@ def test_a_space_too_large_says_how_far_it_came():
         ab.SpaceTooLargeError, match=r"too large to enumerate: [\d,]+ states were reached at the limit of 500"
     ):
         ab.state_graph(Subset(30, 15), max_states=500)
+
+
+def test_a_space_is_enumerated_once_whatever_the_limits(monkeypatch):
+    """A graph serves every later question that it fits, and a failure every question with no higher limit."""
+    asked = []
+
+    def counting(env, **limits):
+        asked.append(limits["max_states"])
+        return enumerate_states(env, **limits)
+
+    monkeypatch.setattr(graph_module, "enumerate_states", counting)
+    env = Subset(6, 3)
+    for limit in (20, 10, 20):
+        with pytest.raises(ab.SpaceTooLargeError, match="limit of 20"):
+            ab.state_graph(env, max_states=limit)
+    graph = ab.state_graph(env)
+    assert ab.state_graph(env, max_states=42) is graph
+    assert small_state_graph(env) is graph
+    with pytest.raises(ab.SpaceTooLargeError, match="limit of 20"):
+        ab.state_graph(env, max_states=20)
+    assert asked == [20, 1_000_000]
+    assert small_state_graph(Subset(30, 15)) is None
 
 
 # Hypergrid 2x8 with R0 = .1, computed from the closed formula of its reward.

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import BATCH, evaluation_key, reading_for, whole_batches, zeta_backward, zeta_forward
 from anabranch.environment import Environment, take
-from anabranch.errors import ConfigError, SpaceTooLargeError
+from anabranch.errors import ConfigError
 from anabranch.exact.flows import edge_law, object_numbers, terminal_distribution
-from anabranch.exact.graph import state_graph
+from anabranch.exact.graph import small_state_graph, state_graph
 from anabranch.metrics.effective_samples import effective_sample_size
 from anabranch.metrics.means import Estimate, log_mean_exp_with_error, mean_with_error
 from anabranch.policy import Policy
@@ -113,12 +113,8 @@ def log_prob(
     `exact=True` raises SpaceTooLargeError instead of sampling. Needs the environment's `encode`.
     """
     if exact is not False:
-        try:
-            graph = state_graph(env, max_states=200_000, seconds=5.0)
-        except SpaceTooLargeError:
-            if exact:
-                raise
-        else:
+        graph = state_graph(env) if exact else small_state_graph(env)
+        if graph is not None:
             chance = terminal_distribution(graph, edge_law(graph, policy, reading_for(env, None)))
             with np.errstate(divide="ignore"):
                 values = np.log(chance[object_numbers(graph, objects)])

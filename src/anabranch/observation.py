@@ -9,10 +9,8 @@ import numpy as np
 from jaxtyping import Array
 
 from anabranch.environment import Environment, State, initial_state
-from anabranch.errors import ConfigError, SpaceTooLargeError
-from anabranch.exact.graph import state_graph
-
-MOST_STATES, MOST_SECONDS = 200_000, 5.0
+from anabranch.errors import ConfigError
+from anabranch.exact.graph import small_state_graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +88,11 @@ def _declared_ranges(env: Environment, count: int) -> tuple[tuple[int, int], ...
 
 
 def _enumerated_ranges(env: Environment) -> tuple[tuple[int, int], ...]:
-    try:
-        graph = state_graph(env, max_states=MOST_STATES, seconds=MOST_SECONDS)
-    except SpaceTooLargeError as large:
+    graph = small_state_graph(env)
+    if graph is None:
         raise ConfigError(
             f"{type(env).__name__} has integer states of unknown range and is too large to enumerate: "
             "define bounds() (the lowest and highest value of each leaf) or observe()."
-        ) from large
+        )
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(graph.states)]
     return tuple((int(leaf.min()), int(leaf.max())) for leaf in leaves)

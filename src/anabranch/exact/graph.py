@@ -16,6 +16,9 @@ from anabranch.exact.enumeration import chunk_for, enumerate_states, in_chunks
 if TYPE_CHECKING:
     import networkx
 
+SMALL_STATES, SMALL_SECONDS = 200_000, 20.0
+"""So many states of a grid take a second on two idle cores: a busy machine is not to change the outcome."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StateGraph:
@@ -128,24 +131,49 @@ def longest_path_levels(count: int, source: np.ndarray, target: np.ndarray) -> I
 
 
 def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float = 20.0) -> StateGraph:
-    """Enumerate an environment into a StateGraph; remembered for each environment.
+    """Enumerate an environment into a StateGraph; remembered for each environment, whatever the limits.
 
     Raises SpaceTooLargeError beyond `max_states` states or `seconds`, and LawError for a cycle.
     """
-    found = _remembered_graph(env, max_states, seconds, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
-    if isinstance(found, str):
-        raise SpaceTooLargeError(found)
-    return found
+    known = _attempts(env, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
+    if known.graph is not None and known.graph.num_states <= max_states:
+        return known.graph
+    for states, time, sentence in known.refused:
+        if max_states <= states and seconds <= time:
+            raise SpaceTooLargeError(sentence)
+    try:
+        known.graph = _enumerated(env, max_states, seconds)
+    except SpaceTooLargeError as error:
+        known.refused.append((max_states, seconds, str(error)))
+        raise
+    return known.graph
+
+
+@dataclasses.dataclass
+class Attempts:
+    """What came of enumerating an environment; to find out that it is too large takes as long as to succeed."""
+
+    graph: StateGraph | None = None
+    refused: list[tuple[int, float, str]] = dataclasses.field(default_factory=list)
+    """max_states and seconds of each attempt that failed, and the sentence that it failed with."""
 
 
 @lru_cache(maxsize=16)
-def _remembered_graph(env: Environment, max_states: int, seconds: float, x64: bool) -> StateGraph | str:
-    """The graph, or the sentence about a space that is too large, which takes as long to find out."""
-    del x64
+def _attempts(env: Environment, x64: bool) -> Attempts:
+    del env, x64
+    return Attempts()
+
+
+def small_state_graph(env: Environment) -> StateGraph | None:
+    """The graph of a space so small that it may be enumerated on the way to something else; None for any other."""
     try:
-        found = enumerate_states(env, max_states=max_states, seconds=seconds)
-    except SpaceTooLargeError as error:
-        return str(error)
+        return state_graph(env, max_states=SMALL_STATES, seconds=SMALL_SECONDS)
+    except SpaceTooLargeError:
+        return None
+
+
+def _enumerated(env: Environment, max_states: int, seconds: float) -> StateGraph:
+    found = enumerate_states(env, max_states=max_states, seconds=seconds)
     count = found.can_stop.size
     level = longest_path_levels(count, found.source, found.target)
     if (level < 0).any():

@@ -17,9 +17,9 @@ from jaxtyping import Array, Float
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import sample
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError, Error, RunError, SpaceTooLargeError
+from anabranch.errors import ConfigError, Error, RunError
 from anabranch.evaluation import law_against, learned_log_z
-from anabranch.exact.graph import StateGraph, state_graph
+from anabranch.exact.graph import StateGraph, small_state_graph
 from anabranch.explore import Explore
 from anabranch.local_search import LocalSearch
 from anabranch.objectives import Objective
@@ -36,7 +36,6 @@ from anabranch.training.step import TrainState, advance, fault_error, init
 from anabranch.training.trainer import Trainer, trainer
 
 REPORTS = 50
-MOST_STATES, MOST_SECONDS = 200_000, 5.0
 MOST_EVALUATION_SHARE = 0.2
 
 
@@ -189,9 +188,8 @@ class Watch:
     @classmethod
     def over(cls, setup: Trainer) -> "Watch":
         """Enumerate the space and its rewards. Raises RewardError for a reward that is not one."""
-        try:
-            graph = state_graph(setup.env, max_states=MOST_STATES, seconds=MOST_SECONDS)
-        except SpaceTooLargeError:
+        graph = small_state_graph(setup.env)
+        if graph is None:
             return cls(None, None)
         values = log_rewards(graph, setup.log_reward)
         return cls(graph, log_target(graph, values, setup.objective, **setup.sources))
