@@ -125,6 +125,7 @@ BAD_RECORDS = {
     "accept is 'better' or 'metropolis'; given 'always'": lambda: unchecked(ab.LocalSearch, accept="always"),
     "There is no penalty 'hubert'; did you mean huber": lambda: unchecked(ab.TrajectoryBalance, penalty="hubert"),
     "alpha must be finite; given inf": lambda: ab.TrajectoryBalance(penalty="alpha", alpha=np.inf),
+    "target_rate lies above 0, at most at 1; given 0.0": lambda: OBJECTIVES["soft-dqn"](target_rate=0.0),
     "beta must be finite; given nan": lambda: OBJECTIVES["rtb"](beta=np.nan),
     "contrast is 'mean' or 'neighbour'; given 'all'": lambda: unchecked(OBJECTIVES["vargrad"], contrast="all"),
     "normalise is 'batch', 'trajectory' or 'length'; given 'row'": lambda: unchecked(

@@ -36,10 +36,13 @@ class Objective(abc.ABC):
     """Needs `Scores.log_prior`: the log P_F of another sampler."""
     needs_data: ClassVar[bool] = False
     """Trains on objects of a data set alone."""
-    lag_rate: ClassVar[float] = 0.0
-    """How fast a lagged copy of the policy follows; above 0, `Scores.lagged_log_flow` is filled."""
     has_log_z: ClassVar[bool] = True
     """Whether log_z is learned."""
+
+    @property
+    def lag_rate(self) -> float:
+        """The share of its distance that a lagged copy of the policy makes up in a step; 0 where none is needed."""
+        return 0.0
 
     @abc.abstractmethod
     def loss(self, scores: Scores) -> Float[Array, ""]:

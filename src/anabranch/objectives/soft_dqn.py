@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
 from anabranch.trajectories import Scores
 
@@ -16,12 +17,22 @@ class SoftDQN(BalanceObjective):
     """Q(s, a) - log P_B(s|t) - V(t) with Q = log F + log P_F (dueling), and V(t) = log F(t) of a lagged copy.
 
     On the STOP edge Q(x, stop) - log R(x). Only Q is differentiated (Tiapkin et al. 2023, arXiv:2310.12934;
-    Deleu et al. 2024, arXiv:2402.10309).
+    Deleu et al. 2024, arXiv:2402.10309). `target_rate` is the share of its distance that the lagged copy makes up
+    in each step; values travel from the objects to the source at one move in 1 / target_rate steps.
     """
 
     name: ClassVar[str] = "soft-dqn"
     trains_backward: ClassVar[bool] = False
-    lag_rate: ClassVar[float] = 0.05
+    target_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 < self.target_rate <= 1.0:
+            raise ConfigError(f"target_rate lies above 0, at most at 1; given {self.target_rate}.")
+
+    @property
+    def lag_rate(self) -> float:
+        return self.target_rate
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
         assert scores.lagged_log_flow is not None
