@@ -35,9 +35,9 @@ def log_reward_of(state):
 def batch_of(space, *, outflow):
     """A reading, a fresh network, explored trajectories, what the sampler saw, and their log-rewards."""
     objective = FlowMatching() if outflow else TrajectoryBalance()
-    options = {"steps": 1, "batch": 6, "explore": Explore(epsilon=0.3), "backward": "learned"}
-    network = MLP(width=8, skip=True)
-    setup = trainer(SPACES[space](), log_reward_of, objective=objective, policy=network, **options)
+    options = {"steps": 1, "batch": 6, "explore": Explore(epsilon=0.3), "policy": MLP(width=8, skip=True)}
+    backward = None if outflow else "learned"
+    setup = trainer(SPACES[space](), log_reward_of, objective=objective, backward=backward, **options)
     policy = init(setup, 0).policy
     draw = eqx.filter_jit(lambda policy: rollout(policy, setup.reading, jax.random.key(1), 6, explore=setup.explore))
     trajectories, seen, _ = draw(policy)
