@@ -226,7 +226,8 @@ def test_each_seed_of_a_run_has_its_findings(run, evaluations):
     pair = [evaluations["right"], evaluations["collapsed"]]
     found = [one for one in ab.diagnose(run, evaluations=pair, exact=False) if one.what == "collapse"]
     assert len(found) == 1
-    assert found[0].evidence.startswith("Seed 5: Of ")
+    assert found[0].seed == 5
+    assert found[0].evidence.startswith("Of ")
     assert "the last loss, 0.002," in found[0].evidence
     with pytest.raises(ab.ConfigError, match="The run has 2 seeds; given are 1 evaluations"):
         ab.diagnose(run, evaluations=pair[:1])
@@ -263,4 +264,4 @@ def test_the_command_line_says_it_below_the_table_and_in_json(run, evaluations, 
     right, collapsed = (part["findings"] for part in json.loads(out)["runs"])
     assert "collapse" not in [one["what"] for one in right]
     assert collapsed[0]["what"] == "collapse"
-    assert set(collapsed[0]) == {"what", "evidence", "advice"}
+    assert set(collapsed[0]) == {"what", "evidence", "advice", "seed"}

@@ -10,32 +10,31 @@ if TYPE_CHECKING:
     from anabranch.training.train import Run
 
 
-def findings_of(run: "Run", results: "Sequence[Evaluation]", *, seed: int) -> "list[list[Finding]]":
-    """The findings about each seed of a run."""
-    from anabranch.diagnostics.diagnose import diagnose_each
+def findings_of(run: "Run", results: "Sequence[Evaluation]", *, seed: int) -> "list[Finding]":
+    """The findings about all seeds of a run."""
+    from anabranch.diagnostics.diagnose import diagnose
 
-    return diagnose_each(run, evaluations=results, seed=seed)
+    return diagnose(run, evaluations=results, seed=seed)
 
 
-def findings_as_json(findings: "Sequence[Finding]") -> dict[str, Any]:
-    """The part of a JSON object that holds them."""
+def findings_as_json(findings: "Sequence[Finding]", seed: int) -> dict[str, Any]:
+    """The part of a JSON object that holds those of one seed."""
     import dataclasses
 
-    return {"findings": [dataclasses.asdict(one) for one in findings]}
+    return {"findings": [dataclasses.asdict(one) for one in findings if one.seed == seed]}
 
 
-def show_findings(run: "Run", findings: "Sequence[Sequence[Finding]]") -> None:
+def show_findings(run: "Run", findings: "Sequence[Finding]") -> None:
     """Print what was found: each kind once, with the seeds that have it, the evidence of the first, and the advice."""
     from anabranch.cli.tables import console
 
-    first, seeds = run.config["seed"], len(findings)
-    kinds: dict[str, list[tuple[int, Finding]]] = {}
-    for number, found in enumerate(findings):
-        for one in found:
-            kinds.setdefault(one.what, []).append((first + number, one))
+    seeds = run.trainer.seeds or 1
+    kinds: dict[str, list[Finding]] = {}
+    for one in findings:
+        kinds.setdefault(one.what, []).append(one)
     screen = console()
     for what, having in kinds.items():
-        seed, one = having[0]
-        which = ", ".join(str(number) for number, _ in having)
-        where = "" if seeds == 1 else f" ({len(having)} of {seeds} seeds: {which}; here seed {seed})"
-        screen.print(f"{what}{where}: {one.evidence}\n  {one.advice}")
+        first = having[0]
+        which = ", ".join(str(one.seed) for one in having)
+        where = "" if seeds == 1 else f" ({len(having)} of {seeds} seeds: {which}; here seed {first.seed})"
+        screen.print(f"{what}{where}: {first.evidence}\n  {first.advice}")

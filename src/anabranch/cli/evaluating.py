@@ -109,7 +109,7 @@ def report(
     findings = findings_of(run, results, seed=seed)
     if json:
         parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
-        parts = [part | findings_as_json(found) for part, found in zip(parts, findings, strict=True)]
+        parts = [part | findings_as_json(findings, part["seed"]) for part in parts]
         print(dumps(parts[0] if run.trainer.seeds is None else {"runs": parts, **_intervals(results)}))
         return
     if run.trainer.seeds is None:

@@ -46,35 +46,15 @@ def diagnose(
     variation is at its floor. Coverage is exact where the space can be enumerated. Elsewhere log p is held against
     log R on objects that the sampler did not choose: random walks, a search from them, `data` (and what the run was
     trained on), and objects of the other seeds of the run. `exact=False` asks that way in any case, `exact=True`
-    raises SpaceTooLargeError instead. `evaluations`, one a seed, saves evaluating again.
+    raises SpaceTooLargeError instead. `evaluations`, one a seed, saves evaluating again. Of several seeds each has its
+    findings, in their order.
     """
-    found = diagnose_each(run, data=data, evaluations=evaluations, samples=samples, seed=seed, exact=exact)
-    if len(found) == 1:
-        return found[0]
-    first = run.config["seed"]
-    return [
-        dataclasses.replace(one, evidence=f"Seed {first + number}: {one.evidence}")
-        for number, findings in enumerate(found)
-        for one in findings
-    ]
-
-
-def diagnose_each(
-    run: Run,
-    *,
-    data: Sequence[Any] | None = None,
-    evaluations: Sequence[Evaluation] | None = None,
-    samples: int = 10_000,
-    seed: int = 0,
-    exact: bool | None = None,
-) -> list[list[Finding]]:
-    """The findings of each seed of a run, as `diagnose` has them."""
     setup, runs = run.trainer, run.each()
     if evaluations is not None and len(evaluations) != len(runs):
         raise ConfigError(f"The run has {len(runs)} seeds; given are {len(evaluations)} evaluations.")
     known = [] if setup.data is None else [("the data it was trained on", setup.data.states)]
     choices = {"objective": setup.objective, "backward": setup.backward, "samples": samples, "seed": seed}
-    found = []
+    found: list[Finding] = []
     for number, one in enumerate(runs):
         others = [other.policy for at, other in enumerate(runs) if at != number]
         given = (setup.env, one.policy, setup.log_reward)
@@ -91,7 +71,7 @@ def diagnose_each(
             evaluation=measured,
             exact=exact,
         )
-        found.append(findings)
+        found += [dataclasses.replace(finding, seed=one.config["seed"]) for finding in findings]
     return found
 
 

@@ -24,6 +24,8 @@ class Finding:
     """What was measured, in a sentence with the numbers."""
     advice: str
     """What to do, in a sentence."""
+    seed: int | None = None
+    """The seed of the run that it is about; None for a policy without a run."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
