@@ -159,16 +159,25 @@ def test_every_penalty_goes_with_every_balance(name, penalty):
     assert callable(OBJECTIVES[name](penalty=penalty).penalise)
 
 
-def test_whether_every_state_stops_is_asked_of_the_whole_walk():
+class NotAtThree(Subset):
+    """May stop everywhere but at three items."""
+
+    def can_stop(self, state):
+        return state.sum() != 3
+
+
+class NotAtOne(Subset):
+    """May stop everywhere but at one of 2,510 states, which 64 walks do not meet."""
+
+    def can_stop(self, state):
+        return (state != (jnp.arange(12) < 6)).any()
+
+
+def test_whether_every_state_stops_is_asked_of_all_states_or_of_whole_walks():
     assert every_state_stops(Subsets(items=4))
-
-    class LastOnly(Subset):
-        """May stop everywhere but at three items."""
-
-        def can_stop(self, state):
-            return state.sum() != 3
-
-    assert not every_state_stops(LastOnly(5, 4))
+    assert every_state_stops(Subset(40, 20))
+    for env in (NotAtThree(5, 4), NotAtThree(40, 20), NotAtOne(12, 6)):
+        assert not every_state_stops(env)
 
 
 def test_the_energy_of_a_reward_of_zero_is_floored_with_it():

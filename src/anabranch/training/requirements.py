@@ -8,6 +8,7 @@ import numpy as np
 from anabranch.backward import BACKWARDS, BackwardPolicy, CountedPathsBackward, LearnedBackward
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError
+from anabranch.exact.graph import small_state_graph
 from anabranch.explore import require_on_policy
 from anabranch.laws.walked import walk_ahead
 from anabranch.objectives import Objective
@@ -95,7 +96,10 @@ def _require_memory(setup: Trainer, what: str) -> None:
 
 
 def every_state_stops(env: Environment) -> bool:
-    """Whether every state of some random walks is a finished object."""
+    """Whether every state is a finished object: of all states of a small space, of some random walks in others."""
+    graph = small_state_graph(env)
+    if graph is not None:
+        return bool(graph.can_stop.all())
     luck = jax.random.uniform(jax.random.key(0), (WALKS, env.rows))
     states: Any = walk_ahead(env, luck)[0]
     return bool(np.asarray(jax.jit(jax.vmap(jax.vmap(env.can_stop)))(states)).all())
