@@ -16,7 +16,11 @@ from anabranch.training.trainer import trainer
 
 STEPS, BATCH, POINTS = 5_000, 16, 50
 GRIDS = {"2 x 32": Hypergrid(dim=2, side=32), "4 x 8": Hypergrid(dim=4, side=8)}
-EXPLORATIONS = {"on-policy": ON_POLICY, "exploring": Explore(epsilon=0.5, per="trajectory")}
+EXPLORATIONS = {
+    "on-policy": ON_POLICY,
+    "epsilon .1 a step": Explore(epsilon=0.1),
+    "half at random": Explore(epsilon=0.5, per="trajectory"),
+}
 SUBTB, TB, DB, LIKE_DB, LIKE_TB = "SubTB(.9)", "TB", "DB", "SubTB(.01), batch", "SubTB(100), trajectory"
 OBJECTIVES: dict[str, Objective] = {
     SUBTB: SubTrajectoryBalance(lam=0.9),
@@ -100,8 +104,9 @@ with the mean within each trajectory, which tends to TB. Uniform P_B, an MLP of 
 learning rate 1e-3, for log Z 0.1, both falling to 0 along a cosine; these are the library's defaults, not tuned.
 
 The area under the exact total variation over the 5,000 steps (51 points, trapezes, divided by the steps) says who is
-nearer the target on the way. "Exploring" draws half of the trajectories from a uniform random walk in which STOP has
-the weight 4 / max_steps, so that TB meets the far corners; on-policy it may stay near the origin, whatever its loss.
+nearer the target on the way. On-policy TB may stay near the origin, whatever its loss. Two kinds of exploration stand
+beside that: each step at random with probability .1, and half of the trajectories drawn from a uniform random walk in
+which STOP has the weight 4 / max_steps. Whether TB then meets all corners is to be read from its last distance.
 """,
     run,
 )
