@@ -15,9 +15,10 @@ from anabranch.exact.flows import exact_flows, exact_policy, maximum_entropy_log
 from anabranch.exact.graph import StateGraph
 from anabranch.explore import Explore
 from anabranch.objectives import TrajectoryBalance
-from anabranch.policy import Lookup, Tabular, TabularPolicy, remembered_lookup
+from anabranch.policy import Tabular, TabularPolicy
 from anabranch.sampling import rollout
 from anabranch.scoring import score
+from anabranch.targets import TabulatedReward
 from anabranch.training.extras import extras
 from anabranch.training.trainer import Trainer, trainer
 from anabranch.trajectories import Scores
@@ -29,26 +30,20 @@ P_B = {"uniform": uniform_log_pb, "maximum entropy": maximum_entropy_log_pb, "ra
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TableReward:
+class TableReward(TabulatedReward):
     """A log-reward and an energy for each state of a graph; at objects the energy is -log R."""
 
-    lookup: Lookup
-    table: np.ndarray
     energies: np.ndarray
-
-    def __call__(self, state: Any) -> Any:
-        return jnp.asarray(self.table)[self.lookup(state)]
 
     def energy(self, state: Any) -> Any:
         return jnp.asarray(self.energies)[self.lookup(state)]
 
     @classmethod
-    def of(cls, graph: StateGraph) -> "TableReward":
+    def random(cls, graph: StateGraph) -> "TableReward":
         """Random log-rewards of the objects, random energies of all other states."""
-        table = np.full(graph.num_states, -np.inf)
-        table[graph.objects] = random_log_reward(graph)
+        known = TabulatedReward.of(graph, random_log_reward(graph))
         others = np.random.default_rng(1).normal(size=graph.num_states)
-        return cls(remembered_lookup(graph), table, np.where(graph.can_stop, -table, others))
+        return cls(known.lookup, known.log_weight, np.where(graph.can_stop, -known.log_weight, others))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,7 +72,7 @@ class Bench:
     @lru_cache(maxsize=8)  # noqa: B019
     def policy(self, backward: str, *, beyond: bool = False) -> TabularPolicy:
         """The exact policy for a P_B; `beyond`: its state flows are those beyond the energy."""
-        flows = exact_flows(self.graph, self.reward.table[self.graph.objects], P_B[backward](self.graph))
+        flows = exact_flows(self.graph, self.reward.log_weight[self.graph.objects], P_B[backward](self.graph))
         policy = exact_policy(flows)
         if not beyond:
             return policy
@@ -114,7 +109,7 @@ def bench(space: str) -> Bench:
     known = SPACES.get(space)
     env = known() if known is not None else CATALOGUE[space]()
     graph = graph_of(env)
-    reward = TableReward.of(graph)
+    reward = TableReward.random(graph)
     options = {"objective": Everything(), "backward": CountedPathsBackward(), "policy": Tabular(), "chunk": None}
     setup = trainer(env, reward, steps=1, batch=1, explore=Explore(epsilon=0.5), **options)
     return Bench(env, graph, reward, 4 if known is None else 16, setup, known is not None)

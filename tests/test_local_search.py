@@ -34,13 +34,14 @@ def setting(space):
     """An arbitrary policy, and exact samples of R / Z."""
     env = SPACES[space]()
     graph = graph_of(env)
-    reward = TableReward.of(graph)
-    target = target_distribution(reward.table[graph.objects])
-    policy = random_policy(exact_policy(exact_flows(graph, reward.table[graph.objects])), 3)
+    reward = TableReward.random(graph)
+    target = target_distribution(reward.log_weight[graph.objects])
+    policy = random_policy(exact_policy(exact_flows(graph, reward.log_weight[graph.objects])), 3)
     observer(env)
     chosen = graph.objects[np.random.default_rng(0).choice(target.size, PARTICLES, p=target)]
     objects = jax.tree.map(jnp.asarray, take(graph.states, chosen))
-    return policy, Reading(env, LearnedBackward()), reward, objects, jnp.asarray(reward.table[chosen]), graph, target
+    values = jnp.asarray(reward.log_weight[chosen])
+    return policy, Reading(env, LearnedBackward()), reward, objects, values, graph, target
 
 
 def distance_after(space, search):
@@ -48,7 +49,7 @@ def distance_after(space, search):
     policy, reading, reward, objects, values, graph, target = setting(space)
     found, after = searched(policy, reading, reward, objects, values, search)
     numbers = np.asarray(jax.vmap(policy.lookup)(found))
-    np.testing.assert_allclose(after, reward.table[numbers], rtol=1e-12)
+    np.testing.assert_allclose(after, reward.log_weight[numbers], rtol=1e-12)
     places = np.searchsorted(graph.objects, numbers)
     moved = np.mean(numbers != np.asarray(jax.vmap(policy.lookup)(objects)))
     empirical = np.bincount(places, minlength=target.size) / PARTICLES

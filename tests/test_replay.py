@@ -132,7 +132,7 @@ def test_retraced_trajectories_are_the_original_ones():
 
 
 TONGUE = skipping()
-REWARD = TableReward.of(graph_of(TONGUE))
+REWARD = TableReward.random(graph_of(TONGUE))
 QUICK = {"objective": "tb", "batch": 4, "policy": ab.Tabular(), "optimizer": ab.Adam(learning_rate=0.05)}
 
 
@@ -169,7 +169,7 @@ class Encoded(Subset):
 
 
 SETS = Encoded(4, 2)
-SETS_REWARD = TableReward.of(graph_of(SETS))
+SETS_REWARD = TableReward.random(graph_of(SETS))
 DATA = [(True, True, False, False), (False, False, False, False)]
 BEST = ab.Replay(capacity=256, priority="reward", top=0.2, deduplicate=False)
 STAY = {

@@ -105,15 +105,19 @@ def gathered(
         draw_key, walk_key = jax.random.split(jax.random.fold_in(key, REPLAY_STREAM))
         if setup.objective.needs_data:
             assert setup.data is not None
-            order = jax.random.fold_in(run_key, EPOCH_STREAM)
-            places = epoch_places(order, at_step, replayed, setup.data.size)
+            places = epoch_places(jax.random.fold_in(run_key, EPOCH_STREAM), at_step, replayed, setup.data.size)
         else:
             assert setup.replay is not None
             places = buffer.draw(draw_key, replayed, setup.replay)
-        objects, values = buffer.objects(places)
-        # Trajectories are regrown by the present P_B, so that they need not be kept.
-        parts.append(Part(walk_back(policy, setup.reading, walk_key, objects), None, values))
+        parts.append(_regrown(setup, policy, walk_key, *buffer.objects(places)))
     return Batch(parts, floored, _fault(setup, flags, judged, parts)), buffer
+
+
+def _regrown(
+    setup: Trainer, policy: Policy, key: Key[Array, ""], objects: State, log_reward: Float[Array, " B"]
+) -> Part:
+    """Objects with trajectories that the present P_B draws back from them, to be scored anew."""
+    return Part(walk_back(policy, setup.reading, key, objects), None, log_reward)
 
 
 def _searched(
@@ -131,7 +135,7 @@ def _searched(
     values = drawn.log_reward[start]
     objects, values = improved(policy, setup.reading, floored, search_key, objects, values, setup.search)
     bad = rewarded(setup.log_reward, objects, zero_floor=setup.zero_floor).bad
-    return Part(walk_back(policy, setup.reading, walk_key, objects), None, values), (bad, objects)
+    return _regrown(setup, policy, walk_key, objects, values), (bad, objects)
 
 
 def remembered(setup: Trainer, buffer: Buffer, key: Key[Array, ""]) -> Trajectories:
