@@ -1,6 +1,7 @@
 """The replay buffer against a ring in plain Python; priorities; regrown and retraced trajectories; the optimum."""
 
 import dataclasses
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -226,8 +227,9 @@ def test_a_share_of_zero_is_no_replay():
 def test_an_epoch_has_each_object_once_in_an_order_of_its_own(size):
     """Whatever the batch: the places of consecutive steps, put in a row, are permutations of 0 .. size - 1."""
     for number in (1, 5, 20):
-        steps = range(3 * size)
-        places = np.concatenate([epoch_places(jax.random.key(0), jnp.array(at), number, size) for at in steps])
+        steps = jnp.arange(3 * size)
+        of_step = partial(epoch_places, jax.random.key(0), number=number, size=size)
+        places = np.asarray(jax.vmap(lambda at: of_step(at_step=at))(steps)).ravel()
         epochs = places[: places.size // size * size].reshape(-1, size)
         assert (np.sort(epochs, axis=1) == np.arange(size)).all()
         if size > 10:
