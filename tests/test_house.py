@@ -25,6 +25,7 @@ metrics.distances metrics.settings metrics.means metrics.effective_samples metri
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base
 exact.enumeration training.optimizer runs.directory objectives.penalties plots.outline plots.legend
+runs.parts objectives.equations
 exact.graph objectives.base
 exact.tabulate observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
 rewards objectives.trajectory_balance objectives.subtrajectory_balance objectives.vargrad objectives.soft_dqn
@@ -46,6 +47,7 @@ measures
 evaluation training.data
 training.trainer
 training.batches training.extras training.requirements training.record
+balances
 training.step
 training.train
 training.sweep
@@ -68,6 +70,7 @@ plots.graph
 plots
 cli
 cli.flags cli.sources cli.measured cli.diagnosed cli.given_samplers
+cli.parts
 cli.evaluating cli.checking cli.listing
 cli.training cli.walking cli.plotting cli.reproducing
 cli.comparing cli.sweeping

@@ -10,6 +10,7 @@ from anabranch.cli.diagnosed import findings_as_json, findings_of, show_findings
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import missing_source, with_sources
 from anabranch.cli.measured import metric_numbers, metric_rows
+from anabranch.cli.parts import PARTS, parts_from
 from anabranch.cli.sources import start_jax, task_from
 from anabranch.metrics.settings import MetricSettings
 
@@ -38,7 +39,7 @@ def open_run(given: Given) -> "tuple[Run, Task]":
     stranger = None if given.options["task"] is None else task_from(given.options["task"])
     directory = RunDirectory.open(given.positional)
     task = task_of(directory.read_config(), directory.path, stranger)
-    return load(given.positional, task=stranger), task
+    return load(given.positional, task=stranger, **parts_from(given)), task
 
 
 def open_one(given: Given) -> "tuple[Run, Task]":
@@ -51,7 +52,7 @@ def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, TASK, PRIOR, DATA)
+    options = (JSON, samples, SEED, TASK, PRIOR, DATA, *PARTS)
     given = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = given.record("metrics", metrics)
     run, task = open_run(given)
@@ -64,7 +65,7 @@ def evaluate(arguments: Sequence[str]) -> int:
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    given = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK), arguments)
+    given = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK, *PARTS), arguments)
     run, task = open_one(given)
     from anabranch.drawing import sample as draw
     from anabranch.environment import take
@@ -169,7 +170,7 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
     head = {
         "task": config["task"],
         "objective": config["objective"]["name"],
-        "backward": config["backward"],
+        "backward": None if run.trainer.backward is None else run.trainer.backward.name,
         "seed": config["seed"],
         "steps": run.steps,
         "seconds": run.seconds,

@@ -1,12 +1,13 @@
 """`anabranch train TASK`: flags in, a run directory out, the exact answer beside the learned one."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import data_from, prior_from
+from anabranch.cli.parts import part_from
 from anabranch.cli.sources import is_foreign, task_from
 from anabranch.tasks import Task
 
@@ -15,18 +16,24 @@ CHOICES = (
         name="objective",
         annotation=str,
         default="tb",
-        help="the balance condition",
+        help="the balance condition, or FILE.py:NAME of your own",
         choices=(
             *("fm", "db", "tb", "subtb", "mdb", "fl-db", "fl-subtb"),
             *("pcl", "vargrad", "rtb", "soft-dqn", "ml", "soft-pg", "pg"),
         ),
     ),
-    Option(name="policy", annotation=str, default="mlp", help="the network", choices=("mlp", "tabular")),
+    Option(
+        name="policy",
+        annotation=str,
+        default="mlp",
+        help="the network, or FILE.py:NAME of your own recipe",
+        choices=("mlp", "tabular"),
+    ),
 )
 BACKWARD_CHOICES = ("uniform", "maxent", "learned", "tlm", "pessimistic")
 OPTIONS = (
     *CHOICES,
-    Option(name="backward", annotation=str, default="uniform", help="P_B", choices=BACKWARD_CHOICES),
+    Option(name="backward", annotation=str, default="uniform", help="P_B, or FILE.py:NAME", choices=BACKWARD_CHOICES),
     Option(name="steps", annotation=int | None, default=None, help="gradient steps (default: the task's)"),
     Option(name="batch", annotation=int | None, default=None, help="trajectories a step (default: the task's)"),
     Option(name="seed", annotation=int, default=0, help="the seed of all random numbers"),
@@ -89,9 +96,9 @@ def read_choices(
     from anabranch.training.optimizer import Adam
 
     first = parse(verb, POSITIONAL, options, arguments, partial=True)
-    goal = objective_named(objective or first.options["objective"])
+    goal = _chosen("objective", objective or first.options["objective"], objective_named)
     settings = task.settings(goal)
-    policy = named(first.options["policy"], POLICIES, "policy")()
+    policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
     records = {
@@ -125,7 +132,11 @@ def read_choices(
         "data": data_from(given.options.get("data"), env),
         "prior": prior_from(given.options.get("prior"), task),
     }
-    return task, given, {**chosen, **plain, **sources, "backward": given.options["backward"]}
+    return task, given, {**chosen, **plain, **sources, "backward": _chosen("backward", given.options["backward"], str)}
+
+
+def _chosen(kind: str, choice: str, known: Callable[[str], Any]) -> Any:
+    return part_from(kind, choice) if is_foreign(choice) else known(choice)
 
 
 def short_name(task: Task) -> str:
