@@ -31,4 +31,4 @@ class DetailedBalance(BalanceObjective):
     def equations(self, scores: Scores) -> list[Equation]:
         """The balance of each edge, STOP included."""
         one = one_trajectory(scores)
-        return pieces(one, ((row, row + 1) for row in range(one.log_pf.shape[0])))
+        return pieces(one, ((row, row + 1) for row in range(one.length)))

@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from anabranch.trajectories import Scores
 
@@ -35,25 +34,49 @@ class Equation:
         return dataclasses.replace(self, left=self.left + log_factor, right=self.right + log_factor)
 
 
-def one_trajectory(scores: Scores, number: int = 0) -> Scores:
-    """The real rows of one trajectory of a batch, in NumPy's float64 and without the axis of the batch."""
-    length = int(scores.length[number])
-
-    def column(leaf: Any) -> Float[np.ndarray, " rows"]:
-        whole = np.asarray(leaf, np.float64)
-        return whole[:length, number] if whole.ndim == 2 else whole[number] if whole.ndim == 1 else whole
-
-    return jax.tree.map(column, scores)
+Rows = Float[np.ndarray, " rows"]
 
 
-def pieces(
-    one: Scores, spans: Iterable[tuple[int, int]], *, flow_ahead: Float[Array, " rows"] | None = None
-) -> list[Equation]:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class OneTrajectory:
+    """The real rows of one trajectory's `Scores`, in NumPy's float64."""
+
+    log_pf: Rows
+    log_pb: Rows
+    log_flow: Rows
+    log_stop: Rows
+    log_reward: float
+    log_z: float
+    log_inflow: Rows | None
+    log_reward_at: Rows | None
+    log_prior: Rows | None
+    lagged_log_flow: Rows | None
+
+    @property
+    def length(self) -> int:
+        """Real rows, STOP included."""
+        return self.log_pf.size
+
+
+def one_trajectory(scores: Scores, number: int = 0) -> OneTrajectory:
+    """One trajectory of a batch."""
+    length, found = int(scores.length[number]), {}
+    for field in dataclasses.fields(OneTrajectory):
+        leaf = getattr(scores, field.name)
+        whole = None if leaf is None else np.asarray(leaf, np.float64)
+        if whole is not None and whole.ndim < 2:
+            found[field.name] = float(whole[number] if whole.ndim else whole)
+        else:
+            found[field.name] = None if whole is None else whole[:length, number]
+    return OneTrajectory(**found)
+
+
+def pieces(one: OneTrajectory, spans: Iterable[tuple[int, int]], *, flow_ahead: Rows | None = None) -> list[Equation]:
     """F(s_i) prod P_F = F(s_j) prod P_B for each span (i, j) of one trajectory, with R(x) for the flow behind STOP.
 
     `flow_ahead` are the log flows of the right side, where these are not those of the left.
     """
-    length = one.log_pf.shape[0]
+    length = one.length
     ahead = one.log_flow if flow_ahead is None else flow_ahead
     found = []
     for first, last in spans:

@@ -61,7 +61,7 @@ class FlowMatching(BalanceObjective):
         """What flows out of each state and into it, and the flow of STOP beside R(x): in nats in either form."""
         one = one_trajectory(scores)
         assert one.log_inflow is not None
-        last = one.log_pf.shape[0] - 1
+        last = one.length - 1
         outflow, forced = one.log_flow.copy(), self.form == "linear" and one.log_stop[last] == 0.0
         if forced:
             outflow[last] = one.log_reward

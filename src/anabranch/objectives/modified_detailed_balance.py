@@ -35,7 +35,7 @@ class ModifiedDetailedBalance(BalanceObjective):
         """Both products of each move."""
         one = one_trajectory(scores)
         assert one.log_reward_at is not None
-        length, found = one.log_pf.shape[0], []
+        length, found = one.length, []
         for row in range(length - 1):
             left = one.log_reward_at[row] + one.log_pf[row] + one.log_stop[row + 1]
             right = one.log_reward_at[row + 1] + one.log_pb[row] + one.log_stop[row]

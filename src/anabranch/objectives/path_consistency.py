@@ -41,5 +41,5 @@ class PathConsistency(BalanceObjective):
     def equations(self, scores: Scores) -> list[Equation]:
         """The balance of each piece of `span` moves, and of those that end sooner at the sink."""
         one = one_trajectory(scores)
-        length = one.log_pf.shape[0]
+        length = one.length
         return pieces(one, ((row, min(row + self.span, length)) for row in range(length)))

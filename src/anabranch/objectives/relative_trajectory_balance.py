@@ -54,6 +54,6 @@ class RelativeTrajectoryBalance(BalanceObjective):
         """Both products of the whole trajectory."""
         one = one_trajectory(scores)
         assert one.log_prior is not None
-        length = one.log_pf.shape[0]
+        length = one.length
         ahead = self.beta * one.log_reward + one.log_prior.sum()
         return [Equation.of(span_name(0, length, length), one.log_z + one.log_pf.sum(), ahead)]

@@ -47,5 +47,5 @@ class SoftDQN(BalanceObjective):
     def equations(self, scores: Scores) -> list[Equation]:
         """Q of each edge beside what the lagged copy says of its end; R(x) at STOP."""
         one = one_trajectory(scores)
-        edges = ((row, row + 1) for row in range(one.log_pf.shape[0]))
+        edges = ((row, row + 1) for row in range(one.length))
         return pieces(one, edges, flow_ahead=one.lagged_log_flow)

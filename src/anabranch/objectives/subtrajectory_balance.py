@@ -63,7 +63,7 @@ class SubTrajectoryBalance(BalanceObjective):
     def equations(self, scores: Scores) -> list[Equation]:
         """The balance of every piece."""
         one = one_trajectory(scores)
-        nodes = one.log_pf.shape[0] + 1
+        nodes = one.length + 1
         return pieces(one, ((first, last) for first in range(nodes) for last in range(first + 1, nodes)))
 
     def loss(self, scores: Scores) -> Float[Array, ""]:

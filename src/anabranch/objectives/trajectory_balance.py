@@ -28,4 +28,4 @@ class TrajectoryBalance(BalanceObjective):
     def equations(self, scores: Scores) -> list[Equation]:
         """Both products of the whole trajectory."""
         one = one_trajectory(scores)
-        return pieces(one, [(0, one.log_pf.shape[0])])
+        return pieces(one, [(0, one.length)])
