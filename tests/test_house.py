@@ -36,11 +36,12 @@ laws.evidence laws.static
 laws.edges laws.enumerated laws.masks laws.objects
 laws.walked
 laws.check
-backward
+backward wanderer
 scoring
 sampling exact.flows
 replay local_search
 drawing
+reference
 estimates targets
 measures
 evaluation training.data

@@ -148,9 +148,10 @@ def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> flo
     """The log Z that a policy has learned: its leaf, or the outflow of the source; None where there is none."""
     if not objective.has_log_z:
         return None
+    level = float(objective.log_target(np.array([policy.level]), np.zeros(1))[0])
     if not objective.outflow:
-        return float(policy.log_z)
-    return float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
+        return level + float(policy.log_z)
+    return level + float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

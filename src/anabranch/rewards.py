@@ -1,5 +1,14 @@
-"""Log-rewards: what is allowed, what a zero becomes, and sentences for the rest."""
+"""Log-rewards: what is allowed, relative to which level they are learned, what a zero becomes; and sentences.
 
+p(x) is proportional to R(x), so a constant factor of R carries no information. Training therefore sees log R minus a
+reference level, a number in float64 that is fixed before the first step. Float32 keeps seven digits: of a log R near
+-10,000 it keeps thousandths of a nat. Where the level is that large, the reward is evaluated in float64 and the level
+subtracted there, if JAX can compile the reward in that precision.
+"""
+
+import dataclasses
+import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +20,7 @@ from jaxtyping import Array, Bool, Float
 
 from anabranch.environment import Environment, State, initial_state
 from anabranch.errors import ConfigError, RewardError
+from anabranch.exact.enumeration import chunk_for, in_chunks
 from anabranch.exact.graph import StateGraph
 
 LogReward = Callable[[State], Float[Array, ""]]
@@ -19,22 +29,106 @@ LogReward = Callable[[State], Float[Array, ""]]
 DEFAULT_ZERO_FLOOR = 1e-4
 
 
+LARGEST_SINGLE_LEVEL = 256.0
+"""Up to this level of log R, in nats, float32 keeps 1e-5 nats, and the reward is evaluated as its author wrote it."""
+
+
+def whole_level(log_reward: float) -> float:
+    """A level of log R near the given one: in whole nats, and a number that float32 holds; 0 for one not finite.
+
+    So a shift of log R by whole nats shifts the level by as much, and what training sees stays the same bit for bit.
+    """
+    return float(np.float32(np.round(log_reward))) if np.isfinite(log_reward) else 0.0
+
+
+LARGEST_RELATIVE = 1e18
+"""Most nats between log R and its level: the squares of residuals must not overflow in float32."""
+
+
 class Rewarded(eqx.Module):
     """The log-rewards of a batch of objects as a loss may use them."""
 
     log_reward: Float[Array, " B"]
-    """Zeros at the floor, everything else as it was."""
+    """Relative to the level; zeros at the floor."""
     floored: Bool[Array, " B"]
     bad: Bool[Array, " B"]
-    """NaN or +inf."""
+    """NaN, +inf, or too far from the level for float32."""
 
 
-def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float) -> Rewarded:
-    """Evaluate a log-reward on a batch of objects; only -inf is replaced, by log(zero_floor)."""
-    values = jax.vmap(log_reward)(objects)
+def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level: float = 0.0) -> Rewarded:
+    """Evaluate a log-reward on a batch of objects, minus `level`; only -inf is replaced, by log(zero_floor)."""
+    values = relative_log_rewards(log_reward, objects, level=level)
     floored = jnp.isneginf(values)
-    bad = jnp.isnan(values) | jnp.isposinf(values)
+    bad = ~floored & ~(jnp.abs(values) <= LARGEST_RELATIVE)
     return Rewarded(jnp.where(floored, jnp.log(zero_floor), jnp.where(bad, 0.0, values)), floored, bad)
+
+
+def relative_log_rewards(log_reward: LogReward, objects: State, *, level: float) -> Float[Array, " B"]:
+    """log R - level of a batch of objects, for use inside JAX; subtracted in float64 where the level is large."""
+    if abs(level) <= LARGEST_SINGLE_LEVEL or not compiles_in_double(log_reward, objects):
+        values = jax.vmap(log_reward)(objects)
+        return values - level if level else values
+    dtype = jnp.zeros(()).dtype
+    with jax.enable_x64(True):
+        return (jax.vmap(log_reward)(objects) - np.float64(level)).astype(dtype)
+
+
+def energies(log_reward: LogReward, states: State, *, zero_floor: float, level: float) -> Float[Array, " n"]:
+    """Energies of partial objects of a reward that has them, E(x) = level - log R(x); infinite ones at the floor."""
+    values = -relative_log_rewards(_MinusEnergy(log_reward), states, level=level)
+    return jnp.where(jnp.isposinf(values), -jnp.log(zero_floor), values)
+
+
+@dataclasses.dataclass(frozen=True)
+class _MinusEnergy:
+    log_reward: Any
+
+    def __call__(self, state: State) -> Float[Array, ""]:
+        return -self.log_reward.energy(state)
+
+
+def compiles_in_double(log_reward: LogReward, objects: State) -> bool:
+    """Whether JAX compiles a log-reward of a batch of objects with float64 numbers inside a float32 program."""
+    leaves, structure = jax.tree.flatten(objects)
+    return _compiles_in_double(log_reward, structure, tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiles_in_double(log_reward: LogReward, structure: Any, shapes: tuple[tuple[tuple[int, ...], Any], ...]) -> bool:
+    @jax.jit
+    def one(state: State) -> Array:
+        with jax.enable_x64(True):
+            return (jnp.asarray(log_reward(state)) - np.float64(0.0)).astype(jnp.float32)
+
+    state = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            one.lower(state).compile()
+    except Exception:  # What an author's function does in a precision it was not written for cannot be foreseen.
+        return False
+    return True
+
+
+def log_reward_values(log_reward: LogReward, states: State, *, chunk: int | None = None) -> Float[np.ndarray, " n"]:
+    """log R of a batch of states outside of any program, in float64 where the reward allows it; `chunk` at a time."""
+    size = jax.tree.leaves(states)[0].shape[0] if chunk is None else chunk
+    function = _batched(log_reward)
+
+    def evaluated() -> Float[np.ndarray, " n"]:
+        return np.asarray(in_chunks(function, states, chunk=size), np.float64)
+
+    try:
+        with jax.enable_x64(True), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return evaluated()
+    except Exception:  # See above; if the reward itself is at fault, its own error follows.
+        return evaluated()
+
+
+@functools.lru_cache(maxsize=64)
+def _batched(log_reward: LogReward) -> Callable[[State], Float[Array, " n"]]:
+    return jax.jit(jax.vmap(log_reward))
 
 
 def require_log_reward(env: Environment, log_reward: LogReward) -> None:
@@ -57,10 +151,28 @@ def require_log_reward(env: Environment, log_reward: LogReward) -> None:
         )
 
 
+def require_level(level: float) -> float:
+    """The level as a number that float32 holds. Raises ConfigError where it is not a finite number."""
+    if isinstance(level, bool) or not isinstance(level, int | float) or not abs(level) <= LARGEST_RELATIVE:
+        raise ConfigError(f"level is log R of a typical object, a finite number of nats; given {level!r}.")
+    return float(np.float32(level))
+
+
 def require_zero_floor(zero_floor: float) -> None:
     """Raise ConfigError where the floor of zero rewards is not a positive number."""
     if not 0.0 < zero_floor < float("inf"):
         raise ConfigError(f"zero_floor stands in for a reward of 0: positive and finite; given {zero_floor}.")
+
+
+def floor_text(zero_floor: float, level: float) -> str:
+    """What stands in for a reward of 0 in training, as a number where it is readable."""
+    log_floor = float(np.log(zero_floor)) + level
+    readable = abs(log_floor) < LARGEST_READABLE
+    return f"{np.exp(log_floor):.3g}" if readable else f"exp({log_floor:.1f})"
+
+
+LARGEST_READABLE = 30.0
+"""Up to this logarithm a number is written out, beyond it as exp(...)."""
 
 
 def require_nonnegative(**rewards: float) -> None:
@@ -78,7 +190,8 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
     require_log_reward(graph.env, log_reward)
     if graph.objects.size == 0:
         raise RewardError(f"{type(graph.env).__name__} has no finished object: can_stop is never true.")
-    values = np.asarray(graph.map(log_reward), np.float64)[graph.objects]
+    chunk = chunk_for(graph.env, graph.num_states)
+    values = log_reward_values(log_reward, graph.states, chunk=chunk)[graph.objects]
     bad = np.nonzero(np.isnan(values) | np.isposinf(values))[0]
     if bad.size:
         raise bad_reward(graph.show(int(graph.objects[bad[0]])), float(values[bad[0]]))
@@ -90,6 +203,6 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
 def bad_reward(shown: str, value: Any) -> RewardError:
     """The sentence about one bad log-reward."""
     return RewardError(
-        f"log_reward is {value} for {shown}: a reward must be a finite number >= 0, so log R is finite or -inf. "
-        "A NaN often is the logarithm of a negative number, +inf a division by zero."
+        f"log_reward is {value} for {shown}: a reward must be a finite number >= 0, so log R is finite or -inf, and "
+        f"within {LARGEST_RELATIVE:g} nats. A NaN often is the logarithm of a negative number, +inf a division by zero."
     )

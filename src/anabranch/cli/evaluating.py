@@ -206,9 +206,10 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     rows += metric_rows(result.metrics)
     rows += [(f"P({name})", number(value, ".5f"), "") for name, value in result.facts.items()]
     if result.floored > 0:
-        rows.append(
-            ("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {run.trainer.zero_floor:g}")
-        )
+        from anabranch.rewards import floor_text
+
+        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
+        rows.append(("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {floor}"))
     speed = run.steps / max(run.seconds, 1e-9)
     note = f"{run.steps:,} steps in {run.seconds:.2f} s of compiled training, {speed:,.0f} a second"
     show_table(title, ("", "measured", "beside it"), rows, note=note)

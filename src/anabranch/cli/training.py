@@ -37,7 +37,13 @@ OPTIONS = (
         name="zero_floor",
         annotation=float | None,
         default=None,
-        help="what stands for a reward of 0 (default: the task's)",
+        help="what stands for a reward of 0, as a share of a typical reward (default: the task's)",
+    ),
+    Option(
+        name="level",
+        annotation=float | None,
+        default=None,
+        help="the level of log R, in nats, that all is learned relative to (default: estimated from random objects)",
     ),
     Option(name="data", annotation=str | None, default=None, help="a file of objects, one a line"),
     Option(name="prior", annotation=str | None, default=None, help="the run whose sampler rtb starts from"),
@@ -125,7 +131,8 @@ def read_choices(
         "data": data_from(given.options.get("data"), env),
         "prior": prior_from(given.options.get("prior"), task),
     }
-    return task, given, {**chosen, **plain, **sources, "backward": given.options["backward"]}
+    free = {name: given.options[name] for name in ("backward", "level")}
+    return task, given, {**chosen, **plain, **sources, **free}
 
 
 def short_name(task: Task) -> str:

@@ -13,7 +13,7 @@ from anabranch.errors import RunError
 from anabranch.explore import Explore
 from anabranch.local_search import LocalSearch
 from anabranch.objectives import objective_named
-from anabranch.policy import POLICIES, Policy
+from anabranch.policy import POLICIES, Policy, started
 from anabranch.records import converted, replaced, unknown_key
 from anabranch.replay import Replay
 from anabranch.runs.directory import RunDirectory
@@ -27,6 +27,7 @@ PLAIN = {
     "log_z_rate": float,
     "steps": int,
     "batch": int,
+    "level": float,
     "zero_floor": float,
     "seed": int,
     "seeds": int | None,
@@ -34,6 +35,9 @@ PLAIN = {
     "prior": bool,
 }
 """The settings of a run that belong to no record."""
+
+ADDED: dict[str, Any] = {"level": 0.0}
+"""Settings that the first runs of this format did not have, with the values by which these were trained."""
 
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
 RECORDS = ("env", "reward", "objective", "explore", "policy", "optimizer")
@@ -50,7 +54,7 @@ def load(path: str | Path, *, task: Task | None = None) -> Run:
     never executes code. Raises RunError for what is missing, damaged or does not fit.
     """
     directory = RunDirectory.open(path)
-    config = directory.read_config()
+    config = {**ADDED, **directory.read_config()}
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
@@ -140,6 +144,8 @@ def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -
     learned = setup.backward is not None and setup.backward.learned
     key = jax.random.key(0)
     shape = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    offset = shape.log_z if ".log_flow_offset" in arrays else None
+    shape = started(shape, level=setup.level, log_z=shape.log_z, log_flow_offset=offset)
     axis = () if setup.seeds is None else (setup.seeds,)
     shape = jax.tree.map(lambda leaf: _with_axis(leaf, axis), shape)
     wanted = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))

@@ -30,6 +30,7 @@ def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, A
         "log_z_rate": setup.log_z_rate,
         "steps": setup.steps,
         "batch": setup.batch,
+        "level": setup.level,
         "zero_floor": setup.zero_floor,
         "replay": None if setup.replay is None else to_json(setup.replay),
         "search": None if setup.search is None else to_json(setup.search),

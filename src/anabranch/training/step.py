@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from anabranch.errors import Error, LawError
-from anabranch.policy import Policy
+from anabranch.policy import Policy, at_level, started
+from anabranch.reference import FlowStart, flow_start
 from anabranch.replay import Buffer, Replay
 from anabranch.rewards import bad_reward
 from anabranch.scoring import score
@@ -61,8 +62,20 @@ def init_lanes(
 ) -> TrainState:
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
     require_served(trainer)
-    policy = start if start is not None else _each(trainer, _fresh_policy)(trainer, seeds)
+    if start is None:
+        aims = {"level": trainer.level, "zero_floor": trainer.zero_floor}
+        begin = flow_start(trainer.env, trainer.log_reward, trainer.objective, **aims)
+        policy = _begun(_each(trainer, _fresh_policy)(trainer, seeds), trainer.level, begin)
+    else:
+        policy = at_level(start, trainer.level)
     return _each(trainer, _fresh_state)(trainer, policy, seeds, values)
+
+
+def _begun(policy: Policy, level: float, start: FlowStart) -> Policy:
+    """A fresh policy whose log Z and flow head start near their values."""
+    log_z = policy.log_z if start.log_z is None else jnp.full_like(policy.log_z, start.log_z)
+    offset = None if start.log_flow is None else jnp.full_like(policy.log_z, start.log_flow)
+    return started(policy, level=level, log_z=log_z, log_flow_offset=offset)
 
 
 def _each(trainer: Trainer, function: Any) -> Any:

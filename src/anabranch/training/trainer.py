@@ -17,8 +17,9 @@ from anabranch.local_search import LocalSearch
 from anabranch.objectives import Objective, objective_named
 from anabranch.observation import observer
 from anabranch.policy import MLP, Policy, PolicyRecipe
+from anabranch.reference import reference_level
 from anabranch.replay import Replay
-from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, require_log_reward, require_zero_floor
+from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, require_level, require_log_reward, require_zero_floor
 from anabranch.scoring import CHUNK, Reading
 from anabranch.training.data import DataSet
 from anabranch.training.optimizer import Adam, with_log_z_rate
@@ -48,7 +49,10 @@ class Trainer:
     log_z_rate: float
     steps: int
     batch: int
+    level: float
+    """The reference level of log R, in nats: what is learned is relative to it."""
     zero_floor: float
+    """What stands in for a reward of 0, as a share of exp(level)."""
     chunk: int | None
     """Real rows a gradient chunk; None: one plain vmap over all rows."""
     seeds: int | None = None
@@ -106,6 +110,7 @@ def trainer(
     log_z_rate: float = 0.1,
     steps: int,
     batch: int,
+    level: float | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     chunk: int | None = CHUNK,
     seeds: int | None = None,
@@ -127,8 +132,9 @@ def trainer(
     require_zero_floor(zero_floor)
     require_log_reward(env, log_reward)
     observer(env)
+    level = reference_level(env, log_reward) if level is None else require_level(level)
     replay = replay if replay is not None and replay.share > 0.0 else None
-    held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor)
+    held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=level)
     if held is not None and replay is None:
         share, least = (1.0, 1) if goal.needs_data else (0.5, Replay().capacity)
         replay = Replay(share=share, capacity=max(held.size, least))
@@ -143,6 +149,7 @@ def trainer(
         log_z_rate=log_z_rate,
         steps=steps,
         batch=batch,
+        level=level,
         zero_floor=zero_floor,
         chunk=chunk,
         seeds=seeds,
