@@ -85,6 +85,7 @@ def read_choices(
 ) -> tuple[Task, Given, dict[str, Any]]:
     """The task with its flags applied, what was given, and the arguments of `train`."""
     task = task_from(spec)
+    from anabranch.anneal import Anneal
     from anabranch.errors import ConfigError, named
     from anabranch.explore import Explore
     from anabranch.local_search import LocalSearch
@@ -107,6 +108,7 @@ def read_choices(
         "explore": settings.explore or Explore(epsilon=0.0),
         "policy": policy,
         "optimizer": settings.optimizer or Adam(),
+        "anneal": settings.anneal or Anneal(steps=0),
         "replay": settings.replay or Replay(share=0.0),
         "search": settings.search or LocalSearch(share=0.0),
     }
@@ -117,7 +119,7 @@ def read_choices(
     goal = given.record("objective", goal)
     settings = task.settings(goal)
     chosen = {"objective": goal}
-    for group in ("explore", "policy", "optimizer", "replay", "search"):
+    for group in ("explore", "policy", "optimizer", "anneal", "replay", "search"):
         suited = getattr(settings, group)
         chosen[group] = given.record(group, suited if isinstance(suited, type(records[group])) else records[group])
     plain = {name: given.options[name] for name in ("steps", "batch", "log_z_rate", "zero_floor")}

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anabranch.anneal import Anneal
 from anabranch.errors import RunError
 from anabranch.explore import Explore
 from anabranch.local_search import LocalSearch
@@ -36,12 +37,12 @@ PLAIN = {
 }
 """The settings of a run that belong to no record."""
 
-ADDED: dict[str, Any] = {"level": 0.0}
+ADDED: dict[str, Any] = {"level": 0.0, "anneal": None}
 """Settings that the first runs of this format did not have, with the values by which these were trained."""
 
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
 RECORDS = ("env", "reward", "objective", "explore", "policy", "optimizer")
-SOURCES = {"replay": Replay, "search": LocalSearch}
+SOURCES = {"anneal": Anneal, "replay": Replay, "search": LocalSearch}
 """Records that may be null. Of a data set and a prior only their presence is kept: reading a run needs neither."""
 
 KEYS = ("format", "task", "versions", "result", *RECORDS, *SOURCES, *PLAIN)

@@ -32,6 +32,7 @@ def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, A
         "batch": setup.batch,
         "level": setup.level,
         "zero_floor": setup.zero_floor,
+        "anneal": None if setup.anneal is None else to_json(setup.anneal),
         "replay": None if setup.replay is None else to_json(setup.replay),
         "search": None if setup.search is None else to_json(setup.search),
         "data": None if setup.data is None else setup.data.size,

@@ -120,11 +120,12 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     key = jax.random.fold_in(state.key, state.step)
     batch, buffer = gathered(trainer, state.policy, state.buffer, state.key, state.step)
     given = extras(trainer, batch.trajectories, lagged=state.lagged, prior=state.prior)
+    beta = 1.0 if trainer.anneal is None else trainer.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
 
     def loss_of(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
         policy = eqx.combine(parameters, static)
-        scores = dataclasses.replace(_scored(trainer, policy, batch), **given)
+        scores = _annealed(dataclasses.replace(_scored(trainer, policy, batch), **given), beta)
         own = jnp.zeros(())
         if trainer.backward is not None and trainer.backward.has_own_loss:
             own = trainer.backward.own_loss(_scores_of_backward(trainer, policy, scores, buffer, key))
@@ -139,6 +140,14 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     lagged = None if state.lagged is None else _following(state.lagged, policy, trainer.lag_rate)
     fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior, state.values)
     return fresh, _metrics(batch, loss), batch.fault
+
+
+def _annealed(scores: Scores, beta: Any) -> Scores:
+    """The scores with R^beta in place of R, in everything that a reward entered."""
+    if isinstance(beta, float):
+        return scores
+    rewards = {name: getattr(scores, name) for name in ("log_reward", "log_reward_at", "energy")}
+    return dataclasses.replace(scores, **{name: beta * value for name, value in rewards.items() if value is not None})
 
 
 def _metrics(batch: Batch, loss: Float[Array, ""]) -> StepMetrics:

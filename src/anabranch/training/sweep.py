@@ -20,7 +20,7 @@ from anabranch.training.step import TrainState, advance, fault_error, init_lanes
 from anabranch.training.train import Watch
 from anabranch.training.trainer import TRACED, Trainer, trainer
 
-RECORDS = ("objective", "explore", "policy", "optimizer", "replay", "search")
+RECORDS = ("objective", "explore", "policy", "optimizer", "anneal", "replay", "search")
 PLAIN = ("steps", "batch", "log_z_rate", "zero_floor", "backward")
 
 

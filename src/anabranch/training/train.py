@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import sample
 from anabranch.environment import Environment
@@ -110,6 +111,7 @@ def train(
     level: float | None = None,
     seed: int = 0,
     seeds: int | None = None,
+    anneal: Anneal | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     replay: Replay | None = None,
     search: LocalSearch | None = None,
@@ -145,6 +147,7 @@ def train(
         batch=batch,
         level=level,
         zero_floor=zero_floor,
+        anneal=anneal,
         seeds=seeds,
         replay=replay,
         search=search,

@@ -9,6 +9,7 @@ import jax
 import optax
 from jaxtyping import Array, Float
 
+from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy, backward_policy
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError
@@ -55,6 +56,7 @@ class Trainer:
     """What stands in for a reward of 0, as a share of exp(level)."""
     chunk: int | None
     """Real rows a gradient chunk; None: one plain vmap over all rows."""
+    anneal: Anneal | None = None
     seeds: int | None = None
     """So many runs in one program, on a leading axis of the state; None for a single run without that axis."""
     replay: Replay | None = None
@@ -113,6 +115,7 @@ def trainer(
     level: float | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     chunk: int | None = CHUNK,
+    anneal: Anneal | None = None,
     seeds: int | None = None,
     replay: Replay | None = None,
     search: LocalSearch | None = None,
@@ -152,6 +155,7 @@ def trainer(
         level=level,
         zero_floor=zero_floor,
         chunk=chunk,
+        anneal=anneal if anneal is not None and anneal.steps > 0 else None,
         seeds=seeds,
         replay=replay,
         search=search if search is not None and search.share > 0.0 else None,
