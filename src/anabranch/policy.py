@@ -67,9 +67,7 @@ def at_level(policy: Policy, level: float) -> Policy:
     return started(policy, level=level, log_z=policy.log_z + change, log_flow_offset=offset)
 
 
-def started(
-    policy: Policy, *, level: float, log_z: Float[Array, ""], log_flow_offset: Float[Array, ""] | None
-) -> Policy:
+def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -> Policy:
     """A policy with another level, log Z and offset of its flows."""
     return eqx.tree_at(
         lambda one: (one.level, one.log_z, one.log_flow_offset),

@@ -55,7 +55,9 @@ def load(path: str | Path, *, task: Task | None = None) -> Run:
     never executes code. Raises RunError for what is missing, damaged or does not fit.
     """
     directory = RunDirectory.open(path)
-    config = {**ADDED, **directory.read_config()}
+    config = directory.read_config()
+    if not any(key in config for key in ADDED):
+        config = {**ADDED, **config}
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
