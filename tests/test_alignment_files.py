@@ -177,9 +177,9 @@ def test_proteins_are_known_by_their_letters(tmp_path, text):
     ("3 4\na  ACGT\nb  ACGA\n", "looks like a PHYLIP file (it begins '3 4'), but Biopython cannot read it"),
     ("2 5\na  ACGT\nb  ACGA\n", "its first line says 2 rows of 5 sites, and 'a' has 4."),
     ("2 4\na  ACGT\na  ACGA\n", "(a PHYLIP file) names 'a' a second time"),
-    ("CLUSTAL W (1.83)\n", "looks like a Clustal file (it begins 'CLUSTAL W (1.83)'), but Biopython cannot read it: it ends"),
-    ("CLUSTAL W (1.83)\n\na  ACJT\nb  ACGT\n", "(a Clustal file): 'a' has 'J' at site 3 of an alignment of nucleotides"),
-    (NEXUS.replace("=dna", "=standard"), "looks like a NEXUS file (it begins '#NEXUS'), but Biopython cannot read it: its data"),
+    ("CLUSTAL W (1.83)\n", "a Clustal file (it begins 'CLUSTAL W (1.83)'), but Biopython cannot read it: it ends"),
+    ("CLUSTAL W (1.83)\n\na  ACJT\nb  ACGT\n", "(a Clustal file): 'a' has 'J' at site 3 of an alignment of nucl"),
+    (NEXUS.replace("=dna", "=standard"), "a NEXUS file (it begins '#NEXUS'), but Biopython cannot read it: its data"),
     ("#NEXUS\nbegin trees;\ntree t = (a,b);\nend;\n", "Biopython cannot read it: No records found"),
     ("#NEXUS\n", "looks like a NEXUS file (it begins '#NEXUS'), but Biopython cannot read it"),
 ])  # fmt: skip

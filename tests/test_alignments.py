@@ -71,7 +71,7 @@ def test_shipped_alignments_are_made_as_they_say(name):
 
 
 def test_the_primates_are_two_open_reading_frames():
-    """456 and 237 sites in frame: no stop of the mitochondria of vertebrates in any of the seven; one lost base shows."""
+    """456 and 237 sites in frame: no stop of vertebrate mitochondria in any of the seven."""
     alignment = load_alignment("primates-7")
     assert alignment.names[:2] == ("Homo_sapiens", "Pan")
     assert len(alignment.names) == 7

@@ -54,7 +54,7 @@ def summed(tree, alignment, branch):
     for site in range(len(alignment.sequences[0])):
         tips = {name: [alphabet.index(letter) for letter in codes[row[site]]] for name, row in rows.items()}
         total += np.log(sum(
-            np.prod([change[at[up], at[to]] if isinstance(to, int) else change[at[up], tips[to]].sum() for up, to in edges])
+            np.prod([change[at[up], at[to] if isinstance(to, int) else tips[to]].sum() for up, to in edges])
             for at in itertools.product(range(letters), repeat=len(inner))
         ) / letters)  # fmt: skip
     return total

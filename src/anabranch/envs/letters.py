@@ -1,4 +1,4 @@
-"""Aligned sequences: the letters of nucleotides and of amino acids, and which of them each letter of a file stands for."""
+"""Aligned sequences: nucleotides or amino acids, and which of them each letter of a file stands for."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Alignment:
 
     @cached_property
     def sets(self) -> UInt32[np.ndarray, "taxa sites"]:
-        """What each site may be, as bits: of nucleotides A = 1, C = 2, G = 4, T = 8; of amino acids A = 1 to Y = 2^19."""
+        """What each site may be, as bits: A = 1, C = 2, G = 4, T = 8, or A = 1 to Y = 2^19 of amino acids."""
         place = {letter: 1 << number for number, letter in enumerate(self.alphabet)}
         bits = {code: sum(place[letter] for letter in stands) for code, stands in CODES[self.alphabet].items()}
         return np.array([[bits[letter] for letter in sequence] for sequence in self.sequences], np.uint32)
