@@ -57,8 +57,10 @@ tasks
 envs.cells
 envs.bits envs.hypergrid
 envs.hypergrid_tiers
-envs.fasta envs.newick envs.parsimony
-envs.dendrogram envs.jukes_cantor
+envs.letters envs.newick envs.parsimony envs.pruning
+envs.fasta envs.dendrogram envs.jukes_cantor
+envs.alignment_files
+envs.phylogeny
 envs.*
 runs.load
 reproductions.page reproductions.hypergrid_large
