@@ -1,6 +1,7 @@
 """Policies: one observation to raw logits; and the one function that masks."""
 
 import abc
+import copy
 import dataclasses
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -36,7 +37,7 @@ class Policy(eqx.Module):
     """
 
     log_z: eqx.AbstractVar[Float[Array, ""]]
-    level: float = eqx.field(default=0.0, kw_only=True)
+    level: float = eqx.field(default=0.0, kw_only=True, static=True)
     """The reference level of log R, in nats."""
     log_flow_offset: Float[Array, ""] | None = eqx.field(default=None, kw_only=True)
     """Added to the flow head (to the forward head, where that holds log edge flows), so that flows start near theirs;
@@ -69,12 +70,13 @@ def at_level(policy: Policy, level: float) -> Policy:
 
 def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -> Policy:
     """A policy with another level, log Z and offset of its flows."""
-    return eqx.tree_at(
-        lambda one: (one.level, one.log_z, one.log_flow_offset),
-        policy,
-        (level, log_z, log_flow_offset),
-        is_leaf=lambda leaf: leaf is None,
+    fresh = eqx.tree_at(
+        lambda one: (one.log_z, one.log_flow_offset), policy, (log_z, log_flow_offset), is_leaf=lambda leaf: leaf is None
     )
+    # A static field is no leaf, which tree_at could set; and a policy's author may have written an __init__ of their own.
+    fresh = copy.copy(fresh)
+    object.__setattr__(fresh, "level", level)
+    return fresh
 
 
 def masked_log_softmax(
