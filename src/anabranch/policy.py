@@ -71,7 +71,10 @@ def at_level(policy: Policy, level: float) -> Policy:
 def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -> Policy:
     """A policy with another level, log Z and offset of its flows."""
     fresh = eqx.tree_at(
-        lambda one: (one.log_z, one.log_flow_offset), policy, (log_z, log_flow_offset), is_leaf=lambda leaf: leaf is None
+        lambda one: (one.log_z, one.log_flow_offset),
+        policy,
+        (log_z, log_flow_offset),
+        is_leaf=lambda leaf: leaf is None,
     )
     # A static field is no leaf, which tree_at could set; and a policy's author may have written an __init__ of their own.
     fresh = copy.copy(fresh)

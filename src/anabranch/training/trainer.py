@@ -64,7 +64,8 @@ class Trainer:
     data: DataSet | None = None
     prior: Prior | None = None
     vectorised: bool = False
-    """Whether seeds advance side by side, as one batch, or each in its turn within the program."""
+    """Whether seeds advance side by side, as one batch, or each in its turn within the program: so on a CPU, where one
+    seed's matrices fill the cores already, and a batch of matrix products is slower."""
 
     @property
     def reading(self) -> Reading:
@@ -157,7 +158,6 @@ def trainer(
         search=search if search is not None and search.share > 0.0 else None,
         data=held,
         prior=None if prior is None else Prior(prior),
-        # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
         vectorised=jax.default_backend() != "cpu",
     )
 
