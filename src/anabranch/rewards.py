@@ -78,7 +78,7 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
     require_log_reward(graph.env, log_reward)
     if graph.objects.size == 0:
         raise RewardError(f"{type(graph.env).__name__} has no finished object: can_stop is never true.")
-    values = np.asarray(graph.map(log_reward), np.float64)[graph.objects]
+    values = np.asarray(graph.map_objects(log_reward), np.float64)
     bad = np.nonzero(np.isnan(values) | np.isposinf(values))[0]
     if bad.size:
         raise bad_reward(graph.show(int(graph.objects[bad[0]])), float(values[bad[0]]))
