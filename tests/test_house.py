@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-errors environment progress packing exact.metrics cli.tables plots.canvas reproductions
+errors environment progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
 records trajectories explore data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency

@@ -58,10 +58,22 @@ def listing_for(env: Environment, log_reward: LogReward, exact: Exact, *, second
     return Listing(graph, f"exact answer: watched over {graph.num_states:,} states")
 
 
-def rewards_cost_little(graph: StateGraph, log_reward: LogReward, *, beside: int) -> bool:
-    """Whether the rewards of all objects cost little, or no more than those of the `beside` objects drawn anyway."""
-    count = graph.objects.size
-    return count <= beside or _price_of_reward(graph, log_reward, FREE_REWARDS) is None
+def graph_beside_samples(env: Environment, log_reward: LogReward, exact: Exact, samples: int) -> StateGraph | None:
+    """The graph for the exact answer beside so many samples, whose rewards are evaluated anyway; None without it.
+
+    With "auto" the rewards of all objects have to be no more than those of the samples, or to cost little. Raises
+    SpaceTooLargeError where `exact` is True and the space cannot be listed.
+    """
+    if require_exact(exact) is False:
+        return None
+    try:
+        graph = state_graph(env)
+    except SpaceTooLargeError:
+        if exact is True:
+            raise
+        return None
+    cheap = exact is True or graph.objects.size <= samples
+    return graph if cheap or _price_of_reward(graph, log_reward, FREE_REWARDS) is None else None
 
 
 def _spoken(seconds: float) -> str:

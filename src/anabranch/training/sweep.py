@@ -125,9 +125,9 @@ def _lanes(
     for number, lane in enumerate(lanes):
         mine = slice(number * seeds, (number + 1) * seeds)
         loss = losses[mine].tolist()
-        exact = distances[mine] if isinstance(distances, list) else None
+        distance = distances[mine] if isinstance(distances, list) else None
         bad = sum(not math.isfinite(value) for value in loss)
-        found.append(Swept(settings={**fixed, **lane}, loss=loss, total_variation=exact, diverged=bad))
+        found.append(Swept(settings={**fixed, **lane}, loss=loss, total_variation=distance, diverged=bad))
     return found
 
 
