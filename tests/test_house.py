@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-errors environment progress packing exact.metrics cli.tables plots.canvas reproductions
+errors environment progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
 records trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
@@ -30,7 +30,7 @@ exact.tabulate observation objectives.detailed_balance objectives.flow_matching 
 rewards objectives.trajectory_balance objectives.subtrajectory_balance objectives.vargrad objectives.soft_dqn
 objectives.maximum_likelihood objectives.modified_detailed_balance objectives.relative_trajectory_balance
 objectives.soft_policy_gradient objectives.forward_looking
-policy objectives.path_consistency objectives.forward_looking_subtb
+policy objectives.path_consistency objectives.forward_looking_subtb exact.affordable
 objectives laws.words laws.report
 laws.evidence laws.static
 laws.edges laws.enumerated laws.masks laws.objects
@@ -46,8 +46,9 @@ estimates targets
 measures
 evaluation training.data
 training.trainer
-training.batches training.extras training.requirements training.record
-training.step
+training.batches training.extras training.requirements training.record training.watch
+training.step training.keeping
+training.growth
 training.train
 training.sweep
 diagnostics.subject diagnostics.walks

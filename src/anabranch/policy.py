@@ -76,7 +76,7 @@ def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -
         (log_z, log_flow_offset),
         is_leaf=lambda leaf: leaf is None,
     )
-    # A static field is no leaf, which tree_at could set; and a policy's author may have written an __init__ of their own.
+    # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
     fresh = copy.copy(fresh)
     object.__setattr__(fresh, "level", level)
     return fresh

@@ -86,8 +86,10 @@ def energies(log_reward: LogReward, states: State, *, zero_floor: float, level: 
 
 
 def log_reward_values(log_reward: LogReward, states: State, *, chunk: int | None = None) -> Float[np.ndarray, " n"]:
-    """log R of a batch of states outside of any program, `chunk` at a time, with all the digits that the reward has."""
-    size = jax.tree.leaves(states)[0].shape[0] if chunk is None else chunk
+    """log R of states outside of any program, at most `chunk` at a time, with all the digits that the reward has."""
+    count = jax.tree.leaves(states)[0].shape[0]
+    # Even pieces have hardly any padding, for which a reward would be called in vain.
+    size = -(-count // -(-count // min(chunk or count, count)))
     values = np.asarray(in_chunks(_batched(log_reward), states, chunk=size), np.float64)
     own, finite = _own_minus(log_reward), values[np.isfinite(values)]
     level = whole_level(float(finite.max(initial=-np.inf)))
@@ -160,8 +162,8 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
     require_log_reward(graph.env, log_reward)
     if graph.objects.size == 0:
         raise RewardError(f"{type(graph.env).__name__} has no finished object: can_stop is never true.")
-    chunk = chunk_for(graph.env, graph.num_states)
-    values = log_reward_values(log_reward, graph.states, chunk=chunk)[graph.objects]
+    chunk = chunk_for(graph.env, graph.objects.size)
+    values = log_reward_values(log_reward, graph.object_states, chunk=chunk)
     bad = np.nonzero(np.isnan(values) | np.isposinf(values))[0]
     if bad.size:
         raise bad_reward(graph.show(int(graph.objects[bad[0]])), float(values[bad[0]]))

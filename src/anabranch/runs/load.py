@@ -65,15 +65,22 @@ def load(path: str | Path, *, task: Task | None = None) -> Run:
     setup = _trainer_of(config, found, directory.path)
     steps, arrays = directory.read_arrays()
     result = _part({"result": {}, **config}, "result", directory.path)
-    written = {"steps": steps, "seconds": 0.0, "interrupted": False, **result}
+    history = directory.read_metrics()
+    written = {"steps": steps, **_unfinished(history), **result}
     return Run(
         policy=_policy_with(setup, arrays, directory.path),
-        history=directory.read_metrics(),
+        history=history,
         config={key: value for key, value in config.items() if key not in ("format", "result")},
         directory=directory.path,
         trainer=setup,
         **{name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()},
     )
+
+
+def _unfinished(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is known of a run that is still going on, or whose process was ended before it could write its result."""
+    seconds = history[-1].get("seconds") if history else None
+    return {"seconds": seconds if isinstance(seconds, float) else 0.0, "interrupted": True}
 
 
 def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
