@@ -132,7 +132,7 @@ def test_the_equations_are_those_of_the_loss(name):
 
 
 def shaken(scores):
-    """The scores with every real number changed by another amount."""
+    """The scores with every real number changed by another amount; the P_B of STOP stays 1."""
     rng = np.random.default_rng(0)
 
     def change(leaf):
@@ -142,7 +142,8 @@ def shaken(scores):
         return jnp.where(scores.mask, moved, 0.0) if leaf.ndim == 2 else moved
 
     moved: Scores = jax.tree.map(change, scores)
-    return dataclasses.replace(moved, log_flow=moved.log_flow.at[0].set(moved.log_z))
+    stop = jnp.where(scores.moves, moved.log_pb, 0.0)
+    return dataclasses.replace(moved, log_flow=moved.log_flow.at[0].set(moved.log_z), log_pb=stop)
 
 
 def test_the_linear_form_of_flow_matching_is_shown_in_nats():

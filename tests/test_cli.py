@@ -148,7 +148,7 @@ def test_evaluate_prints_one_json_object(trained):
     assert found["exact"] is True
     assert found["total_variation"] == law.total_variation
     assert found["kl"] == law.kl
-    assert found["log_z"] == float(run.policy.log_z)
+    assert found["log_z"] == run.policy.level + float(run.policy.log_z)
     assert found["log_z_exact"] == pytest.approx(math.log(12))
     assert found["floored"] == pytest.approx(1 - found["facts"]["valid"])
     assert found["facts"] == {name: law.fact(fact) for name, fact in task.facts.items()}

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anabranch.anneal import Anneal
     from anabranch.backward import (
         BackwardPolicy,
         LearnedBackward,
@@ -89,6 +90,7 @@ _PUBLIC = {
     "exact.graph": ("StateGraph", "state_graph"),
     "exact.metrics": ("perfect_sampler_floor", "target_distribution"),
     "exact.tabulate": ("tabulate",),
+    "anneal": ("Anneal",),
     "explore": ("Explore",),
     "local_search": ("LocalSearch",),
     "metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),

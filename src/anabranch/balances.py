@@ -52,10 +52,10 @@ def balance(
     goal = setup.objective if objective is None else objective
     if not isinstance(goal, BalanceObjective):
         return []
+    setup = dataclasses.replace(setup, level=policy.level)
     require_view(setup, goal)
     scores = _viewed(setup, goal, policy, trajectories, None if setup.prior is None else setup.prior.policy)
-    level = float(getattr(policy, "level", 0.0))
-    return [equation.scaled(goal.reward_power * level) for equation in equations_of(goal, scores)]
+    return [equation.scaled(goal.reward_power * policy.level) for equation in equations_of(goal, scores)]
 
 
 def equations_of(objective: BalanceObjective, scores: Scores) -> list[Equation]:
@@ -98,10 +98,11 @@ def _viewed(
 ) -> Scores:
     """The scores of given trajectories, with what the objective compares in the places where it looks for it."""
     own = setup.objective
-    log_reward = rewarded(setup.log_reward, trajectories.objects, zero_floor=setup.zero_floor).log_reward
+    options = {"zero_floor": setup.zero_floor, "level": setup.level}
+    log_reward = rewarded(setup.log_reward, trajectories.objects, **options).log_reward
     reading = Reading(setup.env, setup.backward or (None if own.outflow else UniformBackward()), own.outflow)
     if goal.needs_inflow and not own.outflow:
-        policy = EdgeFlows(inner=policy, log_z=policy.log_z, reading=reading)
+        policy = EdgeFlows(inner=policy, log_z=policy.log_z, reading=reading, level=policy.level)
         reading = Reading(setup.env, None, outflow=True)
     scores = score(policy, reading, trajectories, log_reward, needs_inflow=reading.outflow)
     if own.outflow and goal.has_backward:

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from anabranch.backward import BackwardPolicy, backward_policy
-from anabranch.environment import Environment, take
+from anabranch.environment import Environment, State, take
 from anabranch.errors import ConfigError
 from anabranch.observation import observer
 from anabranch.policy import Policy
-from anabranch.rewards import LogReward, require_log_reward
+from anabranch.rewards import LogReward, log_reward_values, require_log_reward
 from anabranch.sampling import rollout, walk_back
 from anabranch.scoring import Reading, score
 from anabranch.trajectories import Scores, Trajectories
@@ -53,7 +53,7 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
     if log_reward is None:
         return Samples(objects, states, None)
     require_log_reward(env, log_reward)
-    return Samples(objects, states, np.asarray(jax.jit(jax.vmap(log_reward))(states), np.float64))
+    return Samples(objects, states, log_reward_values(log_reward, states))
 
 
 def sample_states(env: Environment, policy: Policy, n: int, *, seed: int) -> Any:
@@ -112,10 +112,12 @@ def score_trajectories(
 ) -> Scores:
     """Score given trajectories under a policy, everything recomputed (valid off-policy).
 
-    `log_reward` holds log R of each object in nats. `outflow` and `needs_inflow` are an objective's own.
+    `log_reward` holds log R of each object in nats. `outflow` and `needs_inflow` are an objective's own. The flows and
+    rewards of the result are relative to `policy.level`, which is subtracted from `log_reward` in float64.
     """
     reading = reading_for(env, backward, outflow=outflow)
-    return _scored(policy, reading, trajectories, jnp.asarray(log_reward), needs_inflow)
+    relative = jnp.asarray(np.asarray(log_reward, np.float64) - policy.level, float)
+    return _scored(policy, reading, trajectories, relative, needs_inflow)
 
 
 @eqx.filter_jit
@@ -126,20 +128,17 @@ def _scored(
 
 
 @eqx.filter_jit
-def zeta_forward(
-    policy: Policy, reading: Reading, log_reward: LogReward, key: Key[Array, ""], size: int
-) -> tuple[Float[Array, " B"], Float[Array, " B"], Int[Array, " B"]]:
-    """log R + pb - pf and log R of `size` trajectories drawn by P_F; and their rows."""
+def log_ratio_forward(
+    policy: Policy, reading: Reading, key: Key[Array, ""], size: int
+) -> tuple[Float[Array, " B"], State, Int[Array, " B"]]:
+    """pb - pf of `size` trajectories drawn by P_F, their objects, and their rows."""
     trajectories, seen, _ = rollout(policy, reading, key, size)
-    reward = jax.vmap(log_reward)(trajectories.objects)
-    scores = score(policy, reading, trajectories, reward, known=seen)
-    return scores.zeta, reward, trajectories.length
+    scores = score(policy, reading, trajectories, jnp.zeros(size), known=seen)
+    return scores.zeta, trajectories.objects, trajectories.length
 
 
 @eqx.filter_jit
-def zeta_backward(
-    policy: Policy, reading: Reading, log_reward: Float[Array, " B"], key: Key[Array, ""], states: Any
-) -> Float[Array, " B"]:
-    """log R + pb - pf of trajectories drawn by P_B that end in the given objects."""
+def log_ratio_backward(policy: Policy, reading: Reading, key: Key[Array, ""], states: State) -> Float[Array, " B"]:
+    """pb - pf of trajectories drawn by P_B that end in the given objects."""
     trajectories = walk_back(policy, reading, key, states)
-    return score(policy, reading, trajectories, log_reward).zeta
+    return score(policy, reading, trajectories, jnp.zeros(trajectories.length.shape)).zeta

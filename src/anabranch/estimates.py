@@ -6,10 +6,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from anabranch.backward import BackwardPolicy
-from anabranch.drawing import BATCH, evaluation_key, reading_for, whole_batches, zeta_backward, zeta_forward
+from anabranch.drawing import (
+    BATCH,
+    evaluation_key,
+    log_ratio_backward,
+    log_ratio_forward,
+    reading_for,
+    whole_batches,
+)
 from anabranch.environment import Environment, take
 from anabranch.errors import ConfigError
 from anabranch.exact.flows import edge_law, object_numbers, terminal_distribution
@@ -17,7 +24,7 @@ from anabranch.exact.graph import small_state_graph, state_graph
 from anabranch.metrics.effective_samples import effective_sample_size
 from anabranch.metrics.means import Estimate, log_mean_exp_with_error, mean_with_error
 from anabranch.policy import Policy
-from anabranch.rewards import LogReward, require_log_reward
+from anabranch.rewards import LogReward, log_reward_values, require_log_reward
 from anabranch.scoring import Reading
 
 BACKWARD_STREAM = 1
@@ -60,17 +67,18 @@ def estimate(
     """
     require_log_reward(env, log_reward)
     reading = reading_for(env, backward or "uniform")
-    zeta, reward, rows = [], [], []
+    pieces = []
     for number in range(whole_batches(samples)):
         key = jax.random.fold_in(evaluation_key(seed), number)
-        drawn = zeta_forward(policy, reading, log_reward, key, BATCH)
-        for column, values in zip((zeta, reward, rows), drawn, strict=True):
-            column.append(np.asarray(values, np.float64))
-    zetas, rewards = np.concatenate(zeta)[:samples], np.concatenate(reward)[:samples]
+        pieces.append(jax.tree.map(np.asarray, log_ratio_forward(policy, reading, key, BATCH)))
+    ratios, objects, rows = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:samples], *pieces)
+    rewards = log_reward_values(log_reward, objects, chunk=BATCH)
+    zetas = ratios.astype(np.float64) + rewards
     finite = bool(np.isfinite(rewards).all())
     eubo = None
     if target_states is not None:
-        eubo = mean_with_error(_zeta_of(policy, reading, log_reward, target_states, seed))
+        backward_ratios = _log_ratios_of(policy, reading, target_states, seed)
+        eubo = mean_with_error(backward_ratios + log_reward_values(log_reward, target_states, chunk=BATCH))
     return Estimates(
         samples=samples,
         elbo=mean_with_error(zetas) if finite else None,
@@ -79,21 +87,18 @@ def estimate(
         effective_samples=effective_sample_size(zetas),
         log_reward=mean_with_error(rewards) if finite else None,
         zero_share=float(np.isneginf(rewards).mean()),
-        rows=float(np.concatenate(rows)[:samples].mean()),
+        rows=float(rows.mean()),
     )
 
 
-def _zeta_of(
-    policy: Policy, reading: Reading, log_reward: LogReward, states: Any, seed: int
-) -> Float[np.ndarray, " n"]:
-    """log R + pb - pf of one backward trajectory from each state of a batch."""
+def _log_ratios_of(policy: Policy, reading: Reading, states: Any, seed: int) -> Float[np.ndarray, " n"]:
+    """pb - pf of one backward trajectory from each state of a batch."""
     stream = jax.random.fold_in(evaluation_key(seed), BACKWARD_STREAM)
-    reward = jax.jit(jax.vmap(log_reward))
     count, pieces = jax.tree.leaves(states)[0].shape[0], []
     for number in range(whole_batches(count)):
         some = take(states, np.arange(number * BATCH, (number + 1) * BATCH) % count)
-        zeta = zeta_backward(policy, reading, reward(some), jax.random.fold_in(stream, number), some)
-        pieces.append(np.asarray(zeta, np.float64))
+        ratio = log_ratio_backward(policy, reading, jax.random.fold_in(stream, number), some)
+        pieces.append(np.asarray(ratio, np.float64))
     return np.concatenate(pieces)[:count]
 
 
@@ -137,15 +142,11 @@ def log_probs(
     """log p(x) of each finished object of a batch of states, estimated by `samples` trajectories drawn back from it."""
     count = jax.tree.leaves(states)[0].shape[0]
     copies = jax.tree.map(lambda leaf: jnp.repeat(jnp.asarray(leaf), samples, axis=0), states)
-    zeta = _zeta_of(policy, reading_for(env, backward), _nothing, copies, seed)
-    return [log_mean_exp_with_error(-row) for row in zeta.reshape(count, samples)]
+    ratios = _log_ratios_of(policy, reading_for(env, backward), copies, seed)
+    return [log_mean_exp_with_error(-row) for row in ratios.reshape(count, samples)]
 
 
 def _sampled_log_prob(policy: Policy, reading: Reading, state: Any, samples: int, seed: int, number: int) -> Estimate:
     copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (samples, *leaf.shape)), state)
-    zeta = _zeta_of(policy, reading, _nothing, copies, seed + number)
-    return log_mean_exp_with_error(-zeta)
-
-
-def _nothing(state: Any) -> Float[Array, ""]:
-    return jnp.zeros(())
+    ratios = _log_ratios_of(policy, reading, copies, seed + number)
+    return log_mean_exp_with_error(-ratios)

@@ -12,11 +12,11 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import evaluation_key, reading_for, sample_states
 from anabranch.environment import Environment, initial_state, take
-from anabranch.errors import SpaceTooLargeError
 from anabranch.estimates import Estimates, estimate
+from anabranch.exact.affordable import Exact, graph_beside_samples
 from anabranch.exact.enumeration import state_keys
 from anabranch.exact.flows import EdgeLaw, edge_law, terminal_distribution
-from anabranch.exact.graph import StateGraph, state_graph
+from anabranch.exact.graph import StateGraph
 from anabranch.exact.metrics import (
     jensen_shannon_divergence,
     kl_divergence,
@@ -148,9 +148,10 @@ def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> flo
     """The log Z that a policy has learned: its leaf, or the outflow of the source; None where there is none."""
     if not objective.has_log_z:
         return None
+    level = float(objective.log_target(np.array([policy.level]), np.zeros(1))[0])
     if not objective.outflow:
-        return float(policy.log_z)
-    return float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
+        return level + float(policy.log_z)
+    return level + float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -192,15 +193,17 @@ def evaluate(
     seed: int = 0,
     settings: MetricSettings | None = None,
     distance: Distance | None = None,
+    exact: Exact = "auto",
 ) -> Evaluation:
     """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
 
     The target is R / Z; with relative balance the `prior`'s law times R^beta, with maximum likelihood the law of
     `data`, a batch of finished states, and without these nothing is held against it. Where the target is not R / Z,
-    Z and the estimates are those of its weights.
+    Z and the estimates are those of its weights. `exact` asks for the exact law (True, or SpaceTooLargeError), leaves
+    it out (False), or takes it where the rewards of all objects cost little or are fewer than the samples ("auto").
     `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
     """
-    law = _law_of(env, policy, log_reward, objective, prior, data)
+    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact, samples=samples)
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     aim = log_reward
@@ -239,12 +242,19 @@ def evaluate(
 
 
 def _law_of(
-    env: Environment, policy: Policy, log_reward: LogReward, objective: Objective, prior: Policy | None, data: Any
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    objective: Objective,
+    prior: Policy | None,
+    data: Any,
+    *,
+    exact: Exact,
+    samples: int = 0,
 ) -> ExactLaw | None:
-    """The exact law beside the objective's target; None where the space is too large or the target not known."""
-    try:
-        graph = state_graph(env)
-    except SpaceTooLargeError:
+    """The exact law beside the objective's target; None where it is too expensive, or the target not known."""
+    graph = graph_beside_samples(env, log_reward, exact, samples)
+    if graph is None:
         return None
     values = log_rewards(graph, log_reward)
     aim = log_target(graph, values, objective, prior=prior, data=data)
@@ -260,9 +270,10 @@ def exact_summary(
     prior: Policy | None = None,
     data: Any = None,
     facts: Mapping[str, Fact],
+    exact: Exact = "auto",
 ) -> dict[str, Any]:
     """The few numbers of a comparison: exact distance, log Z and facts; None where there is no exact answer."""
-    law = _law_of(env, policy, log_reward, objective, prior, data)
+    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact)
     return {
         "total_variation": None if law is None else law.total_variation,
         "kl": None if law is None else law.kl,

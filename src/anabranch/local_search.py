@@ -95,7 +95,7 @@ def _retreat(
 
     def one(state: State, left: Any, moving: Any, uniform: Any, wanted: Any, number: Any) -> Any:
         heads = policy.heads(env, state)
-        log_pf = read(heads, reading, state)[0].log_pf[left]
+        log_pf = read(policy, heads, reading, state)[0].log_pf[left]
         action, log_pb = draw_back(reading, heads, state, uniform)
         goes = env.undoable(state).any() & (number < wanted)
         parent = chosen(goes, undo(env, state, action), state)

@@ -18,7 +18,7 @@ from anabranch.metrics.distances import Distance
 from anabranch.metrics.settings import MetricSettings
 from anabranch.metrics.summary import Judged, Listed, SampleMetrics, summarise
 from anabranch.policy import Policy
-from anabranch.rewards import LogReward
+from anabranch.rewards import LogReward, log_reward_values
 from anabranch.sampling import rollout
 from anabranch.scoring import Reading
 
@@ -78,12 +78,12 @@ def metrics_of_drawn(
     """
     count = jax.tree.leaves(states)[0].shape[0]
     drawn, first = numbered(env, states)
-    values = np.asarray(jax.jit(jax.vmap(log_reward))(states), np.float64)[first]
+    values = log_reward_values(log_reward, states)[first]
     listed = Listed(values, lambda at: env.decode(take(states, int(first[at]))))
     tested = _walked(policy, reading_for(env, None), jax.random.fold_in(jax.random.key(seed), TEST_STREAM))
     tested = jax.tree.map(np.asarray, tested)
     tested = take(tested, numbered(env, tested)[1])
-    worth = np.asarray(jax.jit(jax.vmap(log_reward))(tested), np.float64)
+    worth = log_reward_values(log_reward, tested)
     draws = max(LEAST_DRAWS, count // TEST_OBJECTS)
     found = log_probs(env, policy, tested, backward=backward or "uniform", samples=draws, seed=seed)
     known = np.median([one.error for one in found])

@@ -1,6 +1,7 @@
 """Policies: one observation to raw logits; and the one function that masks."""
 
 import abc
+import copy
 import dataclasses
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -30,9 +31,17 @@ class Heads(eqx.Module):
 
 
 class Policy(eqx.Module):
-    """Abstract: maps one observation to Heads. Its inexact array leaves are the parameters."""
+    """Abstract: maps one observation to Heads. Its inexact array leaves are the parameters.
+
+    log_z, log F and log edge flows are learned relative to `level`, in float32; what is reported has it added.
+    """
 
     log_z: eqx.AbstractVar[Float[Array, ""]]
+    level: float = eqx.field(default=0.0, kw_only=True, static=True)
+    """The reference level of log R, in nats."""
+    log_flow_offset: Float[Array, ""] | None = eqx.field(default=None, kw_only=True)
+    """Added to the flow head (to the forward head, where that holds log edge flows), so that flows start near theirs;
+    trained like a bias. None is 0."""
 
     @abc.abstractmethod
     def __call__(self, observation: Array) -> Heads:
@@ -50,6 +59,27 @@ class Policy(eqx.Module):
         """Optional: the same heads, with the right gradient, from what `remember` kept of the same parameters."""
         del memory
         return self.heads(env, state)
+
+
+def at_level(policy: Policy, level: float) -> Policy:
+    """The same flows relative to another level."""
+    change = policy.level - level
+    offset = None if policy.log_flow_offset is None else policy.log_flow_offset + change
+    return started(policy, level=level, log_z=policy.log_z + change, log_flow_offset=offset)
+
+
+def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -> Policy:
+    """A policy with another level, log Z and offset of its flows."""
+    fresh = eqx.tree_at(
+        lambda one: (one.log_z, one.log_flow_offset),
+        policy,
+        (log_z, log_flow_offset),
+        is_leaf=lambda leaf: leaf is None,
+    )
+    # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
+    fresh = copy.copy(fresh)
+    object.__setattr__(fresh, "level", level)
+    return fresh
 
 
 def masked_log_softmax(

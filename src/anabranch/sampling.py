@@ -73,7 +73,7 @@ def rollout(
 
     def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
         heads, memory = policy.remember(env, state) if remember else (policy.heads(env, state), None)
-        sight, mask = read(heads, reading, state)
+        sight, mask = read(policy, heads, reading, state)
         weights = explore.probabilities(sight.log_pf, mask, share, env.max_steps)
         action = draw_label(uniform, weights)
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))

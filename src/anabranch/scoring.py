@@ -50,14 +50,18 @@ class Seen(eqx.Module):
 
 def look(policy: Policy, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
     """One network call at one state, masked; and the mask of allowed labels."""
-    return read(policy.heads(reading.env, state), reading, state)
+    return read(policy, policy.heads(reading.env, state), reading, state)
 
 
-def read(heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
-    """The heads at one state, masked; and the mask of allowed labels."""
+def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+    """The heads of a policy at one state, masked; and the mask of allowed labels."""
     mask = forward_mask(reading.env, state)
     log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
-    return Sight(log_pf, log_outflow if reading.outflow else heads.log_flow), mask
+    return Sight(log_pf, _with_offset(policy, log_outflow if reading.outflow else heads.log_flow)), mask
+
+
+def _with_offset(policy: Policy, log_flow: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    return log_flow if policy.log_flow_offset is None else log_flow + policy.log_flow_offset
 
 
 def row_scores(
@@ -83,7 +87,7 @@ def score(
     """Score trajectories; differentiable in the policy's parameters.
 
     `known` are the rows as the sampler saw them under the same parameters (on-policy values); without
-    them everything is recomputed. `log_reward` has its zeros at the floor already.
+    them everything is recomputed. `log_reward` is relative to `policy.level` and has its zeros at the floor already.
     """
     parameters, static = eqx.partition(policy, eqx.is_inexact_array)
     env, (rows, batch) = reading.env, trajectories.actions.shape
@@ -93,7 +97,8 @@ def score(
         state, action, previous, first, memory = entry
         network = eqx.combine(parameters, static)
         heads = network.heads(env, state) if memory is None else network.recall(env, state, memory)
-        return row_scores(read(heads, reading, state)[0], heads, reading, state, action, previous, first)
+        sight, _ = read(network, heads, reading, state)
+        return row_scores(sight, heads, reading, state, action, previous, first)
 
     previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
     first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))
@@ -132,7 +137,8 @@ def _log_inflow(policy: Policy, reading: Reading, trajectories: Trajectories) ->
     def edge_flow(parameters: Any, entry: Any) -> Float[Array, ""]:
         state, label = entry
         parent = undo(env, state, label)
-        return eqx.combine(parameters, static).heads(env, parent).forward[label]
+        network = eqx.combine(parameters, static)
+        return _with_offset(network, network.heads(env, parent).forward[label])
 
     slots = labels.shape[1]
     number = jnp.repeat(jnp.arange(rows * batch), slots)

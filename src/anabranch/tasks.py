@@ -10,6 +10,7 @@ from anabranch.errors import ConfigError, did_you_mean
 from anabranch.records import replaced
 
 if TYPE_CHECKING:
+    from anabranch.anneal import Anneal
     from anabranch.environment import Environment
     from anabranch.evaluation import Fact
     from anabranch.explore import Explore
@@ -45,6 +46,7 @@ BUILT_IN = {
     "dags": "anabranch.envs.dags",
     "dags-5": "anabranch.envs.dags",
     "phylogeny": "anabranch.envs.phylogeny",
+    "phylogeny-likelihood": "anabranch.envs.likelihood",
     "potts": "anabranch.envs.energies",
 }
 """The module of each built-in task; it is imported when the task is used."""
@@ -63,6 +65,7 @@ class Settings:
     optimizer: "Adam | None" = None
     log_z_rate: float = 0.1
     zero_floor: float = 1e-4
+    anneal: "Anneal | None" = None
     replay: "Replay | None" = None
     search: "LocalSearch | None" = None
 

@@ -16,6 +16,7 @@ from anabranch.metrics.settings import MetricSettings
 
 if TYPE_CHECKING:
     from anabranch.evaluation import Evaluation
+    from anabranch.exact.affordable import Exact
     from anabranch.tasks import Task
     from anabranch.training.train import Run
 
@@ -27,7 +28,22 @@ SEED = Option(name="seed", annotation=int, default=0, help="the seed of the fres
 WHICH = Option(name="which", annotation=int, default=0, help="of a run of several seeds, which one (0 is the first)")
 PRIOR = Option(name="prior", annotation=str | None, default=None, help="the run whose sampler an rtb run started from")
 DATA = Option(name="data", annotation=str | None, default=None, help="the file of objects that an ml run learned from")
+EXACT = Option(
+    name="exact",
+    annotation=str,
+    default="auto",
+    help="list the space for the exact answer: always, never, or where listing and its rewards cost little",
+    choices=("auto", "true", "false"),
+)
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
+
+
+def exact_of(given: Given) -> "Exact":
+    """What --exact says."""
+    from anabranch.exact.affordable import require_exact
+
+    text = given.options["exact"].lower()
+    return require_exact({"true": True, "false": False}.get(text, text))
 
 
 def open_run(given: Given) -> "tuple[Run, Task]":
@@ -52,13 +68,13 @@ def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, TASK, PRIOR, DATA, *PARTS)
+    options = (JSON, samples, SEED, EXACT, TASK, PRIOR, DATA, *PARTS)
     given = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = given.record("metrics", metrics)
     run, task = open_run(given)
     run = with_sources(run, task, prior=given.options["prior"], data=given.options["data"])
     choices = {name: given.options[name] for name in ("samples", "seed", "json")}
-    report(run, task, title=given.positional, settings=settings, **choices)
+    report(run, task, title=given.positional, settings=settings, exact=exact_of(given), **choices)
     return 0
 
 
@@ -83,14 +99,20 @@ def sample(arguments: Sequence[str]) -> int:
 
 
 def evaluation_of(
-    run: "Run", task: "Task", *, samples: int, seed: int, settings: MetricSettings | None = None
+    run: "Run",
+    task: "Task",
+    *,
+    samples: int,
+    seed: int,
+    settings: MetricSettings | None = None,
+    exact: "Exact" = "auto",
 ) -> "Evaluation":
     """Evaluate a run of one seed on its task."""
     from anabranch.evaluation import evaluate as measure
 
     setup = run.trainer
     choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.sources}
-    metrics = {"settings": settings, "distance": task.distance}
+    metrics = {"settings": settings, "distance": task.distance, "exact": exact}
     return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
 
 
@@ -103,10 +125,11 @@ def report(
     seed: int = 0,
     json: bool = False,
     settings: MetricSettings | None = None,
+    exact: "Exact" = "auto",
 ) -> None:
     """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
     runs = run.each()
-    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings) for one in runs]
+    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings, exact=exact) for one in runs]
     findings = findings_of(run, results, seed=seed)
     if json:
         parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
@@ -207,9 +230,10 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     rows += metric_rows(result.metrics)
     rows += [(f"P({name})", number(value, ".5f"), "") for name, value in result.facts.items()]
     if result.floored > 0:
-        rows.append(
-            ("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {run.trainer.zero_floor:g}")
-        )
+        from anabranch.rewards import floor_text
+
+        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
+        rows.append(("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {floor}"))
     speed = run.steps / max(run.seconds, 1e-9)
     note = f"{run.steps:,} steps in {run.seconds:.2f} s of compiled training, {speed:,.0f} a second"
     show_table(title, ("", "measured", "beside it"), rows, note=note)

@@ -71,7 +71,7 @@ def with_sources(run: "Run", task: "Task", *, prior: str | None, data: str | Non
     if policy is not None:
         setup = dataclasses.replace(setup, prior=Prior(policy))
     if objects is not None:
-        held = DataSet.of(task.env, task.log_reward, objects, zero_floor=setup.zero_floor)
+        held = DataSet.of(task.env, task.log_reward, objects, zero_floor=setup.zero_floor, level=setup.level)
         setup = dataclasses.replace(setup, data=held)
     return dataclasses.replace(run, trainer=setup)
 

@@ -1,12 +1,15 @@
 """`anabranch train TASK`: flags in, a run directory out, the exact answer beside the learned one."""
 
 import dataclasses
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from anabranch.cli.evaluating import EXACT, exact_of, report
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import data_from, prior_from
+from anabranch.cli.obeying import INTERRUPTED, obedient
 from anabranch.cli.parts import part_from
 from anabranch.cli.sources import is_foreign, task_from
 from anabranch.tasks import Task
@@ -44,10 +47,17 @@ OPTIONS = (
         name="zero_floor",
         annotation=float | None,
         default=None,
-        help="what stands for a reward of 0 (default: the task's)",
+        help="what stands for a reward of 0, as a share of a typical reward (default: the task's)",
+    ),
+    Option(
+        name="level",
+        annotation=float | None,
+        default=None,
+        help="the level of log R, in nats, that all is learned relative to (default: estimated from random objects)",
     ),
     Option(name="data", annotation=str | None, default=None, help="a file of objects, one a line"),
     Option(name="prior", annotation=str | None, default=None, help="the run whose sampler rtb starts from"),
+    EXACT,
     Option(
         name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
     ),
@@ -66,7 +76,6 @@ def train(arguments: Sequence[str]) -> int:
         parse("train", POSITIONAL, options, arguments)
     task, given, choices = read_choices("train", spec, arguments, options)
 
-    from anabranch.cli.evaluating import report
     from anabranch.training.train import train as train_run
 
     out = Path(
@@ -74,11 +83,28 @@ def train(arguments: Sequence[str]) -> int:
         or free_directory(f"{short_name(task)}-{choices['objective'].name}-{given.options['seed']}")
     )
     seed, seeds = given.options["seed"], given.options["seeds"]
-    run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+    try:
+        with obedient(lambda: _last_words(out)):
+            run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+    except KeyboardInterrupt:
+        print(f"anabranch: {_last_words(out)}", file=sys.stderr)
+        return INTERRUPTED
+    if run.interrupted:
+        print(f"interrupted at step {run.steps:,} of {run.trainer.steps:,}; anabranch evaluate {out} measures it")
+        print(f"kept in {out}")
+        return INTERRUPTED
     which = f"seed {seed}" if seeds is None else f"seeds {seed} to {seed + seeds - 1}"
-    report(run, task, title=f"{task.name}: {choices['objective'].name}, {which}")
+    report(run, task, title=f"{task.name}: {choices['objective'].name}, {which}", exact=choices["exact"])
     print(f"kept in {out}")
-    return 130 if run.interrupted else 0
+    return 0
+
+
+def _last_words(out: Path) -> str:
+    """What becomes of a training that is ended by a signal."""
+    steps = [int(folder.name) for folder in (out / "checkpoints").glob("*") if folder.name.isdecimal()]
+    if not steps:
+        return "interrupted before the first step was done: nothing was learned, nothing is kept."
+    return f"interrupted; what was learned until step {max(steps):,} is kept in {out}"
 
 
 def read_choices(
@@ -86,6 +112,7 @@ def read_choices(
 ) -> tuple[Task, Given, dict[str, Any]]:
     """The task with its flags applied, what was given, and the arguments of `train`."""
     task = task_from(spec)
+    from anabranch.anneal import Anneal
     from anabranch.errors import ConfigError, named
     from anabranch.explore import Explore
     from anabranch.local_search import LocalSearch
@@ -108,6 +135,7 @@ def read_choices(
         "explore": settings.explore or Explore(epsilon=0.0),
         "policy": policy,
         "optimizer": settings.optimizer or Adam(),
+        "anneal": settings.anneal or Anneal(steps=0),
         "replay": settings.replay or Replay(share=0.0),
         "search": settings.search or LocalSearch(share=0.0),
     }
@@ -118,7 +146,7 @@ def read_choices(
     goal = given.record("objective", goal)
     settings = task.settings(goal)
     chosen = {"objective": goal}
-    for group in ("explore", "policy", "optimizer", "replay", "search"):
+    for group in ("explore", "policy", "optimizer", "anneal", "replay", "search"):
         suited = getattr(settings, group)
         chosen[group] = given.record(group, suited if isinstance(suited, type(records[group])) else records[group])
     plain = {name: given.options[name] for name in ("steps", "batch", "log_z_rate", "zero_floor")}
@@ -132,7 +160,9 @@ def read_choices(
         "data": data_from(given.options.get("data"), env),
         "prior": prior_from(given.options.get("prior"), task),
     }
-    return task, given, {**chosen, **plain, **sources, "backward": _chosen("backward", given.options["backward"], str)}
+    backward = _chosen("backward", given.options["backward"], str)
+    others = {"backward": backward, "level": given.options["level"], "exact": exact_of(given)}
+    return task, given, {**chosen, **plain, **sources, **others}
 
 
 def _chosen(kind: str, choice: str, known: Callable[[str], Any]) -> Any:

@@ -107,7 +107,8 @@ def _show_floor(run: "Run", task: "Task", trajectories: "Trajectories") -> None:
 
     from anabranch.cli.tables import console
     from anabranch.environment import take
+    from anabranch.rewards import floor_text
 
     if float(jax.jit(task.log_reward)(take(trajectories.objects, 0))) == -math.inf:
-        floor = f"{run.trainer.zero_floor:g}"
+        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
         console().print(f"The reward of this object is 0; training puts {floor} in its place, and so does R.")

@@ -120,9 +120,10 @@ def diagnose_policy(
         if law is not None:
             coverage = exact_coverage(subject, law)
         else:
-            given = (
-                [] if data is None else [("the data", DataSet.of(env, log_reward, data, zero_floor=zero_floor).states)]
-            )
+            given = []
+            if data is not None:
+                held = DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=policy.level)
+                given = [("the data", held.states)]
             drawn = [_drawn(env, other, seed + 1 + number) for number, other in enumerate(others)]
             coverage = sampled_coverage(subject, _strangers(subject, [*given, *known], drawn))
         found = [coverage, log_z_lag(subject), *found, at_sampling_floor(subject)]
@@ -132,7 +133,7 @@ def diagnose_policy(
 def _strangers(subject: Subject, known: Sequence[tuple[str, Any]], drawn: list[Any]) -> list[Strangers]:
     """Objects that the sampler did not choose, by where they come from."""
     reward = subject.log_reward
-    found = walked(subject.env, reward, zero_floor=subject.zero_floor, seed=subject.seed)
+    found = walked(subject.env, reward, zero_floor=subject.zero_floor, level=subject.policy.level, seed=subject.seed)
     found += [Strangers.of(source, states, reward) for source, states in known]
     if drawn:
         joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *drawn)

@@ -6,6 +6,7 @@ import numpy as np
 
 from anabranch.diagnostics.subject import Finding, Subject, share, unperturbed
 from anabranch.evaluation import ExactLaw
+from anabranch.rewards import floor_text
 
 LAG = 0.1
 """Nats by which a learned log Z may be wrong without a word: a tenth of Z."""
@@ -55,19 +56,18 @@ def floored_share(subject: Subject, law: ExactLaw | None) -> Finding | None:
     floored = subject.evaluation.floored
     if floored < FLOORED:
         return None
-    evidence = (
-        f"{share(floored)} of what is drawn has a reward of 0, which stands at {subject.zero_floor:g} in training"
-    )
+    floor = floor_text(subject.zero_floor, subject.policy.level)
+    evidence = f"{share(floored)} of what is drawn has a reward of 0, which stands at {floor} in training"
     if law is None:
         return Finding(
             what="floored rewards",
             evidence=f"{evidence}.",
-            advice="Train longer; where that does not help, lower zero_floor: all zeros together weigh zero_floor "
+            advice=f"Train longer; where that does not help, lower zero_floor: all zeros together weigh {floor} "
             "times their number, against Z.",
         )
     zeros = int(np.isneginf(law.log_reward).sum())
     weight = zeros * subject.zero_floor
-    due = weight / (weight + math.exp(min(law.log_z, 700.0)))
+    due = weight / (weight + math.exp(min(law.log_z - subject.policy.level, 700.0)))
     evidence = f"{evidence}: {zeros:,} such objects together are due {share(due)} at this floor."
     advice = "Train longer." if due < floored / 2 else "Lower zero_floor."
     return Finding(what="floored rewards", evidence=evidence, advice=advice)

@@ -1,7 +1,6 @@
 """Objects that no sampler chose: ends of random walks, and of a search that starts from them."""
 
 import dataclasses
-import math
 from typing import Any
 
 import equinox as eqx
@@ -14,39 +13,16 @@ from anabranch.drawing import reading_for
 from anabranch.environment import Environment, State, take
 from anabranch.local_search import LocalSearch, improved
 from anabranch.metrics.means import log_mean_exp_with_error
-from anabranch.policy import Heads, Policy
-from anabranch.rewards import LogReward, rewarded
+from anabranch.rewards import LogReward, log_reward_values, relative_log_rewards, rewarded
 from anabranch.sampling import rollout
 from anabranch.scoring import Reading, score
+from anabranch.wanderer import Wanderer
 
 GROUPS, PER_GROUP, RESAMPLED = 32, 32, 256
 MOST_TILT = 3.0
 """The spread, in nats, of the preferences for labels in the most one-sided group of walks."""
 SEARCH = LocalSearch(rounds=32, accept="metropolis")
 WALK_STREAM = 5
-
-
-class Wanderer(Policy):
-    """A policy that looks at nothing: the same logits everywhere."""
-
-    log_z: Float[Array, ""]
-    logits: Float[Array, " labels"]
-
-    @classmethod
-    def of(cls, env: Environment, preferences: Float[Array, " A"]) -> "Wanderer":
-        """The wanderer with these preferences for labels; STOP comes four times in a longest trajectory."""
-        log_stop = math.log(4.0 / max(env.max_steps, 4)) + jax.nn.logsumexp(preferences) - math.log(preferences.size)
-        return cls(jnp.zeros(()), jnp.append(preferences, log_stop))
-
-    def __call__(self, observation: Array) -> Heads:
-        """The same heads everywhere."""
-        del observation
-        return Heads(self.logits, None, jnp.zeros(()))
-
-    def heads(self, env: Environment, state: State) -> Heads:
-        """The same heads everywhere, without an observation."""
-        del env, state
-        return Heads(self.logits, None, jnp.zeros(()))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,12 +40,12 @@ class Strangers:
     @classmethod
     def of(cls, source: str, states: Any, log_reward: LogReward) -> "Strangers":
         """The given states, without those whose reward is 0."""
-        values = np.asarray(jax.jit(jax.vmap(log_reward))(states), np.float64)
+        values = log_reward_values(log_reward, states)
         good = np.isfinite(values)
         return cls(source, jax.tree.map(lambda leaf: np.asarray(leaf)[good], states), values[good])
 
 
-def walked(env: Environment, log_reward: LogReward, *, zero_floor: float, seed: int) -> list[Strangers]:
+def walked(env: Environment, log_reward: LogReward, *, zero_floor: float, level: float, seed: int) -> list[Strangers]:
     """Ends of random walks by their importance weights, and what a Metropolis-Hastings search makes of some ends.
 
     Walks come in groups, from one to which all labels are alike to one that prefers some by far, so that they do not
@@ -79,15 +55,15 @@ def walked(env: Environment, log_reward: LogReward, *, zero_floor: float, seed: 
     """
     reading = reading_for(env, "uniform")
     walk_key, search_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), WALK_STREAM))
-    ends, log_weight = jax.tree.map(np.asarray, _walks(reading, log_reward, walk_key))
+    ends, log_weight = jax.tree.map(np.asarray, _walks(reading, log_reward, level, walk_key))
     found = []
     mass = log_mean_exp_with_error(log_weight.astype(np.float64)).value
     if np.isfinite(mass):
         chosen = _resampled(log_weight.astype(np.float64))
         some = Strangers.of("random walks", take(ends, chosen), log_reward)
-        found.append(dataclasses.replace(some, log_mass=mass))
+        found.append(dataclasses.replace(some, log_mass=mass + level))
     starts = take(ends, slice(None, None, GROUPS * PER_GROUP // RESAMPLED))
-    improved_ends = _searched(reading, log_reward, search_key, starts, zero_floor)
+    improved_ends = _searched(reading, log_reward, level, search_key, starts, zero_floor)
     found.append(Strangers.of("a search that starts from random walks", improved_ends, log_reward))
     return found
 
@@ -101,7 +77,10 @@ def _resampled(log_weight: Float[np.ndarray, " n"]) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _walks(reading: Reading, log_reward: LogReward, key: Key[Array, ""]) -> tuple[State, Float[Array, " B"]]:
+def _walks(
+    reading: Reading, log_reward: LogReward, level: float, key: Key[Array, ""]
+) -> tuple[State, Float[Array, " B"]]:
+    """Ends of walks, and log R - level + pb - pf of each."""
     env = reading.env
     drawn = jax.random.normal(jax.random.fold_in(key, GROUPS), (GROUPS, env.num_actions))
     preferences = jnp.linspace(0.0, MOST_TILT, GROUPS)[:, None] * drawn
@@ -110,7 +89,7 @@ def _walks(reading: Reading, log_reward: LogReward, key: Key[Array, ""]) -> tupl
         number, preference = entry
         wanderer = Wanderer.of(env, preference)
         trajectories, seen, _ = rollout(wanderer, reading, jax.random.fold_in(key, number), PER_GROUP)
-        values = jax.vmap(log_reward)(trajectories.objects)
+        values = relative_log_rewards(log_reward, trajectories.objects, level=level)
         return trajectories.objects, score(wanderer, reading, trajectories, values, known=seen).zeta
 
     found = jax.lax.map(group, (jnp.arange(GROUPS), preferences))
@@ -118,11 +97,13 @@ def _walks(reading: Reading, log_reward: LogReward, key: Key[Array, ""]) -> tupl
 
 
 @eqx.filter_jit
-def _searched(reading: Reading, log_reward: LogReward, key: Key[Array, ""], starts: State, zero_floor: float) -> State:
+def _searched(
+    reading: Reading, log_reward: LogReward, level: float, key: Key[Array, ""], starts: State, zero_floor: float
+) -> State:
     wanderer = Wanderer.of(reading.env, jnp.zeros(reading.env.num_actions))
 
     def values_of(states: State) -> Float[Array, " B"]:
-        return rewarded(log_reward, states, zero_floor=zero_floor).log_reward
+        return rewarded(log_reward, states, zero_floor=zero_floor, level=level).log_reward
 
     starts = jax.tree.map(jnp.asarray, starts)
     return improved(wanderer, reading, values_of, key, starts, values_of(starts), SEARCH)[0]

@@ -14,6 +14,7 @@ from anabranch.errors import ConfigError
 from anabranch.exact.enumeration import chunk_for, in_chunks
 from anabranch.exact.graph import StateGraph
 from anabranch.policy import Policy, TabularPolicy, remembered_lookup
+from anabranch.rewards import whole_level
 from anabranch.scoring import Reading, Sight, read
 
 
@@ -73,27 +74,30 @@ def exact_flows(
     return Flows(graph, log_state, log_edge, log_stop, log_pb)
 
 
-def exact_policy(flows: Flows) -> TabularPolicy:
+def exact_policy(flows: Flows, *, level: float | None = None) -> TabularPolicy:
     """A table that holds the exact flow: raw logits are log edge flows, so that every objective reads it right.
 
-    Where no flow passes (objects of reward zero only), all edges have the same weight.
+    Flows are held relative to `level`, by default log Z in whole nats, because the table is in float32. Where no flow
+    passes (objects of reward zero only), all edges have the same weight.
     """
     graph, env = flows.graph, flows.graph.env
+    level = whole_level(flows.log_z) if level is None else level
     forward = np.zeros((graph.num_states, env.num_actions + 1))
     carries = np.isfinite(flows.log_state)
-    edge = np.where(carries[graph.source], flows.log_edge, 0.0)
+    edge = np.where(carries[graph.source], flows.log_edge - level, 0.0)
     forward[graph.source, graph.action] = np.maximum(edge, -1e30)
-    stop = np.where(carries, flows.log_stop, 0.0)
+    stop = np.where(carries, flows.log_stop - level, 0.0)
     forward[:, -1] = np.maximum(stop, -1e30)
     backward = np.zeros((graph.num_states, env.num_slots))
     backward[graph.target, env.backward_slot[graph.action]] = flows.log_pb
     return TabularPolicy(
         forward=jnp.asarray(forward, float),
         backward=jnp.asarray(backward, float),
-        log_flow=jnp.asarray(np.maximum(flows.log_state, -1e30), float),
-        log_z=jnp.asarray(flows.log_z, float),
+        log_flow=jnp.asarray(np.maximum(flows.log_state - level, -1e30), float),
+        log_z=jnp.asarray(flows.log_z - level, float),
         log_paths=jnp.asarray(np.log(graph.path_count), float),
         lookup=remembered_lookup(graph),
+        level=level,
     )
 
 
@@ -106,7 +110,7 @@ def edge_law(graph: StateGraph, policy: Policy, reading: Reading) -> EdgeLaw:
     if not np.isfinite(log_pf.max(axis=1)).all():
         number = int(np.argmin(np.isfinite(log_pf.max(axis=1))))
         raise ConfigError(f"The policy's logits are not finite at {graph.show(number)}: training diverged.")
-    flow = every.log_flow.astype(np.float64)
+    flow = every.log_flow.astype(np.float64) + policy.level
     return EdgeLaw(log_pf[graph.source, graph.action], log_pf[:, -1], log_pb, flow)
 
 
@@ -151,6 +155,6 @@ def _look_at_all(policy: Policy, reading: Reading, states: Any) -> tuple[Sight, 
     def one(state: Any) -> tuple[Sight, Any]:
         heads = policy.heads(env, state)
         log_pb = None if backward is None else backward.log_probs(env, state, heads)
-        return read(heads, reading, state)[0], log_pb
+        return read(policy, heads, reading, state)[0], log_pb
 
     return jax.vmap(one)(states)

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy
 from anabranch.errors import RunError
 from anabranch.explore import Explore
 from anabranch.local_search import LocalSearch
 from anabranch.objectives import Objective, objective_named
-from anabranch.policy import POLICIES, Policy, PolicyRecipe
+from anabranch.policy import POLICIES, Policy, PolicyRecipe, started
 from anabranch.records import converted, replaced, unknown_key
 from anabranch.replay import Replay
 from anabranch.runs.directory import RunDirectory
@@ -30,6 +31,7 @@ PLAIN = {
     "log_z_rate": float,
     "steps": int,
     "batch": int,
+    "level": float,
     "zero_floor": float,
     "seed": int,
     "seeds": int | None,
@@ -38,9 +40,12 @@ PLAIN = {
 }
 """The settings of a run that belong to no record."""
 
+ADDED: dict[str, Any] = {"level": 0.0, "anneal": None}
+"""Settings that the first runs of this format did not have, with the values by which these were trained."""
+
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
 RECORDS = ("env", "reward", "objective", "explore", "policy", "optimizer")
-SOURCES = {"replay": Replay, "search": LocalSearch}
+SOURCES = {"anneal": Anneal, "replay": Replay, "search": LocalSearch}
 """Records that may be null. Of a data set and a prior only their presence is kept: reading a run needs neither."""
 
 KEYS = ("format", "task", "versions", "result", *RECORDS, *SOURCES, *PLAIN)
@@ -65,6 +70,8 @@ def load(
     """
     directory = RunDirectory.open(path)
     config = directory.read_config()
+    if not any(key in config for key in ADDED):
+        config = {**ADDED, **config}
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
@@ -73,15 +80,22 @@ def load(
     setup = _trainer_of(config, found, own, directory.path)
     steps, arrays = directory.read_arrays()
     result = _part({"result": {}, **config}, "result", directory.path)
-    written = {"steps": steps, "seconds": 0.0, "interrupted": False, **result}
+    history = directory.read_metrics()
+    written = {"steps": steps, **_unfinished(history), **result}
     return Run(
         policy=_policy_with(setup, arrays, directory.path),
-        history=directory.read_metrics(),
+        history=history,
         config={key: value for key, value in config.items() if key not in ("format", "result")},
         directory=directory.path,
         trainer=setup,
         **{name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()},
     )
+
+
+def _unfinished(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is known of a run that is still going on, or whose process was ended before it could write its result."""
+    seconds = history[-1].get("seconds") if history else None
+    return {"seconds": seconds if isinstance(seconds, float) else 0.0, "interrupted": True}
 
 
 def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
@@ -175,6 +189,8 @@ def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -
     learned = setup.backward is not None and setup.backward.learned
     key = jax.random.key(0)
     shape = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    offset = shape.log_z if ".log_flow_offset" in arrays else None
+    shape = started(shape, level=setup.level, log_z=shape.log_z, log_flow_offset=offset)
     axis = () if setup.seeds is None else (setup.seeds,)
     shape = jax.tree.map(lambda leaf: _with_axis(leaf, axis), shape)
     wanted = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))

@@ -87,7 +87,7 @@ def gathered(
     if fresh:
         options = {"explore": setup.explore, "at_step": at_step, "remember": setup.chunk is not None}
         trajectories, seen, flags = rollout(policy, setup.reading, key, fresh, **options)
-        reward = rewarded(setup.log_reward, trajectories.objects, zero_floor=setup.zero_floor)
+        reward = rewarded(setup.log_reward, trajectories.objects, zero_floor=setup.zero_floor, level=setup.level)
         floored = reward.floored.mean()
         judged.append((reward.bad, trajectories.objects))
         parts.append(Part(trajectories, seen if setup.chunk else None, reward.log_reward))
@@ -129,12 +129,12 @@ def _searched(
     start = jnp.arange(number) % drawn.log_reward.shape[0]
 
     def floored(objects: State) -> Float[Array, " B"]:
-        return rewarded(setup.log_reward, objects, zero_floor=setup.zero_floor).log_reward
+        return rewarded(setup.log_reward, objects, zero_floor=setup.zero_floor, level=setup.level).log_reward
 
     objects = take(drawn.trajectories.objects, start)
     values = drawn.log_reward[start]
     objects, values = improved(policy, setup.reading, floored, search_key, objects, values, setup.search)
-    bad = rewarded(setup.log_reward, objects, zero_floor=setup.zero_floor).bad
+    bad = rewarded(setup.log_reward, objects, zero_floor=setup.zero_floor, level=setup.level).bad
     return _regrown(setup, policy, walk_key, objects, values), (bad, objects)
 
 

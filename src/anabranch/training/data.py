@@ -17,7 +17,7 @@ from anabranch.sampling import chosen
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataSet:
-    """Finished objects and their log-rewards, zeros at their floor; compared by identity."""
+    """Finished objects and their log-rewards relative to a level, zeros at their floor; compared by identity."""
 
     states: Any
     log_reward: Float[np.ndarray, " n"]
@@ -28,7 +28,9 @@ class DataSet:
         return self.log_reward.shape[0]
 
     @classmethod
-    def of(cls, env: Environment, log_reward: LogReward, objects: Sequence[Any], *, zero_floor: float) -> "DataSet":
+    def of(
+        cls, env: Environment, log_reward: LogReward, objects: Sequence[Any], *, zero_floor: float, level: float
+    ) -> "DataSet":
         """Encode plain-Python objects. Raises ConfigError and RewardError that name the object."""
         if not env.overrides("encode"):
             raise ConfigError(f"{type(env).__name__} does not define encode(object), which a data set needs.")
@@ -41,7 +43,7 @@ class DataSet:
             raise ConfigError(
                 f"The data set holds {culprit!r}, which is not a finished object of {type(env).__name__}."
             )
-        found = rewarded(log_reward, states, zero_floor=zero_floor)
+        found = rewarded(log_reward, states, zero_floor=zero_floor, level=level)
         if bool(found.bad.any()):
             culprit = objects[int(np.argmax(np.asarray(found.bad)))]
             raise bad_reward(repr(culprit), float("nan"))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from anabranch.policy import Policy
-from anabranch.rewards import rewarded
+from anabranch.rewards import energies, rewarded
 from anabranch.scoring import Reading, score
 from anabranch.training.trainer import Trainer
 from anabranch.trajectories import Trajectories
@@ -22,15 +22,13 @@ def extras(
     if goal.needs_reward_at:
 
         def log_reward(states: Any) -> Float[Array, " N"]:
-            return rewarded(setup.log_reward, states, zero_floor=setup.zero_floor).log_reward
+            return rewarded(setup.log_reward, states, zero_floor=setup.zero_floor, level=setup.level).log_reward
 
         found["log_reward_at"] = _on_rows(log_reward, trajectories)
     if goal.needs_energy:
-        energy_of: Any = getattr(setup.log_reward, "energy", None)
 
         def energy(states: Any) -> Float[Array, " N"]:
-            energies = jax.vmap(energy_of)(states)
-            return jnp.where(jnp.isposinf(energies), -jnp.log(setup.zero_floor), energies)
+            return energies(setup.log_reward, states, zero_floor=setup.zero_floor, level=setup.level)
 
         found["energy"] = _on_rows(energy, trajectories)
     nothing = jnp.zeros(trajectories.length.shape)

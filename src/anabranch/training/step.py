@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from anabranch.errors import Error, LawError
-from anabranch.policy import Policy
+from anabranch.policy import Policy, at_level, started
+from anabranch.reference import FlowStart, flow_start
 from anabranch.replay import Buffer, Replay
 from anabranch.rewards import bad_reward
 from anabranch.scoring import score
@@ -61,8 +62,20 @@ def init_lanes(
 ) -> TrainState:
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
     require_served(trainer)
-    policy = start if start is not None else _each(trainer, _fresh_policy)(trainer, seeds)
+    if start is None:
+        aims = {"level": trainer.level, "zero_floor": trainer.zero_floor}
+        begin = flow_start(trainer.env, trainer.log_reward, trainer.objective, **aims)
+        policy = _begun(_each(trainer, _fresh_policy)(trainer, seeds), trainer.level, begin)
+    else:
+        policy = at_level(start, trainer.level)
     return _each(trainer, _fresh_state)(trainer, policy, seeds, values)
+
+
+def _begun(policy: Policy, level: float, start: FlowStart) -> Policy:
+    """A fresh policy whose log Z and flow head start near their values."""
+    log_z = policy.log_z if start.log_z is None else jnp.full_like(policy.log_z, start.log_z)
+    offset = None if start.log_flow is None else jnp.full_like(policy.log_z, start.log_flow)
+    return started(policy, level=level, log_z=log_z, log_flow_offset=offset)
 
 
 def _each(trainer: Trainer, function: Any) -> Any:
@@ -107,11 +120,12 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     key = jax.random.fold_in(state.key, state.step)
     batch, buffer = gathered(trainer, state.policy, state.buffer, state.key, state.step)
     given = extras(trainer, batch.trajectories, lagged=state.lagged, prior=state.prior)
+    beta = 1.0 if trainer.anneal is None else trainer.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
 
     def loss_of(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
         policy = eqx.combine(parameters, static)
-        scores = dataclasses.replace(_scored(trainer, policy, batch), **given)
+        scores = _annealed(dataclasses.replace(_scored(trainer, policy, batch), **given), beta)
         own = jnp.zeros(())
         if trainer.backward is not None and trainer.backward.has_own_loss:
             own = trainer.backward.own_loss(_scores_of_backward(trainer, policy, scores, buffer, key))
@@ -126,6 +140,14 @@ def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, 
     lagged = None if state.lagged is None else _following(state.lagged, policy, trainer.lag_rate)
     fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior, state.values)
     return fresh, _metrics(batch, loss), batch.fault
+
+
+def _annealed(scores: Scores, beta: Any) -> Scores:
+    """The scores with R^beta in place of R, in everything that a reward entered."""
+    if isinstance(beta, float):
+        return scores
+    rewards = {name: getattr(scores, name) for name in ("log_reward", "log_reward_at", "energy")}
+    return dataclasses.replace(scores, **{name: beta * value for name, value in rewards.items() if value is not None})
 
 
 def _metrics(batch: Batch, loss: Float[Array, ""]) -> StepMetrics:

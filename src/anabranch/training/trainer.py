@@ -9,6 +9,7 @@ import jax
 import optax
 from jaxtyping import Array, Float
 
+from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy, backward_policy
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError
@@ -17,8 +18,9 @@ from anabranch.local_search import LocalSearch
 from anabranch.objectives import Objective, objective_named
 from anabranch.observation import observer
 from anabranch.policy import MLP, Policy, PolicyRecipe
+from anabranch.reference import reference_level
 from anabranch.replay import Replay
-from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, require_log_reward, require_zero_floor
+from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, require_level, require_log_reward, require_zero_floor
 from anabranch.scoring import CHUNK, Reading
 from anabranch.training.data import DataSet
 from anabranch.training.optimizer import Adam, with_log_z_rate
@@ -48,9 +50,13 @@ class Trainer:
     log_z_rate: float
     steps: int
     batch: int
+    level: float
+    """The reference level of log R, in nats: what is learned is relative to it."""
     zero_floor: float
+    """What stands in for a reward of 0, as a share of exp(level)."""
     chunk: int | None
     """Real rows a gradient chunk; None: one plain vmap over all rows."""
+    anneal: Anneal | None = None
     seeds: int | None = None
     """So many runs in one program, on a leading axis of the state; None for a single run without that axis."""
     replay: Replay | None = None
@@ -58,7 +64,8 @@ class Trainer:
     data: DataSet | None = None
     prior: Prior | None = None
     vectorised: bool = False
-    """Whether seeds advance side by side, as one batch, or each in its turn within the program."""
+    """Whether seeds advance side by side, as one batch, or each in its turn within the program: so on a CPU, where one
+    seed's matrices fill the cores already, and a batch of matrix products is slower."""
 
     @property
     def reading(self) -> Reading:
@@ -106,8 +113,10 @@ def trainer(
     log_z_rate: float = 0.1,
     steps: int,
     batch: int,
+    level: float | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     chunk: int | None = CHUNK,
+    anneal: Anneal | None = None,
     seeds: int | None = None,
     replay: Replay | None = None,
     search: LocalSearch | None = None,
@@ -127,11 +136,8 @@ def trainer(
     require_zero_floor(zero_floor)
     require_log_reward(env, log_reward)
     observer(env)
-    replay = replay if replay is not None and replay.share > 0.0 else None
-    held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor)
-    if held is not None and replay is None:
-        share, least = (1.0, 1) if goal.needs_data else (0.5, Replay().capacity)
-        replay = Replay(share=share, capacity=max(held.size, least))
+    level = reference_level(env, log_reward) if level is None else require_level(level)
+    held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=level)
     return Trainer(
         env=env,
         log_reward=log_reward,
@@ -143,16 +149,27 @@ def trainer(
         log_z_rate=log_z_rate,
         steps=steps,
         batch=batch,
+        level=level,
         zero_floor=zero_floor,
         chunk=chunk,
+        anneal=anneal if anneal is not None and anneal.steps > 0 else None,
         seeds=seeds,
-        replay=replay,
+        replay=_replay_for(replay, held, goal),
         search=search if search is not None and search.share > 0.0 else None,
         data=held,
         prior=None if prior is None else Prior(prior),
-        # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
         vectorised=jax.default_backend() != "cpu",
     )
+
+
+def _replay_for(replay: Replay | None, data: DataSet | None, objective: Objective) -> Replay | None:
+    """The replay that was asked for, or one that holds a data set."""
+    if replay is not None and replay.share > 0.0:
+        return replay
+    if data is None:
+        return None
+    share, least = (1.0, 1) if objective.needs_data else (0.5, Replay().capacity)
+    return Replay(share=share, capacity=max(data.size, least))
 
 
 def _require_whole(**numbers: Any) -> None:
