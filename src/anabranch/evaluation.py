@@ -210,19 +210,15 @@ def evaluate(
     if law is not None and law.log_target is not law.log_reward:
         aim = TabulatedReward.of(law.graph, law.log_target)
     estimates = estimate(env, policy, aim, target_states=targets, **choices)
-    known, drawn = facts or {}, sample_states(env, policy, samples, seed=seed)
     wanted = {"settings": settings, "distance": distance, "seed": seed}
+    drawn = sample_states(env, policy, samples, seed=seed)
+    sampled = floor = None
     if law is None:
-        shares = {name: _share(*fact.indicators(drawn)) for name, fact in known.items()}
-        sampled = floor = None
+        shares = {name: _share(*fact.indicators(drawn)) for name, fact in (facts or {}).items()}
         metrics = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **wanted)
     else:
-        shares = {name: law.fact(fact) for name, fact in known.items()}
-        numbers, (target, model) = law.numbers_of(drawn), law.merged
-        sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / samples)
-        floor = perfect_sampler_floor(target, samples)
-        laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
-        metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
+        shares = {name: law.fact(fact) for name, fact in (facts or {}).items()}
+        sampled, floor, metrics = _beside_law(law, drawn, **wanted)
     return Evaluation(
         states=None if law is None else law.graph.num_states,
         exact=law is not None,
@@ -239,6 +235,15 @@ def evaluate(
         estimates=estimates,
         metrics=metrics,
     )
+
+
+def _beside_law(law: ExactLaw, drawn: Any, **wanted: Any) -> tuple[float, float, SampleMetrics]:
+    """The total variation of drawn objects, what a perfect sampler's would be, and the metrics of both."""
+    numbers, (target, model) = law.numbers_of(drawn), law.merged
+    sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / numbers.size)
+    laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
+    metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
+    return sampled, perfect_sampler_floor(target, numbers.size), metrics
 
 
 def _law_of(

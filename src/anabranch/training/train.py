@@ -136,27 +136,11 @@ def train(
     """
     require_exact(exact)
     line = ProgressLine(steps, label=getattr(objective, "name", str(objective)), active=callback is None)
+    goal = {"objective": objective, "backward": backward, "level": level, "zero_floor": zero_floor, "anneal": anneal}
+    learner = {"policy": policy, "optimizer": optimizer, "log_z_rate": log_z_rate, "steps": steps, "batch": batch}
+    sources = {"explore": explore, "replay": replay, "search": search, "data": data, "prior": prior}
     with line.during("preparing"):
-        setup = trainer(
-            env,
-            log_reward,
-            objective=objective,
-            backward=backward,
-            explore=explore,
-            policy=policy,
-            optimizer=optimizer,
-            log_z_rate=log_z_rate,
-            steps=steps,
-            batch=batch,
-            level=level,
-            zero_floor=zero_floor,
-            anneal=anneal,
-            seeds=seeds,
-            replay=replay,
-            search=search,
-            data=data,
-            prior=prior,
-        )
+        setup = trainer(env, log_reward, **goal, **learner, **sources, seeds=seeds)
     where = {"seed": seed, "start": start, "out": out, "name": name}
     return _trained(setup, **where, exact=exact, callback=callback, line=line)
 
