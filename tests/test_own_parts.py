@@ -96,7 +96,7 @@ def test_loading_executes_nothing_that_the_directory_names(kept, tmp_path):
     config = json.loads((place / "run.json").read_text())
     config["objective"]["class"] = "os.system"
     (place / "run.json").write_text(json.dumps(config))
-    with pytest.raises(ab.RunError, match="the objective os.system; the given one is Doubled"):
+    with pytest.raises(ab.RunError, match=r"the objective os\.system; the given one is Doubled"):
         ab.load(place, **OWN)
 
 
