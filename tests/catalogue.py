@@ -8,7 +8,7 @@ import anabranch as ab
 from anabranch.environment import take
 from anabranch.envs.bits import BitStrings
 from anabranch.envs.bits_ordered import BitsAtEnds, BitsLeftToRight
-from anabranch.envs.dags import Dags
+from anabranch.envs.dag_graphs import Dags
 from anabranch.envs.energies import Sites
 from anabranch.envs.hypergrid import Hypergrid
 from anabranch.envs.ising import Ising

@@ -62,7 +62,9 @@ envs.bits envs.hypergrid
 envs.hypergrid_tiers
 envs.letters envs.newick envs.parsimony envs.pruning
 envs.fasta envs.dendrogram envs.jukes_cantor
-envs.alignment_files
+envs.alignment_files envs.dag_graphs envs.bdeu
+envs.table_files
+envs.dag_data
 envs.phylogeny
 envs.*
 runs.load
