@@ -98,7 +98,7 @@ class Table:
 
     def _number(self, row: int, column: int) -> float:
         text = str(self.cells[row, column])
-        if (value := _as_number(text.replace(",", ".") if self.decimal_comma else text)) is None:
+        if (value := _as_number(text, self.decimal_comma)) is None:
             raise ConfigError(
                 f"{self.place(row, column)}, is {text!r}, which is no number: BGe, BIC and the Gaussian score need "
                 "numbers. Choose columns (--reward.columns), or score categories with --reward.score bdeu."
@@ -146,7 +146,7 @@ def parse_table(content: bytes, *, where: str) -> Table:
             raise ConfigError(
                 f"{where}, line {line}, has {len(row)} values and line {first_line} has {len(first)}: {READ}."
             )
-    named = _is_header(first, [row for _, row in below])
+    named = _is_header(first, [row for _, row in below], decimal_comma=delimiter != ",")
     kept = below if named else found
     if not kept:
         raise ConfigError(f"{where} has a header and no rows below it.")
@@ -168,7 +168,7 @@ def table_of(data: Any) -> Table:
     else:
         texts = [["" if cell is None else str(cell).strip() for cell in row] for row in cells.tolist()]
         cells = np.array(texts).reshape(cells.shape)
-    return Table("data", _numbered(cells.shape[1]), cells, range(1, len(cells) + 1))
+    return Table("data", _numbered(len(cells[0])), cells, range(1, len(cells) + 1))
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -196,15 +196,15 @@ def _lines(text: str) -> list[tuple[int, str]]:
     return list(enumerate(text.split("\n"), 1))
 
 
-def _is_header(first: list[str], below: list[list[str]]) -> bool:
-    numeric = any(_as_number(value) is not None for value in first)
+def _is_header(first: list[str], below: list[list[str]], *, decimal_comma: bool) -> bool:
+    numeric = any(_as_number(value, decimal_comma) is not None for value in first)
     columns = ([row[at] for row in below] for at in range(len(first)))
     return not numeric and not any(value and value in column for value, column in zip(first, columns, strict=True))
 
 
-def _as_number(text: str) -> float | None:
+def _as_number(text: str, decimal_comma: bool = False) -> float | None:
     try:
-        return float(text)
+        return float(text.replace(",", ".") if decimal_comma else text)
     except ValueError:
         return None
 
