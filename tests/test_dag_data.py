@@ -115,9 +115,8 @@ def test_bdeu_is_the_closed_form():
 def test_bdeu_of_a_tiny_table_in_fractions():
     """Three falls h h t of a coin, alone and beside a coin that falls alike: at sample size 1 the first h has
     probability 1/2, the second 3/4 or (1/4 + 1) / (1/2 + 1) = 5/6, the t 1/6 or 1/2."""
-    table = DagReward(
-        env=Dags(nodes=2), data=[["h", "h"], ["h", "h"]][:1] * 2 + [["t", "t"]], score="bdeu"
-    ).local_score()
+    coins = [["h", "h"], ["h", "h"], ["t", "t"]]
+    table = DagReward(env=Dags(nodes=2), data=coins, score="bdeu").local_score().table()
     alone = Fraction(1, 2) * Fraction(3, 4) * Fraction(1, 6)
     given = Fraction(1, 2) * Fraction(5, 6) * Fraction(1, 2)
     assert table[0, :3:2] == pytest.approx([math.log(alone), math.log(given)], abs=1e-12)
