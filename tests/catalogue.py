@@ -29,7 +29,7 @@ CATALOGUE = {
     "bits-ends": lambda: BitsAtEnds(length=3, word=1),
     "sets": lambda: FixedSizeSets(items=4, size=2),
     "subsets": lambda: Subsets(items=3),
-    "sequences": lambda: Sequences(letters=2, shortest=1, longest=3),
+    "sequences": lambda: Sequences(alphabet="ab", shortest=1, longest=3),
     "permutations": lambda: Permutations(n=3),
     "tree": lambda: PerfectTree(depth=3),
     "ising": lambda: Ising(side=2),
