@@ -20,7 +20,7 @@ SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
 errors environment progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
-records trajectories explore anneal data envs.dag_scores envs.adjacency
+underflow records trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base
@@ -62,7 +62,9 @@ envs.bits envs.hypergrid
 envs.hypergrid_tiers
 envs.letters envs.newick envs.parsimony envs.pruning
 envs.fasta envs.dendrogram envs.jukes_cantor
-envs.alignment_files
+envs.alignment_files envs.dag_graphs envs.bdeu
+envs.table_files
+envs.dag_data
 envs.phylogeny
 envs.*
 runs.load

@@ -20,6 +20,7 @@ from anabranch.environment import Environment, State, initial_state
 from anabranch.errors import ConfigError, RewardError
 from anabranch.exact.enumeration import chunk_for, in_chunks
 from anabranch.exact.graph import StateGraph
+from anabranch.underflow import require_no_underflow
 
 LogReward = Callable[[State], Float[Array, ""]]
 """A JAX function of one state: log R, with -inf for a reward of zero."""
@@ -168,6 +169,7 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
     if bad.size:
         raise bad_reward(graph.show(int(graph.objects[bad[0]])), float(values[bad[0]]))
     if np.isneginf(values).all():
+        require_no_underflow(log_reward, graph.object_states)
         raise RewardError("Every object has a reward of 0: there is nothing to sample in proportion to.")
     return values
 

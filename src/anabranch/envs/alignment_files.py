@@ -65,14 +65,15 @@ def load_alignment(name: str) -> Alignment:
     return parse_alignment(text_of(content, where=name), where=name)
 
 
-def text_of(content: bytes, *, where: str) -> str:
+def text_of(content: bytes, *, where: str, reads: str = READ) -> str:
     """The text of a file: UTF-8 or UTF-16 with or without its mark, else Latin-1; lines end with \\n.
 
-    A Ctrl-Z at the end, from the days of DOS, is dropped. Raises ConfigError for what is no text.
+    A Ctrl-Z at the end, from the days of DOS, is dropped. Raises ConfigError for what is no text, with what `reads`
+    says can be read.
     """
     for signature, kind in BINARY.items():
         if content.startswith(signature):
-            raise ConfigError(f"{where} looks like {kind}, not like text: unpack or export it; {READ}.")
+            raise ConfigError(f"{where} looks like {kind}, not like text: unpack or export it; {reads}.")
     for encoding in ("utf-16",) if content.startswith(UTF_16) else ("utf-8-sig", "latin-1"):
         try:
             text = content.decode(encoding)
@@ -80,7 +81,7 @@ def text_of(content: bytes, *, where: str) -> str:
             continue
         if "\0" not in text:
             return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a")
-    raise ConfigError(f"{where} cannot be read as text: {READ}.")
+    raise ConfigError(f"{where} cannot be read as text: {reads}.")
 
 
 def looks_like(text: str) -> str | None:
