@@ -1,6 +1,7 @@
 """Runs so small that a test can afford them; equal settings share one compilation in a process."""
 
 import io
+import json
 import os
 import re
 from contextlib import redirect_stderr, redirect_stdout
@@ -39,3 +40,22 @@ def answer(*arguments: object) -> tuple[int, str, str]:
     with redirect_stdout(out), redirect_stderr(err):
         code = main([str(argument) for argument in arguments])
     return code, out.getvalue(), PROGRESS.sub("", err.getvalue())
+
+
+def fine(given: tuple[int, str, str]) -> str:
+    """The output of a command that ended well and said nothing of errors."""
+    code, out, err = given
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "\r" not in out
+    return out
+
+
+def one_object(text: str) -> Any:
+    """The one JSON object of an output, which must be JSON to everybody: no NaN, no Infinity."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    (line,) = text.splitlines()
+    return json.loads(line, parse_constant=refuse)
