@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import jax
 import jax.numpy as jnp
@@ -125,6 +126,37 @@ def test_data_and_other_seeds_show_a_collapse_that_walks_miss(found, samplers, n
     assert "from the other seeds" in seeds["collapse"].evidence
     assert set(found("collapsed", exact=False, others=[samplers["collapsed"]])) == set(), "seeds that agree see nothing"
     assert found("right", exact=False, others=[samplers["collapsed"]]) == {}
+
+
+def wide(state):
+    """Rewards of 4,000 nats."""
+    return 400.0 * REWARD(state)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_cause_stands_before_what_comes_of_it(graph, samplers, evaluations, exact):
+    far = {"log_z": -2000.0, "log_z_exact": -1.0 if exact else None, "total_variation": 0.75}
+    evaluation = dataclasses.replace(evaluations["collapsed"], **far)
+    options = {"evaluation": evaluation, "exact": exact, "objective": "tb"}
+    first, *others = ab.diagnose_policy(ENV, samplers["collapsed"], wide, **options)
+    assert first.what == "wide rewards"
+    assert re.search(r"span 4,\d{3} nats: log R of (all|256 random) objects lies between -\d", first.evidence)
+    assert "anneal (anneal.steps, half of the training)" in first.advice
+    assert others[0].what == "log Z lags"
+    assert "it is a cause" in others[0].advice
+    (again, *_) = ab.diagnose_policy(ENV, samplers["collapsed"], wide, anneal=ab.Anneal(steps=70), **options)
+    assert "anneal longer or from a smaller beta (now 0.01, over 70 steps)" in again.advice
+
+
+def test_wide_rewards_are_no_finding_where_they_are_learned(graph):
+    right = exact_policy(exact_flows(graph, ab.log_rewards(graph, wide)), level=0.0)
+    found = ab.diagnose_policy(ENV, right, wide, evaluation=measured(ab.exact_law(graph, right, wide), right))
+    assert "wide rewards" not in {finding.what for finding in found}
+
+
+def test_what_neglects_nothing_and_is_wrong_has_its_word(found):
+    finding = found("flat", {"total_variation": 0.3}, loss=0.01)["inaccurate"]
+    assert "exact total variation is 0.3" in finding.evidence
 
 
 def test_that_coverage_could_not_be_tested_is_said(found, no_walks):

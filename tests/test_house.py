@@ -54,6 +54,7 @@ training.growth
 training.train
 training.sweep
 diagnostics.subject diagnostics.walks
+diagnostics.causes
 diagnostics.coverage diagnostics.signs diagnostics.narrow diagnostics.strangers
 diagnostics.diagnose
 tasks

@@ -7,17 +7,19 @@ from typing import Any
 import jax
 import numpy as np
 
+from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy, backward_policy
+from anabranch.diagnostics.causes import far_log_z, inaccurate, wide_rewards
 from anabranch.diagnostics.coverage import exact_coverage
 from anabranch.diagnostics.narrow import narrow_backward
 from anabranch.diagnostics.signs import at_sampling_floor, epsilon_for_horizon, floored_share, log_z_lag
-from anabranch.diagnostics.strangers import sampled_coverage
+from anabranch.diagnostics.strangers import UNTESTED, sampled_coverage
 from anabranch.diagnostics.subject import Finding, Subject
 from anabranch.diagnostics.walks import Strangers, walked
 from anabranch.drawing import sample_states
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError
-from anabranch.evaluation import Evaluation, evaluate, exact_law
+from anabranch.evaluation import Evaluation, ExactLaw, evaluate, exact_law
 from anabranch.exact.graph import state_graph
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.objectives import Objective, objective_named
@@ -41,13 +43,13 @@ def diagnose(
 ) -> list[Finding]:
     """What may be wrong with a trained sampler, in words; an empty list where nothing was found.
 
-    Asks whether the learned log Z lags, whether the sampler covers its target (collapse), how many rewards are
-    floored, whether epsilon suits the horizon, whether a learned P_B has become narrow, and whether a sampled total
-    variation is at its floor. Coverage is exact where the space can be enumerated. Elsewhere log p is held against
-    log R on objects that the sampler did not choose: random walks, a search from them, `data` (and what the run was
-    trained on), and objects of the other seeds of the run. `exact=False` asks that way in any case, `exact=True`
-    raises SpaceTooLargeError instead. `evaluations`, one a seed, saves evaluating again. Of several seeds each has its
-    findings, in their order.
+    The cause stands before what comes of it. Asks whether the rewards span too many nats, whether the learned log Z
+    lags, whether the sampler covers its target (collapse), how many rewards are floored, whether epsilon suits the
+    horizon, whether a learned P_B has become narrow, and whether a sampled total variation is at its floor. Coverage
+    is exact where the space can be enumerated. Elsewhere log p is held against log R on objects that the sampler did
+    not choose: random walks, a search from them, `data` (and what the run was trained on), and objects of the other
+    seeds of the run. `exact=False` asks that way in any case, `exact=True` raises SpaceTooLargeError instead.
+    `evaluations`, one a seed, saves evaluating again. Of several seeds each has its findings, in their order.
     """
     setup, runs = run.trainer, run.each()
     if evaluations is not None and len(evaluations) != len(runs):
@@ -63,6 +65,7 @@ def diagnose(
             *given,
             **choices,
             explore=setup.explore,
+            anneal=setup.anneal,
             zero_floor=setup.zero_floor,
             data=data,
             known=known,
@@ -83,6 +86,7 @@ def diagnose_policy(
     objective: str | Objective = "tb",
     backward: str | BackwardPolicy | None = "uniform",
     explore: Explore = ON_POLICY,
+    anneal: Anneal | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     data: Sequence[Any] | None = None,
     known: Sequence[tuple[str, Any]] = (),
@@ -95,8 +99,8 @@ def diagnose_policy(
 ) -> list[Finding]:
     """The same for any policy: `diagnose` without a run.
 
-    `objective`, `backward` and `explore` say how it was trained. `data` are plain-Python objects; `known` are more
-    finished objects, as pairs of a name and a batch of states; `others` are further samplers of the same target.
+    `objective`, `backward`, `explore` and `anneal` say how it was trained. `data` are plain-Python objects; `known` are
+    more finished objects, as pairs of a name and a batch of states; `others` are further samplers of the same target.
     """
     goal = objective_named(objective)
     chosen = backward_policy(backward, env) if backward is not None and goal.has_backward else None
@@ -109,6 +113,7 @@ def diagnose_policy(
         policy=policy,
         log_reward=log_reward,
         explore=explore,
+        anneal=anneal,
         zero_floor=zero_floor,
         evaluation=measured if law is not None else without_truth(measured),
         loss=loss,
@@ -126,8 +131,19 @@ def diagnose_policy(
                 given = [("the data", held.states)]
             drawn = [_drawn(env, other, seed + 1 + number) for number, other in enumerate(others)]
             coverage = sampled_coverage(subject, _strangers(subject, [*given, *known], drawn))
-        found = [coverage, log_z_lag(subject), *found, at_sampling_floor(subject)]
+        found = [*_causes_first(subject, law, coverage), *found, at_sampling_floor(subject)]
     return [finding for finding in found if finding is not None]
+
+
+def _causes_first(subject: Subject, law: ExactLaw | None, coverage: Finding | None) -> list[Finding]:
+    """What is wrong with a sampler, what it comes from before what comes of it."""
+    lag = log_z_lag(subject)
+    wrong = [lag, coverage] if far_log_z(subject) else [coverage, lag]
+    found = [finding for finding in wrong if finding is not None]
+    if coverage is None and (blurred := inaccurate(subject)) is not None:
+        found.append(blurred)
+    wide = wide_rewards(subject, law) if any(finding.what != UNTESTED for finding in found) else None
+    return found if wide is None else [wide, *found]
 
 
 def _strangers(subject: Subject, known: Sequence[tuple[str, Any]], drawn: list[Any]) -> list[Strangers]:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from anabranch.diagnostics.causes import far_log_z
 from anabranch.diagnostics.subject import Finding, Subject, share, unperturbed
 from anabranch.evaluation import ExactLaw
 from anabranch.rewards import floor_text
@@ -41,6 +42,11 @@ def _log_z_advice(subject: Subject, truth: float) -> str:
     estimates, learned = subject.evaluation.estimates, subject.evaluation.log_z
     assert learned is not None
     near = estimates.elbo is not None and abs(learned - estimates.elbo.value) <= max(LAG, ERRORS * estimates.elbo.error)
+    if far_log_z(subject):
+        return (
+            "So far off it is a cause, no consequence: train longer, raise log_z_rate, or give as level the log R of a "
+            "good object."
+        )
     if abs(estimates.log_z.value - truth) > LAG:
         return "No estimate from the sampler's own draws can be right while it leaves out mass: see to coverage first."
     if near:

@@ -18,6 +18,7 @@ DRAWS = 32
 """Trajectories drawn back from each object."""
 NEGLECTED = 0.2
 """A share of neglected objects, or of neglected mass, that is a finding."""
+UNTESTED = "coverage untested"
 OWN_DRAWS, OWN_LEAST, OWN_MOST = 1024, 0.1, 0.9
 """The sampler's own objects, and the quantiles of their log R and of their gap that strangers are held against."""
 
@@ -104,7 +105,7 @@ def sampled_coverage(subject: Subject, sources: list[Strangers]) -> Finding | No
     asked = [found for found in results if found.source != "random walks" or found.missing >= NEGLECTED]
     if not asked:
         return Finding(
-            what="coverage untested",
+            what=UNTESTED,
             evidence="Neither random walks nor a search from them reached objects as good as the sampler's own: "
             f"nine of ten of these have log R >= {own.log_reward:.4g}.",
             advice="Give objects that are known to be good (data), or train several seeds and compare them.",

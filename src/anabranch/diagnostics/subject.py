@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy
 from anabranch.environment import Environment
 from anabranch.evaluation import Evaluation
@@ -38,6 +39,7 @@ class Subject:
     objective: Objective
     backward: BackwardPolicy | None
     explore: Explore
+    anneal: Anneal | None
     zero_floor: float
     evaluation: Evaluation
     loss: float | None

@@ -78,16 +78,16 @@ class Growth:
         """The row of the history about the chunks since the last one; the exact distance is left open."""
         setup, counts = self.setup, [count for count, _ in self.since]
 
-        def mean(name: str) -> Any:
+        def mean(name: str, *, beyond: float = 0.0) -> Any:
             values = [getattr(metrics, name) for _, metrics in self.since]
-            return (values[0] if len(values) == 1 else np.average(values, axis=0, weights=counts)).tolist()
+            return (beyond + (values[0] if len(values) == 1 else np.average(values, axis=0, weights=counts))).tolist()
 
         log_z = for_seeds(setup, self.state.policy, lambda one: learned_log_z(one, setup.objective, setup.env))
         return {
             **self.glimpse(),
             "loss": mean("loss"),
             "log_z": log_z,
-            "log_reward": mean("log_reward"),
+            "log_reward": mean("log_reward", beyond=setup.level),
             "rows": mean("rows"),
             "floored": mean("floored"),
             "total_variation": None,
