@@ -123,7 +123,9 @@ def train(
     """Train a policy to sample objects in proportion to their reward.
 
     Each of `objective`, `backward`, `explore`, `replay` and `search` is chosen on its own. `data` is a list of
-    finished objects, kept in the replay buffer; `prior` the sampler that relative balance starts from. `exact` says
+    finished objects, kept in the replay buffer; `prior` the sampler that relative balance starts from. `level` is log R
+    of a typical object in nats, estimated from random ones where it is None; `anneal` lets the exponent of R rise to 1,
+    for rewards that span hundreds of nats. A reward of 0 counts as `zero_floor` times e^level. `exact` says
     whether the space is listed and all its rewards evaluated, so that the exact total variation stands in the
     history: True, False, or "auto", where both cost little beside the training. `seeds=n` trains the seeds
     seed .. seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one.
