@@ -144,7 +144,9 @@ def test_the_cause_stands_before_what_comes_of_it(graph, samplers, evaluations, 
     assert "anneal (anneal.steps, half of the training)" in first.advice
     assert others[0].what == "log Z lags"
     assert "it is a cause" in others[0].advice
-    (again, *_) = ab.diagnose_policy(ENV, samplers["collapsed"], wide, anneal=ab.Anneal(steps=70), **options)
+    (again, *_) = ab.diagnose_policy(
+        ENV, samplers["collapsed"], wide, anneal=ab.Anneal(start=0.01, steps=70), **options
+    )
     assert "anneal longer or from a smaller beta (now 0.01, over 70 steps)" in again.advice
 
 

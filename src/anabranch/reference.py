@@ -58,6 +58,12 @@ class Survey:
         valid = self.log_reward[np.isfinite(self.log_reward)]
         return whole_level(log_mean_exp_with_error(valid).value) if valid.size else 0.0
 
+    @property
+    def span(self) -> float:
+        """Nats between the 5 % and the 95 % quantile of log R of the ends with R > 0; 0 where there is none."""
+        valid = self.log_reward[np.isfinite(self.log_reward)]
+        return float(np.subtract(*np.quantile(valid, (0.95, 0.05)))) if valid.size else 0.0
+
     def log_state_flow(self, log_reward: Float[np.ndarray, " W"]) -> Float[np.ndarray, " rows"]:
         """log of the estimated mean flow of the states that the walks pass in each row, log Z first; NaN beyond all.
 

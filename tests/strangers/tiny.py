@@ -30,7 +30,7 @@ def tree(place: Path) -> dict[str, bytes]:
     return {str(file.relative_to(place)): file.read_bytes() if file.is_file() else b"" for file in place.rglob("*")}
 
 
-PROGRESS = re.compile(r"^[a-z-]+  (preparing|compiling|listing|exact answer|step)\b.*\n", re.MULTILINE)
+PROGRESS = re.compile(r"^[a-z-]+  (annealing|preparing|compiling|listing|exact answer|step)\b.*\n", re.MULTILINE)
 """What a busy machine's trainings say while they take longer than two seconds."""
 
 

@@ -135,7 +135,7 @@ def read_choices(
         "explore": settings.explore or Explore(epsilon=0.0),
         "policy": policy,
         "optimizer": settings.optimizer or Adam(),
-        "anneal": settings.anneal or Anneal(steps=0),
+        "anneal": settings.anneal or Anneal(),
         "replay": settings.replay or Replay(share=0.0),
         "search": settings.search or LocalSearch(share=0.0),
     }

@@ -2,12 +2,11 @@
 
 import numpy as np
 
+from anabranch.anneal import WIDE
 from anabranch.diagnostics.subject import Finding, Subject
 from anabranch.evaluation import ExactLaw
 from anabranch.reference import survey_of
 
-WIDE = 100.0
-"""Nats that rewards may span without a word: e^100 apart, the worst of a batch drown out the rest."""
 FAR = 10.0
 """Nats by which log Z cannot be off because objects are missed: a sampler of one object in e^10 is no sampler."""
 INACCURATE = 0.1

@@ -174,7 +174,7 @@ def _trainer_of(config: Mapping[str, Any], task: Task, own: Mapping[str, Any], p
 
 def _source(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
     if name in config and config[name] is None:
-        return None
+        return Anneal(steps=0) if name == "anneal" else None
     return replaced(kind(), _part(config, name, path), where=f"{path / 'run.json'}: {name}")
 
 

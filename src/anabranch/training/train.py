@@ -124,19 +124,21 @@ def train(
 
     Each of `objective`, `backward`, `explore`, `replay` and `search` is chosen on its own. `data` is a list of
     finished objects, kept in the replay buffer; `prior` the sampler that relative balance starts from. `level` is log R
-    of a typical object in nats, estimated from random ones where it is None; `anneal` lets the exponent of R rise to 1,
-    for rewards that span hundreds of nats. A reward of 0 counts as `zero_floor` times e^level. `exact` says
-    whether the space is listed and all its rewards evaluated, so that the exact total variation stands in the
-    history: True, False, or "auto", where both cost little beside the training. `seeds=n` trains the seeds
-    seed .. seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one.
-    `callback` gets each row of the history; without one progress is shown on stderr. `out` names a new run
-    directory, `name` the task in it; `start` continues from a policy. Ctrl-C after the first step ends with a
+    of a typical object in nats, estimated from random ones where it is None; a reward of 0 counts as `zero_floor` times
+    e^level. `anneal` lets the exponent of R rise to 1: None where the rewards of random objects span more than 100
+    nats, `Anneal(steps=0)` never. `exact` says whether the space is listed and all its rewards evaluated, so that the
+    exact total variation stands in the history: True, False, or "auto", where both cost little beside the training.
+    `seeds=n` trains the seeds seed .. seed + n - 1 in one program: parameters and history have a leading axis, and
+    `run[i]` is one. `callback` gets each row of the history; without one progress is shown on stderr. `out` names a new
+    run directory, `name` the task in it; `start` continues from a policy. Ctrl-C after the first step ends with a
     usable run of what was learned (`run.interrupted`), before it with KeyboardInterrupt.
 
     Raises ConfigError and RewardError for settings that are none, LawError and RewardError with the state at which
     sampling or listing failed, SpaceTooLargeError where `exact=True` asks for too much.
     """
     require_exact(exact)
+    if anneal is None and start is not None:
+        anneal = Anneal(steps=0)  # a sampler that goes on has the narrow target behind it
     line = ProgressLine(steps, label=getattr(objective, "name", str(objective)), active=callback is None)
     goal = {"objective": objective, "backward": backward, "level": level, "zero_floor": zero_floor, "anneal": anneal}
     learner = {"policy": policy, "optimizer": optimizer, "log_z_rate": log_z_rate, "steps": steps, "batch": batch}
@@ -161,6 +163,8 @@ def _trained(
     require_served(setup)
     if out is not None:
         require_new(out)
+    if setup.anneal is not None:
+        line.decided(setup.anneal.words)
     watch = None
     if exact is True:
         with line.during("listing the space"):

@@ -15,10 +15,10 @@ from anabranch.environment import Environment
 from anabranch.errors import ConfigError
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.local_search import LocalSearch
-from anabranch.objectives import Objective, objective_named
+from anabranch.objectives import BalanceObjective, Objective, objective_named
 from anabranch.observation import observer
 from anabranch.policy import MLP, Policy, PolicyRecipe
-from anabranch.reference import reference_level
+from anabranch.reference import reference_level, survey_of
 from anabranch.replay import Replay
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, require_level, require_log_reward, require_zero_floor
 from anabranch.scoring import CHUNK, Reading
@@ -57,6 +57,7 @@ class Trainer:
     chunk: int | None
     """Real rows a gradient chunk; None: one plain vmap over all rows."""
     anneal: Anneal | None = None
+    """Fitted to the rewards; None for the reward itself from the first step on."""
     seeds: int | None = None
     """So many runs in one program, on a leading axis of the state; None for a single run without that axis."""
     replay: Replay | None = None
@@ -152,7 +153,7 @@ def trainer(
         level=level,
         zero_floor=zero_floor,
         chunk=chunk,
-        anneal=anneal if anneal is not None and anneal.steps > 0 else None,
+        anneal=_annealing(anneal or Anneal(), env, log_reward, goal, steps),
         seeds=seeds,
         replay=_replay_for(replay, held, goal),
         search=search if search is not None and search.share > 0.0 else None,
@@ -160,6 +161,15 @@ def trainer(
         prior=None if prior is None else Prior(prior),
         vectorised=jax.default_backend() != "cpu",
     )
+
+
+def _annealing(
+    anneal: Anneal, env: Environment, log_reward: LogReward, objective: Objective, steps: int
+) -> Anneal | None:
+    """How the exponent of the reward rises, where it has anything to do with the loss."""
+    if anneal.open and not isinstance(objective, BalanceObjective):
+        return None
+    return anneal.fitted(survey_of(env, log_reward).span if anneal.open else 0.0, steps)
 
 
 def _replay_for(replay: Replay | None, data: DataSet | None, objective: Objective) -> Replay | None:
