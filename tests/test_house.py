@@ -20,7 +20,8 @@ SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
 errors environment progress packing exact.metrics cli.tables plots.canvas reproductions
-records trajectories explore anneal data envs.dag_scores envs.adjacency
+records
+trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Interval:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        require_types(self)
         if not 0.0 < self.level < 1.0 or self.kind not in ("fisher", "bootstrap") or self.resamples < 1:
             raise ConfigError(
                 "An interval has a level between 0 and 1, is 'fisher' or 'bootstrap', and resamples >= 1; "

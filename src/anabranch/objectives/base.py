@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import ConfigError
 from anabranch.objectives.penalties import PENALTIES, Penalty, PenaltyName, alpha_family
+from anabranch.records import require_types
 from anabranch.trajectories import Scores
 
 
@@ -39,6 +40,9 @@ class Objective(abc.ABC):
     has_log_z: ClassVar[bool] = True
     """Whether log_z is learned."""
 
+    def __post_init__(self) -> None:
+        require_types(self)
+
     @property
     def lag_rate(self) -> float:
         """The share of its distance that a lagged copy of the policy makes up in a step; 0 where none is needed."""
@@ -64,9 +68,7 @@ class BalanceObjective(Objective):
     alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        known = (*PENALTIES, "alpha")
-        if self.penalty not in known:
-            raise ConfigError(f"There is no penalty {self.penalty!r}{did_you_mean(self.penalty, known)}")
+        super().__post_init__()
         if not abs(self.alpha) < float("inf"):
             raise ConfigError(f"alpha must be finite; given {self.alpha}.")
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
 from anabranch.trajectories import Scores
 
@@ -23,11 +22,6 @@ class VarGrad(BalanceObjective):
     name: ClassVar[str] = "vargrad"
     has_log_z: ClassVar[bool] = False
     contrast: Literal["mean", "neighbour"] = "mean"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.contrast not in ("mean", "neighbour"):
-            raise ConfigError(f"contrast is 'mean' or 'neighbour'; given {self.contrast!r}.")
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
         zeta = scores.zeta
