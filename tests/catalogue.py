@@ -8,7 +8,7 @@ import anabranch as ab
 from anabranch.environment import take
 from anabranch.envs.bits import BitStrings
 from anabranch.envs.bits_ordered import BitsAtEnds, BitsLeftToRight
-from anabranch.envs.dags import Dags
+from anabranch.envs.dag_graphs import Dags
 from anabranch.envs.energies import Sites
 from anabranch.envs.hypergrid import Hypergrid
 from anabranch.envs.ising import Ising
@@ -29,7 +29,7 @@ CATALOGUE = {
     "bits-ends": lambda: BitsAtEnds(length=3, word=1),
     "sets": lambda: FixedSizeSets(items=4, size=2),
     "subsets": lambda: Subsets(items=3),
-    "sequences": lambda: Sequences(letters=2, shortest=1, longest=3),
+    "sequences": lambda: Sequences(alphabet="ab", shortest=1, longest=3),
     "permutations": lambda: Permutations(n=3),
     "tree": lambda: PerfectTree(depth=3),
     "ising": lambda: Ising(side=2),

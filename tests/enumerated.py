@@ -11,13 +11,13 @@ import numpy as np
 
 from anabranch.backward import LearnedBackward
 from anabranch.environment import Environment, take
-from anabranch.exact.flows import edge_law, exact_flows, exact_policy, terminal_distribution, visit_probabilities
+from anabranch.exact.flows import edge_law, exact_flows, terminal_distribution, visit_probabilities
 from anabranch.exact.graph import StateGraph
 from anabranch.observation import observer
 from anabranch.policy import TabularPolicy
 from anabranch.scoring import Reading, score
 from anabranch.trajectories import Scores, Trajectories
-from spaces import graph_of, random_log_reward, skipping
+from spaces import absolute_policy, graph_of, random_log_reward, skipping
 
 
 def all_trajectories(graph: StateGraph) -> Trajectories:
@@ -108,7 +108,7 @@ def skipping_enumerated() -> Enumerated:
     graph = graph_of(env)
     observer(env)
     log_reward = 0.5 * random_log_reward(graph)
-    policy = random_policy(exact_policy(exact_flows(graph, log_reward)), 0)
+    policy = random_policy(absolute_policy(exact_flows(graph, log_reward)), 0)
     reading = Reading(env, LearnedBackward(), chunk=None)
     return Enumerated(env, graph, all_trajectories(graph), log_reward, policy, reading)
 
@@ -117,7 +117,7 @@ def tilted(place: Enumerated, prior: TabularPolicy, beta: float) -> TabularPolic
     """The sampler of prior(x) R(x)^beta whose trajectories to x are shared out as the prior's are."""
     law = edge_law(place.graph, prior, place.reading)
     log_weight = np.log(terminal_distribution(place.graph, law)) + beta * place.log_reward
-    return exact_policy(exact_flows(place.graph, log_weight, log_posterior(place, prior)))
+    return absolute_policy(exact_flows(place.graph, log_weight, log_posterior(place, prior)))
 
 
 def log_posterior(place: Enumerated, policy: TabularPolicy) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from anabranch.backward import CountedPathsBackward, MaximumEntropyBackward, UniformBackward
 from anabranch.environment import Environment
-from anabranch.exact.flows import exact_flows, exact_policy, maximum_entropy_log_pb, uniform_log_pb
+from anabranch.exact.flows import exact_flows, maximum_entropy_log_pb, uniform_log_pb
 from anabranch.exact.graph import StateGraph
 from anabranch.explore import Explore
 from anabranch.objectives import TrajectoryBalance
@@ -23,7 +23,7 @@ from anabranch.training.extras import extras
 from anabranch.training.trainer import Trainer, trainer
 from anabranch.trajectories import Scores
 from catalogue import CATALOGUE
-from spaces import SPACES, graph_of, random_log_pb, random_log_reward
+from spaces import SPACES, absolute_policy, graph_of, random_log_pb, random_log_reward
 
 BATCH, ROWS, CHUNK = 64, 8, 16
 P_B = {"uniform": uniform_log_pb, "maximum entropy": maximum_entropy_log_pb, "random": random_log_pb}
@@ -73,7 +73,7 @@ class Bench:
     def policy(self, backward: str, *, beyond: bool = False) -> TabularPolicy:
         """The exact policy for a P_B; `beyond`: its state flows are those beyond the energy."""
         flows = exact_flows(self.graph, self.reward.log_weight[self.graph.objects], P_B[backward](self.graph))
-        policy = exact_policy(flows)
+        policy = absolute_policy(flows)
         if not beyond:
             return policy
         return eqx.tree_at(lambda one: one.log_flow, policy, policy.log_flow + jnp.asarray(self.reward.energies))
@@ -82,7 +82,7 @@ class Bench:
     def drawn(self, backward: str, *, beyond: bool = False) -> tuple[Any, Scores, Scores]:
         """Explored trajectories, and their scores as training makes them: packed, and plain."""
         constant = exact_flows(self.graph, np.zeros(self.graph.objects.size), P_B[backward](self.graph))
-        policy, prior = self.policy(backward, beyond=beyond), exact_policy(constant)
+        policy, prior = self.policy(backward, beyond=beyond), absolute_policy(constant)
         keys = [jax.random.key(seed) for seed in range(BATCH // self.lanes)]
         drawn = [_drawn(self.setup, policy, prior, key, self.lanes, self.both) for key in keys]
         assert not any(bool(failed) for *_, failed in drawn)
@@ -111,7 +111,7 @@ def bench(space: str) -> Bench:
     graph = graph_of(env)
     reward = TableReward.random(graph)
     options = {"objective": Everything(), "backward": CountedPathsBackward(), "policy": Tabular(), "chunk": None}
-    setup = trainer(env, reward, steps=1, batch=1, explore=Explore(epsilon=0.5), **options)
+    setup = trainer(env, reward, level=0.0, steps=1, batch=1, explore=Explore(epsilon=0.5), **options)
     return Bench(env, graph, reward, 4 if known is None else 16, setup, known is not None)
 
 

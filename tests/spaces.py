@@ -9,8 +9,10 @@ import numpy as np
 
 from anabranch.environment import Environment
 from anabranch.envs.faces import Faces
+from anabranch.exact.flows import Flows, exact_policy
 from anabranch.exact.graph import StateGraph, state_graph
 from anabranch.exact.tabulate import tabulate
+from anabranch.policy import TabularPolicy
 
 
 class Subset(Environment):
@@ -119,3 +121,8 @@ def numbers_of(graph: StateGraph, states: Any) -> np.ndarray:
     from anabranch.exact.enumeration import state_keys
 
     return np.array([graph.index[key] for key in state_keys(jax.tree.map(np.asarray, states))])
+
+
+def absolute_policy(flows: Flows) -> TabularPolicy:
+    """The exact policy with log Z and log F as they are, for scores of absolute rewards."""
+    return exact_policy(flows, level=0.0)

@@ -232,8 +232,17 @@ def test_the_same_seed_walks_the_same_way():
 
 
 def test_what_time_does_not_allow_is_said():
-    report = check(planted.Cells(cells=4), walks=8, seconds=0.0)
+    report = check(planted.Cells(cells=4), max_states=9, walks=8, seconds=1e-3)
     assert report.laws["L9"] == report.laws["L10"] == f"sampled: 1 of {report.objects} objects"
+
+
+def test_a_check_of_many_labels_keeps_to_its_time():
+    """All children of one state are 400 MB here: 8 s of listing, and 256 walks as many again."""
+    report = check(planted.Subset(n=20_000, k=8), seconds=2.0)
+    assert report.seconds < 6.0, "compiling takes a second or two, on a busy machine twice that"
+    assert 1 <= report.walks < 256
+    assert f"({report.walks} of 256 random walks: " in report.lines()[0]
+    assert check(planted.Subset(n=20, k=8), max_states=9, walks=256).lines()[0].count(" of 256 ") == 0
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import pytest
 
 import anabranch as ab
+from anabranch.balances import balance
 from anabranch.cli import VERBS
 from anabranch.cli.sources import start_jax
 from strangers.tiny import FLAGS, MY_SPACES, STEPS, answer
@@ -148,7 +149,7 @@ def test_evaluate_prints_one_json_object(trained):
     assert found["exact"] is True
     assert found["total_variation"] == law.total_variation
     assert found["kl"] == law.kl
-    assert found["log_z"] == float(run.policy.log_z)
+    assert found["log_z"] == run.policy.level + float(run.policy.log_z)
     assert found["log_z_exact"] == pytest.approx(math.log(12))
     assert found["floored"] == pytest.approx(1 - found["facts"]["valid"])
     assert found["facts"] == {name: law.fact(fact) for name, fact in task.facts.items()}
@@ -185,43 +186,64 @@ def test_sample_prints_objects_with_their_rewards(trained):
     assert fine(answer("sample", place, "--n", 8, "--seed", 1)).splitlines() != text
 
 
-def walked(place, seed):
-    """The left side, the right side and the residual that `walk` prints, and the numbers of its table."""
-    out = fine(answer("walk", place, "--seed", seed))
-    left, right = (float(text) for text in re.findall(r"prod P_. = exp\((\S+)\)", out))
-    cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in out.splitlines() if row.startswith("│")]
-    residual = re.search(r"residual .* = (\S+)", out)
-    return left, right, None if residual is None else float(residual[1]), cells, out
+def walked(place, seed, *flags):
+    """The balance that `walk` prints, a row (name, left, right, residual) for each equation, and all the text."""
+    out = fine(answer("walk", place, "--seed", seed, *flags))
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in out.splitlines() if row.startswith("│")]
+    start = next((number for number, row in enumerate(rows) if row[1] == "STOP"), len(rows) - 1)
+    return rows[start + 1 :], rows[: start + 1], out
+
+
+def number(text):
+    """A flow as `walk` prints it, in nats: 0.25 or exp(-3.2)."""
+    inner = re.fullmatch(r"exp\((\S+)\)", text)
+    return float(inner[1]) if inner else math.log(float(text))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
-@pytest.mark.parametrize("name", ["tb", "fm"])
-def test_walk_shows_both_sides_of_the_balance(compared, name, seed):
-    left, right, residual, cells, out = walked(compared[0] / name, seed)
-    assert residual == pytest.approx(left - right, abs=2e-5)
-    run, task = ab.load(compared[0] / name), ab.make("faces")
+def test_walk_shows_both_sides_of_the_trajectory_balance(compared, seed):
+    (equation,), moves, out = walked(compared[0] / "tb", seed)
+    run, task = ab.load(compared[0] / "tb"), ab.make("faces")
     trajectory = ab.sample_trajectories(task.env, run.policy, 1, seed=seed)
     state = trajectory.objects[0]
     log_reward = float(task.log_reward(state))
     assert ("The reward of this object is 0; training puts 0.0001" in out) == (log_reward == -math.inf)
     log_reward = max(log_reward, math.log(1e-4))
-    choices = {"outflow": run.trainer.objective.outflow}
-    scores = ab.score_trajectories(task.env, run.policy, trajectory, jnp.array([log_reward]), **choices)
-    assert left == pytest.approx(float(scores.log_z + scores.log_pf.sum()), abs=2e-5)
-    assert right == pytest.approx(float(log_reward + scores.log_pb.sum()), abs=2e-5)
-    assert [row[1] for row in cells[1:]][-2:] == [task.env.show(state), "STOP"]
-    assert float(cells[-1][4]) == pytest.approx(math.exp(left), rel=2e-5, abs=2e-6)
-    assert float(cells[0][5]) == pytest.approx(math.exp(right), rel=2e-5, abs=2e-6)
-    chance = math.prod(float(row[2]) for row in cells[:-1])
-    assert float(cells[-1][4]) / float(cells[0][4]) == pytest.approx(chance, rel=0.02)
+    scores = ab.score_trajectories(task.env, run.policy, trajectory, jnp.array([log_reward]))
+    left, right = float(scores.log_z + scores.log_pf.sum()), float(log_reward + scores.log_pb.sum())
+    assert number(equation[1]) == pytest.approx(left, abs=2e-5)
+    assert number(equation[2]) == pytest.approx(right, abs=2e-5)
+    assert float(equation[3]) == pytest.approx(left - right, abs=2e-5)
+    assert f"largest residual {abs(left - right):.5f}"[:-1] in out
+    assert [row[1] for row in moves[-2:]] == [task.env.show(state), "STOP"]
+    assert sum(number(row[2]) for row in moves[:-1]) == pytest.approx(float(scores.log_pf.sum()), abs=2e-5)
+    assert sum(number(row[3]) for row in moves[:-2]) == pytest.approx(float(scores.log_pb.sum()), abs=2e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_walk_shows_the_flow_into_and_out_of_each_state(compared, seed):
+    equations, moves, _ = walked(compared[0] / "fm", seed)
+    run, task = ab.load(compared[0] / "fm"), ab.make("faces")
+    trajectory = ab.sample_trajectories(task.env, run.policy, 1, seed=seed)
+    assert {row[3] for row in moves[:-1]} == {"-"}, "flow matching has no P_B to show"
+    assert [row[0] for row in equations] == [*(row[0] for row in moves[1:-1]), "STOP, R(x)"]
+    expected = balance(run.trainer, run.policy, trajectory)
+    for printed, equation in zip(equations, expected, strict=True):
+        assert number(printed[1]) == pytest.approx(equation.left, abs=2e-5)
+        assert number(printed[2]) == pytest.approx(equation.right, abs=2e-5)
+        assert float(printed[3]) == pytest.approx(equation.residual, abs=2e-5)
+
+
+def test_walk_looks_through_another_objective(compared):
+    (through,), _, out = walked(compared[0] / "fm", 0, "--objective", "tb")
+    assert "The balance of tb" in out
+    assert float(through[3]) == pytest.approx(number(through[1]) - number(through[2]), abs=5e-5)
 
 
 def test_walk_without_a_log_z_has_no_balance(compared):
-    left, right, residual, _, out = walked(compared[0] / "pg", 0)
-    assert residual is None
-    assert left < 0
-    assert math.isfinite(right)
-    assert "pg learns no log Z" in out
+    equations, _, out = walked(compared[0] / "pg", 0)
+    assert equations == []
+    assert "pg has no balance: its loss compares no two sides" in out
 
 
 def test_compare_prints_a_row_for_each_objective_and_keeps_the_runs(compared):

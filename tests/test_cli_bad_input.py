@@ -116,8 +116,8 @@ REFUSED = {
 }
 
 REWARDS = {
-    "nan": "log_reward is nan for (True, True, False, False): a reward must be a finite number >= 0",
-    "negative": "log_reward is nan for (False, False, True, False): a reward must be a finite number >= 0",
+    "nan": "log_reward is nan for (False, True, True, False): a reward must be a finite number >= 0",
+    "negative": "log_reward is nan for (False, True, True, False): a reward must be a finite number >= 0",
     "infinite": "log_reward is inf for (True, False, False, True): a reward must be a finite number >= 0",
     "nothing": "Every object has a reward of 0",
     "vector": "returned shape (4,) of float32 for one state: it must be one floating-point number",

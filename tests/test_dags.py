@@ -11,8 +11,9 @@ import pytest
 from scipy.stats import multivariate_normal, multivariate_t
 
 import anabranch as ab
+from anabranch.envs.dag_graphs import MOST_NODES, Dags
 from anabranch.envs.dag_scores import bge, bic, gaussian, random_network
-from anabranch.envs.dags import MOST_NODES, DagReward, Dags, edge_marginal_correlation, edge_marginals
+from anabranch.envs.dags import DagReward, edge_marginal_correlation, edge_marginals
 from anabranch.evaluation import law_against
 from anabranch.exact.flows import exact_flows, exact_policy
 
@@ -91,7 +92,7 @@ def prior_scale(alpha_mu, alpha_w, nodes):
 @pytest.mark.parametrize("alpha_mu, alpha_w", [(1.0, 6.0), (0.5, 9.0)])
 def test_bge_is_the_predictive_density_of_the_data(alpha_mu, alpha_w):
     nodes = DATA.shape[1]
-    table = bge(DATA, alpha_mu=alpha_mu, alpha_w=alpha_w).table()
+    table = bge(DATA, alpha_mu=alpha_mu, alpha_w=alpha_w, centre=False).table()
     whole = prior_scale(alpha_mu, alpha_w, nodes)
 
     def density(columns):
@@ -113,7 +114,7 @@ def test_bge_is_the_predictive_density_of_the_data(alpha_mu, alpha_w):
 
 
 def test_the_gaussian_score_is_the_marginal_likelihood():
-    table = gaussian(DATA, noise=0.4, weight_scale=1.5).table()
+    table = gaussian(DATA, noise=0.4, weight_scale=1.5, centre=False).table()
     for node, mask in [(0, 0), (0, 0b0110), (3, 0b0111), (2, 0b1001)]:
         parents = DATA[:, [other for other in range(4) if mask >> other & 1]]
         covariance = 0.4**2 * np.eye(len(DATA)) + 1.5**2 * parents @ parents.T
@@ -213,8 +214,8 @@ def test_the_exact_policy_has_the_target_s_edge_marginals():
 
 
 def test_unknown_scores_are_refused():
-    with pytest.raises(ab.ConfigError, match=r"must be bge\|gaussian\|bic; given 'bdeu'"):
-        ab.make("dags", reward={"score": "bdeu"})
+    with pytest.raises(ab.ConfigError, match=r"must be bge\|gaussian\|bic\|bdeu; given 'bde'"):
+        ab.make("dags", reward={"score": "bde"})
 
 
 def test_tasks_name_every_edge_as_a_fact():
@@ -244,11 +245,19 @@ def test_what_is_no_acyclic_graph_is_refused_in_a_sentence(item, sentence):
     ({"expected_edges": 7.0}, "between 0 and 6; given 7.0"),
     ({"samples": 0}, "samples >= 1"),
     ({"data": np.zeros((5, 3))}, "a column for each of 4 nodes; given shape (5, 3)"),
-    ({"data": np.full((5, 4), np.nan)}, "finite numbers"),
+    ({"data": np.full((5, 4), np.nan)}, "data, row 1, column '1', is missing (nan), the first of 20 such"),
+    ({"data": np.full((5, 4), np.inf)}, "data, row 1, column '1', is inf: a score needs finite numbers"),
+    ({"data": [["1", "2", "3", "x"]]}, "data, row 1, column '4', is 'x', which is no number"),
+    ({"data": [[1, 2], [3]]}, "rows of one length"),
+    ({"data": np.full((5, 4), 0.5), "score": "bdeu"}, "is 0.5, which is no category"),
+    ({"score": "bdeu"}, "the score bdeu is of categories: give the data"),
+    ({"columns": ("a",)}, "columns are chosen from data"),
+    ({"equivalent_sample_size": 0.0}, "equivalent_sample_size must be positive"),
+    ({"data": np.full((5, 4), 1e200)}, "overflow in float64"),
 ])  # fmt: skip
 def test_impossible_rewards_are_refused(settings, sentence):
     with pytest.raises(ab.ConfigError) as caught:
-        DagReward(env=Dags(nodes=4), **settings)
+        DagReward(env=Dags(nodes=4), **settings).local_score()
     assert sentence in str(caught.value)
 
 

@@ -40,7 +40,7 @@ def samplers(graph):
         "collapsed": np.where(upper.any(1), log_reward - 20, log_reward),
         "halved": np.where(upper[:, 0] != upper[:, 1], log_reward - 20, log_reward),
     }
-    return {name: exact_policy(exact_flows(graph, values)) for name, values in targets.items()}
+    return {name: exact_policy(exact_flows(graph, values), level=0.0) for name, values in targets.items()}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def evaluations(graph, samplers):
 def measured(law, policy):
     """What `evaluate` finds of a policy that is balanced: each trajectory gives its log Z."""
     chance = law.model / law.model.sum()
-    log_z, drawn = float(policy.log_z), np.random.default_rng(0).choice(chance.size, 1024, p=chance)
+    log_z, drawn = policy.level + float(policy.log_z), np.random.default_rng(0).choice(chance.size, 1024, p=chance)
     laws = {name: getattr(law, name) for name in ("log_reward", "log_target", "target", "model")}
     estimate = ab.Estimate(value=log_z, error=0.001)
     numbers = {"eubo": None, "effective_samples": 1e3, "zero_share": 0.0, "rows": 10.0}
@@ -137,7 +137,7 @@ def test_that_coverage_could_not_be_tested_is_said(found, no_walks):
 def test_walks_and_the_search_find_the_target_without_the_sampler(graph):
     """Each corner holds a quarter. The weights of 1,024 walks scatter: over ten seeds log Z is right to about a nat."""
     log_z = np.logaddexp.reduce(ab.log_rewards(graph, REWARD))
-    walks, search = walked(ENV, REWARD, zero_floor=1e-4, seed=0)
+    walks, search = walked(ENV, REWARD, zero_floor=1e-4, level=1.0, seed=0)
     assert abs(walks.log_mass - log_z) < 1.0
     for one in (walks, search):
         assert one.log_reward.size == 256

@@ -12,7 +12,6 @@ import pytest
 from anabranch.exact.flows import (
     edge_law,
     exact_flows,
-    exact_policy,
     maximum_entropy_log_pb,
     terminal_distribution,
     uniform_log_pb,
@@ -33,6 +32,7 @@ from anabranch.objectives import (
 )
 from anabranch.objectives.penalties import alpha_family
 from enumerated import random_policy, skipping_enumerated, tilted
+from spaces import absolute_policy
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_relative_balance_is_trajectory_balance_where_the_prior_samples_a_consta
     place = skipping_enumerated()
     scores = place.scores(place.policy)
     number = place.graph.objects.size
-    constant = exact_policy(exact_flows(place.graph, np.zeros(number), place.log_p_b))
+    constant = absolute_policy(exact_flows(place.graph, np.zeros(number), place.log_p_b))
     log_prior = place.scores(constant).log_pf
     relative = residual_of(RelativeTrajectoryBalance(), dataclasses.replace(scores, log_prior=log_prior))
     shifted = dataclasses.replace(scores, log_z=scores.log_z + math.log(number))
@@ -221,7 +221,7 @@ def test_the_plain_policy_gradient_ascends_the_mean_reward():
 def test_maximum_likelihood_is_the_cross_entropy_of_trajectories():
     """At the exact flow of data x P_B it is their entropy, which no policy undercuts."""
     place = skipping_enumerated()
-    exact = exact_policy(exact_flows(place.graph, place.log_reward, place.log_p_b))
+    exact = absolute_policy(exact_flows(place.graph, place.log_reward, place.log_p_b))
     scores, other = place.scores(exact), place.scores(place.policy)
     # P_F of the exact policy is the law of data and P_B: a batch with each trajectory as often as it says.
     chance = np.exp(scores.log_pf.sum(0))
@@ -281,7 +281,7 @@ def test_uniform_and_maximum_entropy_p_b_have_one_terminal_law_and_different_pol
     place = skipping_enumerated()
     laws = []
     for log_pb in (uniform_log_pb(place.graph), maximum_entropy_log_pb(place.graph)):
-        policy = exact_policy(exact_flows(place.graph, place.log_reward, log_pb))
+        policy = absolute_policy(exact_flows(place.graph, place.log_reward, log_pb))
         laws.append(edge_law(place.graph, policy, place.reading))
         terminal = terminal_distribution(place.graph, laws[-1])
         np.testing.assert_allclose(terminal, target_distribution(place.log_reward), rtol=1e-10)

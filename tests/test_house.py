@@ -19,19 +19,20 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-errors environment progress packing exact.metrics cli.tables plots.canvas reproductions
-records
+errors environment progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
+underflow records
 trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base
 exact.enumeration training.optimizer runs.directory objectives.penalties plots.outline plots.legend
+runs.parts objectives.equations
 exact.graph objectives.base
 exact.tabulate observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
 rewards objectives.trajectory_balance objectives.subtrajectory_balance objectives.vargrad objectives.soft_dqn
 objectives.maximum_likelihood objectives.modified_detailed_balance objectives.relative_trajectory_balance
 objectives.soft_policy_gradient objectives.forward_looking
-policy objectives.path_consistency objectives.forward_looking_subtb
+policy objectives.path_consistency objectives.forward_looking_subtb exact.affordable
 objectives laws.words laws.report
 laws.evidence laws.static
 laws.edges laws.enumerated laws.masks laws.objects
@@ -47,8 +48,10 @@ estimates targets
 measures
 evaluation training.data
 training.trainer
-training.batches training.extras training.requirements training.record
-training.step
+training.batches training.extras training.requirements training.record training.watch
+balances
+training.step training.keeping
+training.growth
 training.train
 training.sweep
 diagnostics.subject diagnostics.walks
@@ -58,8 +61,12 @@ tasks
 envs.cells
 envs.bits envs.hypergrid
 envs.hypergrid_tiers
-envs.fasta envs.newick envs.parsimony
-envs.dendrogram envs.jukes_cantor
+envs.letters envs.newick envs.parsimony envs.pruning
+envs.fasta envs.dendrogram envs.jukes_cantor
+envs.alignment_files envs.dag_graphs envs.bdeu
+envs.table_files
+envs.dag_data
+envs.phylogeny
 envs.*
 runs.load
 reproductions.page reproductions.hypergrid_large
@@ -70,6 +77,7 @@ plots.graph
 plots
 cli
 cli.flags cli.sources cli.measured cli.diagnosed cli.given_samplers
+cli.parts
 cli.evaluating cli.checking cli.listing
 cli.training cli.walking cli.plotting cli.reproducing
 cli.comparing cli.sweeping

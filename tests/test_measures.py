@@ -94,7 +94,7 @@ def test_where_the_space_is_too_large_a_test_set_is_walked_to(subset, monkeypatc
     def refuse(env):
         raise SpaceTooLargeError("too large")
 
-    monkeypatch.setattr("anabranch.evaluation.state_graph", refuse)
+    monkeypatch.setattr("anabranch.exact.affordable.state_graph", refuse)
     found = measured(env, policy, settings=ab.MetricSettings(mode_threshold=1.0))
     assert found.pearson.value == pytest.approx(1.0, abs=1e-4)
     assert 0.9 < found.pearson.low < found.pearson.high <= 1.0

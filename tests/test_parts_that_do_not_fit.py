@@ -191,4 +191,5 @@ def test_a_data_set_is_kept_in_the_types_of_the_space():
     buffer = jax.eval_shape(lambda: init(setup, 0)).buffer
     assert buffer.states.dtype == bool
     assert buffer.kept == 3
-    np.testing.assert_allclose(setup.data.log_reward, [-sum(SPACES["sets"][1].listed[[0, 1]])] * 3, rtol=1)
+    expected = [-sum(SPACES["sets"][1].listed[[0, 1]])] * 3
+    np.testing.assert_allclose(setup.data.log_reward + setup.level, expected, rtol=1)

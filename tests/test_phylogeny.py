@@ -135,10 +135,10 @@ def test_a_forest_costs_what_its_trees_cost(five):
 def test_columns_that_cost_nothing_are_left_out(five):
     columns, count = site_patterns(five.aligned.sets)
     assert columns.shape[1] == count.size < five.aligned.sets.shape[1]
-    shared = np.array([[1, 1, 3], [1, 3, 2], [1, 1, 6]], np.uint8)
+    shared = np.array([[1, 1, 3], [1, 3, 2], [1, 1, 6]], np.uint32)
     assert site_patterns(shared)[0].shape == (3, 0)
     assert least_changes(shared) == 0
-    assert least_changes(np.array([[1, 1], [2, 3], [4, 2], [1, 8]], np.uint8)) == 2 + 2
+    assert least_changes(np.array([[1, 1], [2, 3], [4, 2], [1, 8]], np.uint32)) == 2 + 2
 
 
 def test_orders_of_joins_are_counted_by_the_closed_form(five):

@@ -11,7 +11,7 @@ import pytest
 
 import anabranch as ab
 from anabranch.backward import CountedPathsBackward
-from anabranch.envs.dags import Dags
+from anabranch.envs.dag_graphs import Dags
 from anabranch.envs.hypergrid import Hypergrid
 from anabranch.replay import Buffer, Replay, fingerprints
 from anabranch.sampling import retrace

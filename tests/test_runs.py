@@ -14,7 +14,7 @@ import safetensors.numpy
 
 import anabranch as ab
 from anabranch.runs.directory import RunDirectory
-from anabranch.runs.load import KEYS
+from anabranch.runs.load import ADDED, KEYS
 from strangers.tiny import STEPS, train_faces, tree
 
 SOURCE = Path(ab.__file__).parent
@@ -228,6 +228,11 @@ def test_each_missing_key_is_named(copy, name):
         return
     with pytest.raises(ab.RunError, match=rf"has no '{name}'|format None|an environment of your own"):
         ab.load(copy)
+
+
+def test_a_run_from_before_the_reference_level_is_read_at_level_0(copy):
+    rewrite(copy / "run.json", lambda config: [config.pop(name) for name in ADDED])
+    assert ab.load(copy).policy.level == 0.0
 
 
 @pytest.mark.parametrize("torn", [b'{"step": 42, "lo', b"\xff\xfe", b"17", b""])

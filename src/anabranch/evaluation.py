@@ -12,11 +12,11 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import evaluation_key, reading_for, sample_states
 from anabranch.environment import Environment, initial_state, take
-from anabranch.errors import SpaceTooLargeError
 from anabranch.estimates import Estimates, estimate
+from anabranch.exact.affordable import Exact, graph_beside_samples
 from anabranch.exact.enumeration import state_keys
 from anabranch.exact.flows import EdgeLaw, edge_law, terminal_distribution
-from anabranch.exact.graph import StateGraph, state_graph
+from anabranch.exact.graph import StateGraph
 from anabranch.exact.metrics import (
     jensen_shannon_divergence,
     kl_divergence,
@@ -193,34 +193,32 @@ def evaluate(
     seed: int = 0,
     settings: MetricSettings | None = None,
     distance: Distance | None = None,
+    exact: Exact = "auto",
 ) -> Evaluation:
     """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
 
     The target is R / Z; with relative balance the `prior`'s law times R^beta, with maximum likelihood the law of
     `data`, a batch of finished states, and without these nothing is held against it. Where the target is not R / Z,
-    Z and the estimates are those of its weights.
+    Z and the estimates are those of its weights. `exact` asks for the exact law (True, or SpaceTooLargeError), leaves
+    it out (False), or takes it where the rewards of all objects cost little or are fewer than the samples ("auto").
     `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
     """
-    law = _law_of(env, policy, log_reward, objective, prior, data)
+    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact, samples=samples)
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     aim = log_reward
     if law is not None and law.log_target is not law.log_reward:
         aim = TabulatedReward.of(law.graph, law.log_target)
     estimates = estimate(env, policy, aim, target_states=targets, **choices)
-    known, drawn = facts or {}, sample_states(env, policy, samples, seed=seed)
     wanted = {"settings": settings, "distance": distance, "seed": seed}
+    drawn = sample_states(env, policy, samples, seed=seed)
+    sampled = floor = None
     if law is None:
-        shares = {name: _share(*fact.indicators(drawn)) for name, fact in known.items()}
-        sampled = floor = None
+        shares = {name: _share(*fact.indicators(drawn)) for name, fact in (facts or {}).items()}
         metrics = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **wanted)
     else:
-        shares = {name: law.fact(fact) for name, fact in known.items()}
-        numbers, (target, model) = law.numbers_of(drawn), law.merged
-        sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / samples)
-        floor = perfect_sampler_floor(target, samples)
-        laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
-        metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
+        shares = {name: law.fact(fact) for name, fact in (facts or {}).items()}
+        sampled, floor, metrics = _beside_law(law, drawn, **wanted)
     return Evaluation(
         states=None if law is None else law.graph.num_states,
         exact=law is not None,
@@ -239,13 +237,29 @@ def evaluate(
     )
 
 
+def _beside_law(law: ExactLaw, drawn: Any, **wanted: Any) -> tuple[float, float, SampleMetrics]:
+    """The total variation of drawn objects, what a perfect sampler's would be, and the metrics of both."""
+    numbers, (target, model) = law.numbers_of(drawn), law.merged
+    sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / numbers.size)
+    laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
+    metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
+    return sampled, perfect_sampler_floor(target, numbers.size), metrics
+
+
 def _law_of(
-    env: Environment, policy: Policy, log_reward: LogReward, objective: Objective, prior: Policy | None, data: Any
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    objective: Objective,
+    prior: Policy | None,
+    data: Any,
+    *,
+    exact: Exact,
+    samples: int = 0,
 ) -> ExactLaw | None:
-    """The exact law beside the objective's target; None where the space is too large or the target not known."""
-    try:
-        graph = state_graph(env)
-    except SpaceTooLargeError:
+    """The exact law beside the objective's target; None where it is too expensive, or the target not known."""
+    graph = graph_beside_samples(env, log_reward, exact, samples)
+    if graph is None:
         return None
     values = log_rewards(graph, log_reward)
     aim = log_target(graph, values, objective, prior=prior, data=data)
@@ -261,9 +275,10 @@ def exact_summary(
     prior: Policy | None = None,
     data: Any = None,
     facts: Mapping[str, Fact],
+    exact: Exact = "auto",
 ) -> dict[str, Any]:
     """The few numbers of a comparison: exact distance, log Z and facts; None where there is no exact answer."""
-    law = _law_of(env, policy, log_reward, objective, prior, data)
+    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact)
     return {
         "total_variation": None if law is None else law.total_variation,
         "kl": None if law is None else law.kl,

@@ -1,6 +1,7 @@
 """Policies: one observation to raw logits; and the one function that masks."""
 
 import abc
+import copy
 import dataclasses
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -37,7 +38,7 @@ class Policy(eqx.Module):
     """
 
     log_z: eqx.AbstractVar[Float[Array, ""]]
-    level: float = eqx.field(default=0.0, kw_only=True)
+    level: float = eqx.field(default=0.0, kw_only=True, static=True)
     """The reference level of log R, in nats."""
     log_flow_offset: Float[Array, ""] | None = eqx.field(default=None, kw_only=True)
     """Added to the flow head (to the forward head, where that holds log edge flows), so that flows start near theirs;
@@ -68,16 +69,18 @@ def at_level(policy: Policy, level: float) -> Policy:
     return started(policy, level=level, log_z=policy.log_z + change, log_flow_offset=offset)
 
 
-def started(
-    policy: Policy, *, level: float, log_z: Float[Array, ""], log_flow_offset: Float[Array, ""] | None
-) -> Policy:
+def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -> Policy:
     """A policy with another level, log Z and offset of its flows."""
-    return eqx.tree_at(
-        lambda one: (one.level, one.log_z, one.log_flow_offset),
+    fresh = eqx.tree_at(
+        lambda one: (one.log_z, one.log_flow_offset),
         policy,
-        (level, log_z, log_flow_offset),
+        (log_z, log_flow_offset),
         is_leaf=lambda leaf: leaf is None,
     )
+    # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
+    fresh = copy.copy(fresh)
+    object.__setattr__(fresh, "level", level)
+    return fresh
 
 
 def masked_log_softmax(

@@ -32,7 +32,8 @@ class Field:
 def fields_of(record: Any) -> list[Field]:
     """The plain settings of a dataclass (or of an instance, whose values are then the defaults).
 
-    Fields that hold another record or an array are not settings and are left out.
+    Fields that hold another record or an array are not settings and are left out; of a field that may be either text
+    or an array, text is the setting.
     """
     cls = record if isinstance(record, type) else type(record)
     try:
@@ -45,6 +46,8 @@ def fields_of(record: Any) -> list[Field]:
         if _kind(annotation) == "?" or not field.init:
             continue
         default = field.default if isinstance(record, type) else getattr(record, field.name)
+        if hasattr(default, "shape"):
+            continue
         found.append(Field(field.name, annotation, default))
     return found
 
@@ -57,8 +60,8 @@ def _kind(annotation: Any) -> str:
     if origin is Literal:
         return "|".join(str(value) for value in arguments)
     if origin in (types.UnionType, typing.Union) and type(None) in arguments:
-        inner = [_kind(argument) for argument in arguments if argument is not type(None)]
-        return "?" if len(inner) != 1 or inner[0] == "?" else f"{inner[0]}|none"
+        inner = [kind for kind in map(_kind, arguments) if kind != "?"]
+        return f"{inner[0]}|none" if len(inner) == 1 else "?"
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis and _kind(arguments[0]) != "?":
         return f"{_kind(arguments[0])},..."
     return "?"
@@ -157,10 +160,10 @@ def parsed(text: str, annotation: Any, where: str) -> Any:
 
 
 def _without_none(annotation: Any) -> Any:
-    """X of X | None; anything else unchanged."""
+    """The plain X of X | None; anything else unchanged."""
     if typing.get_origin(annotation) not in (types.UnionType, typing.Union):
         return annotation
-    return next(argument for argument in typing.get_args(annotation) if argument is not type(None))
+    return next(argument for argument in typing.get_args(annotation) if _kind(argument) != "?")
 
 
 def _number(text: str) -> Any:

@@ -26,6 +26,7 @@ from anabranch.objectives import Objective
 from anabranch.rewards import LARGEST_RELATIVE, LogReward, energies, log_reward_values, whole_level
 from anabranch.sampling import rollout
 from anabranch.scoring import Reading, score
+from anabranch.underflow import require_no_underflow
 from anabranch.wanderer import Wanderer
 
 WALKS, MOST_BATCHES = 256, 16
@@ -75,13 +76,17 @@ class Survey:
 
 @functools.lru_cache(maxsize=16)
 def survey_of(env: Environment, log_reward: LogReward) -> Survey:
-    """Walk at random until some end has a reward above 0, at most MOST_BATCHES times; remembered."""
+    """Walk at random until some end has a reward above 0, at most MOST_BATCHES times; remembered.
+
+    Raises RewardError where there is none because all rewards underflow in float32.
+    """
     survey = None
     for number in range(MOST_BATCHES):
         survey = _survey(env, log_reward, number)
         if np.isfinite(survey.log_reward).any():
-            break
+            return survey
     assert survey is not None
+    require_no_underflow(log_reward, take(survey.states, (survey.length - 1, np.arange(survey.length.size))))
     return survey
 
 

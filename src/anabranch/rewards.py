@@ -2,13 +2,11 @@
 
 p(x) is proportional to R(x), so a constant factor of R carries no information. Training therefore sees log R minus a
 reference level, a number in float64 that is fixed before the first step. Float32 keeps seven digits: of a log R near
--10,000 it keeps thousandths of a nat. Where the level is that large, the reward is evaluated in float64 and the level
-subtracted there, if JAX can compile the reward in that precision.
+-10,000 it keeps thousandths of a nat. A reward that knows more, such as a table in float64, subtracts the level itself:
+its method `minus(level)` gives the reward whose log R is less by `level`.
 """
 
-import dataclasses
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,15 +20,12 @@ from anabranch.environment import Environment, State, initial_state
 from anabranch.errors import ConfigError, RewardError
 from anabranch.exact.enumeration import chunk_for, in_chunks
 from anabranch.exact.graph import StateGraph
+from anabranch.underflow import require_no_underflow
 
 LogReward = Callable[[State], Float[Array, ""]]
 """A JAX function of one state: log R, with -inf for a reward of zero."""
 
 DEFAULT_ZERO_FLOOR = 1e-4
-
-
-LARGEST_SINGLE_LEVEL = 256.0
-"""Up to this level of log R, in nats, float32 keeps 1e-5 nats, and the reward is evaluated as its author wrote it."""
 
 
 def whole_level(log_reward: float) -> float:
@@ -41,6 +36,8 @@ def whole_level(log_reward: float) -> float:
     return float(np.float32(np.round(log_reward))) if np.isfinite(log_reward) else 0.0
 
 
+LARGEST_SINGLE_LEVEL = 256.0
+"""Up to this log R, in nats, float32 keeps 1e-5 nats."""
 LARGEST_RELATIVE = 1e18
 """Most nats between log R and its level: the squares of residuals must not overflow in float32."""
 
@@ -64,66 +61,42 @@ def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level:
 
 
 def relative_log_rewards(log_reward: LogReward, objects: State, *, level: float) -> Float[Array, " B"]:
-    """log R - level of a batch of objects, for use inside JAX; subtracted in float64 where the level is large."""
-    if abs(level) <= LARGEST_SINGLE_LEVEL or not compiles_in_double(log_reward, objects):
-        values = jax.vmap(log_reward)(objects)
-        return values - level if level else values
-    dtype = jnp.zeros(()).dtype
-    with jax.enable_x64(True):
-        return (jax.vmap(log_reward)(objects) - np.float64(level)).astype(dtype)
+    """log R - level of a batch of objects, for use inside JAX."""
+    return jax.vmap(minus_level(log_reward, level))(objects)
+
+
+def minus_level(log_reward: LogReward, level: float) -> LogReward:
+    """The reward with log R less by a level: by its own method `minus`, where it has one."""
+    if level == 0.0:
+        return log_reward
+    own = _own_minus(log_reward)
+    return (lambda state: log_reward(state) - level) if own is None else own(level)
+
+
+def _own_minus(log_reward: LogReward) -> Any:
+    own = getattr(log_reward, "minus", None)
+    return own if callable(own) else None
 
 
 def energies(log_reward: LogReward, states: State, *, zero_floor: float, level: float) -> Float[Array, " n"]:
     """Energies of partial objects of a reward that has them, E(x) = level - log R(x); infinite ones at the floor."""
-    values = -relative_log_rewards(_MinusEnergy(log_reward), states, level=level)
+    reward: Any = log_reward
+    own = None if level == 0.0 else _own_minus(log_reward)
+    values = jax.vmap(reward.energy)(states) + level if own is None else jax.vmap(own(level).energy)(states)
     return jnp.where(jnp.isposinf(values), -jnp.log(zero_floor), values)
 
 
-@dataclasses.dataclass(frozen=True)
-class _MinusEnergy:
-    log_reward: Any
-
-    def __call__(self, state: State) -> Float[Array, ""]:
-        return -self.log_reward.energy(state)
-
-
-def compiles_in_double(log_reward: LogReward, objects: State) -> bool:
-    """Whether JAX compiles a log-reward of a batch of objects with float64 numbers inside a float32 program."""
-    leaves, structure = jax.tree.flatten(objects)
-    return _compiles_in_double(log_reward, structure, tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves))
-
-
-@functools.lru_cache(maxsize=64)
-def _compiles_in_double(log_reward: LogReward, structure: Any, shapes: tuple[tuple[tuple[int, ...], Any], ...]) -> bool:
-    @jax.jit
-    def one(state: State) -> Array:
-        with jax.enable_x64(True):
-            return (jnp.asarray(log_reward(state)) - np.float64(0.0)).astype(jnp.float32)
-
-    state = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            one.lower(state).compile()
-    except Exception:  # What an author's function does in a precision it was not written for cannot be foreseen.
-        return False
-    return True
-
-
 def log_reward_values(log_reward: LogReward, states: State, *, chunk: int | None = None) -> Float[np.ndarray, " n"]:
-    """log R of a batch of states outside of any program, in float64 where the reward allows it; `chunk` at a time."""
-    size = jax.tree.leaves(states)[0].shape[0] if chunk is None else chunk
-    function = _batched(log_reward)
-
-    def evaluated() -> Float[np.ndarray, " n"]:
-        return np.asarray(in_chunks(function, states, chunk=size), np.float64)
-
-    try:
-        with jax.enable_x64(True), warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return evaluated()
-    except Exception:  # See above; if the reward itself is at fault, its own error follows.
-        return evaluated()
+    """log R of states outside of any program, at most `chunk` at a time, with all the digits that the reward has."""
+    count = jax.tree.leaves(states)[0].shape[0]
+    # Even pieces have hardly any padding, for which a reward would be called in vain.
+    size = -(-count // -(-count // min(chunk or count, count)))
+    values = np.asarray(in_chunks(_batched(log_reward), states, chunk=size), np.float64)
+    own, finite = _own_minus(log_reward), values[np.isfinite(values)]
+    level = whole_level(float(finite.max(initial=-np.inf)))
+    if own is None or abs(level) <= LARGEST_SINGLE_LEVEL:
+        return values
+    return np.asarray(in_chunks(jax.jit(jax.vmap(own(level))), states, chunk=size), np.float64) + level
 
 
 @functools.lru_cache(maxsize=64)
@@ -190,12 +163,13 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
     require_log_reward(graph.env, log_reward)
     if graph.objects.size == 0:
         raise RewardError(f"{type(graph.env).__name__} has no finished object: can_stop is never true.")
-    chunk = chunk_for(graph.env, graph.num_states)
-    values = log_reward_values(log_reward, graph.states, chunk=chunk)[graph.objects]
+    chunk = chunk_for(graph.env, graph.objects.size)
+    values = log_reward_values(log_reward, graph.object_states, chunk=chunk)
     bad = np.nonzero(np.isnan(values) | np.isposinf(values))[0]
     if bad.size:
         raise bad_reward(graph.show(int(graph.objects[bad[0]])), float(values[bad[0]]))
     if np.isneginf(values).all():
+        require_no_underflow(log_reward, graph.object_states)
         raise RewardError("Every object has a reward of 0: there is nothing to sample in proportion to.")
     return values
 

@@ -59,3 +59,7 @@ class TabulatedReward:
     def __call__(self, state: State) -> Float[Array, ""]:
         """The log weight of one finished state."""
         return jnp.asarray(self.log_weight, float)[self.lookup(state)]
+
+    def minus(self, level: float) -> "TabulatedReward":
+        """The same with all log weights less by a level, subtracted in float64."""
+        return dataclasses.replace(self, log_weight=self.log_weight - level)

@@ -46,6 +46,7 @@ BUILT_IN = {
     "dags": "anabranch.envs.dags",
     "dags-5": "anabranch.envs.dags",
     "phylogeny": "anabranch.envs.phylogeny",
+    "phylogeny-likelihood": "anabranch.envs.likelihood",
     "potts": "anabranch.envs.energies",
 }
 """The module of each built-in task; it is imported when the task is used."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,13 @@ def tree(place: Path) -> dict[str, bytes]:
     return {str(file.relative_to(place)): file.read_bytes() if file.is_file() else b"" for file in place.rglob("*")}
 
 
+PROGRESS = re.compile(r"^[a-z-]+  (preparing|compiling|listing|exact answer|step)\b.*\n", re.MULTILINE)
+"""What a busy machine's trainings say while they take longer than two seconds."""
+
+
 def answer(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, output and errors of one command."""
+    """Exit code, output and errors of one command, without the lines of its progress."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = main([str(argument) for argument in arguments])
-    return code, out.getvalue(), err.getvalue()
+    return code, out.getvalue(), PROGRESS.sub("", err.getvalue())

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from anabranch.cli.obeying import INTERRUPTED, leave, obedient
 from anabranch.errors import Error, named
 
 VERBS = {
@@ -40,10 +41,20 @@ def help_text() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 ok, 1 a check failed, 2 usage, 130 interrupted."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit code: 0 ok, 1 a check failed, 2 usage, 130 interrupted.
+
+    Without arguments this is the program, which takes those of its process and leaves it at once when interrupted.
+    """
+    code = _answered(list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None and code == INTERRUPTED:
+        leave()
+    return code
+
+
+def _answered(given: list[str]) -> int:
     try:
-        return _dispatch(given)
+        with obedient(lambda: "interrupted"):
+            return _dispatch(given)
     except Error as error:
         print(f"anabranch: {error}", file=sys.stderr)
         return error.exit_code
@@ -56,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     except KeyboardInterrupt:
         print("anabranch: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -9,7 +9,7 @@ from anabranch.errors import LawError
 POSITIONAL = ("TARGET", "a task by name, or FILE.py:NAME of an Environment (class or instance) or a Task")
 OPTIONS = (
     Option(name="max_states", annotation=int, default=1_000_000, help="enumerate up to so many states"),
-    Option(name="seconds", annotation=float, default=20.0, help="and for so long; beyond, random walks"),
+    Option(name="seconds", annotation=float, default=20.0, help="about so long in all; enumerate for half of it"),
     Option(name="walks", annotation=int, default=256, help="random walks where the space is too large"),
     Option(name="seed", annotation=int, default=0, help="the seed of the walks"),
 )

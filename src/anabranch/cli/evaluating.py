@@ -10,11 +10,13 @@ from anabranch.cli.diagnosed import findings_as_json, findings_of, show_findings
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import missing_source, with_sources
 from anabranch.cli.measured import metric_numbers, metric_rows
+from anabranch.cli.parts import PARTS, parts_from
 from anabranch.cli.sources import start_jax, task_from
 from anabranch.metrics.settings import MetricSettings
 
 if TYPE_CHECKING:
     from anabranch.evaluation import Evaluation
+    from anabranch.exact.affordable import Exact
     from anabranch.tasks import Task
     from anabranch.training.train import Run
 
@@ -26,7 +28,22 @@ SEED = Option(name="seed", annotation=int, default=0, help="the seed of the fres
 WHICH = Option(name="which", annotation=int, default=0, help="of a run of several seeds, which one (0 is the first)")
 PRIOR = Option(name="prior", annotation=str | None, default=None, help="the run whose sampler an rtb run started from")
 DATA = Option(name="data", annotation=str | None, default=None, help="the file of objects that an ml run learned from")
+EXACT = Option(
+    name="exact",
+    annotation=str,
+    default="auto",
+    help="list the space for the exact answer: always, never, or where listing and its rewards cost little",
+    choices=("auto", "true", "false"),
+)
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
+
+
+def exact_of(given: Given) -> "Exact":
+    """What --exact says."""
+    from anabranch.exact.affordable import require_exact
+
+    text = given.options["exact"].lower()
+    return require_exact({"true": True, "false": False}.get(text, text))
 
 
 def open_run(given: Given) -> "tuple[Run, Task]":
@@ -38,7 +55,7 @@ def open_run(given: Given) -> "tuple[Run, Task]":
     stranger = None if given.options["task"] is None else task_from(given.options["task"])
     directory = RunDirectory.open(given.positional)
     task = task_of(directory.read_config(), directory.path, stranger)
-    return load(given.positional, task=stranger), task
+    return load(given.positional, task=stranger, **parts_from(given)), task
 
 
 def open_one(given: Given) -> "tuple[Run, Task]":
@@ -51,20 +68,20 @@ def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, TASK, PRIOR, DATA)
+    options = (JSON, samples, SEED, EXACT, TASK, PRIOR, DATA, *PARTS)
     given = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = given.record("metrics", metrics)
     run, task = open_run(given)
     run = with_sources(run, task, prior=given.options["prior"], data=given.options["data"])
     choices = {name: given.options[name] for name in ("samples", "seed", "json")}
-    report(run, task, title=given.positional, settings=settings, **choices)
+    report(run, task, title=given.positional, settings=settings, exact=exact_of(given), **choices)
     return 0
 
 
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    given = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK), arguments)
+    given = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK, *PARTS), arguments)
     run, task = open_one(given)
     from anabranch.drawing import sample as draw
     from anabranch.environment import take
@@ -82,14 +99,20 @@ def sample(arguments: Sequence[str]) -> int:
 
 
 def evaluation_of(
-    run: "Run", task: "Task", *, samples: int, seed: int, settings: MetricSettings | None = None
+    run: "Run",
+    task: "Task",
+    *,
+    samples: int,
+    seed: int,
+    settings: MetricSettings | None = None,
+    exact: "Exact" = "auto",
 ) -> "Evaluation":
     """Evaluate a run of one seed on its task."""
     from anabranch.evaluation import evaluate as measure
 
     setup = run.trainer
     choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.sources}
-    metrics = {"settings": settings, "distance": task.distance}
+    metrics = {"settings": settings, "distance": task.distance, "exact": exact}
     return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
 
 
@@ -102,10 +125,11 @@ def report(
     seed: int = 0,
     json: bool = False,
     settings: MetricSettings | None = None,
+    exact: "Exact" = "auto",
 ) -> None:
     """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
     runs = run.each()
-    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings) for one in runs]
+    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings, exact=exact) for one in runs]
     findings = findings_of(run, results, seed=seed)
     if json:
         parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
@@ -169,7 +193,7 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
     head = {
         "task": config["task"],
         "objective": config["objective"]["name"],
-        "backward": config["backward"],
+        "backward": None if run.trainer.backward is None else run.trainer.backward.name,
         "seed": config["seed"],
         "steps": run.steps,
         "seconds": run.seconds,

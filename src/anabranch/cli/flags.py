@@ -133,6 +133,6 @@ def _unknown_flag(verb: str, flag: str, parser: argparse.ArgumentParser) -> Conf
         return ConfigError(f"{flag!r} is one argument too many. See anabranch {verb} --help.")
     bare = flag.split("=")[0]
     known = [text for action in parser._actions for text in action.option_strings]
-    near = difflib.get_close_matches(bare, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(bare, known, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else "."
     return ConfigError(f"{verb} has no flag {bare}{hint} See anabranch {verb} --help.")

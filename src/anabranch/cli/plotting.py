@@ -5,13 +5,14 @@ from pathlib import Path
 
 from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
+from anabranch.cli.parts import PARTS
 
 OUT = Option(name="out", annotation=str | None, default=None, help="a folder for the PNG files (default: DIR/pictures)")
 
 
 def plot(arguments: Sequence[str]) -> int:
     """Write graph.png, distribution.png, curves.png and gallery.png."""
-    given = parse("plot", DIRECTORY, (OUT, SEED, WHICH, TASK), arguments)
+    given = parse("plot", DIRECTORY, (OUT, SEED, WHICH, TASK, *PARTS), arguments)
     run, task = open_one(given)
     from anabranch.drawing import sample
     from anabranch.environment import take

@@ -44,7 +44,7 @@ def task_from(spec: str) -> Task:
         start_jax()
         return make(spec)
     start_jax()
-    found = _foreign(spec)
+    found = foreign(spec)
     if not isinstance(found, Task):
         raise ConfigError(f"{spec} is {_described(found)}, not an anabranch.Task(env, log_reward).")
     return dataclasses.replace(found, name=spec)
@@ -57,7 +57,7 @@ def environment_from(spec: str) -> "Environment | type[Environment]":
     from anabranch.environment import Environment
 
     start_jax()
-    found = _foreign(spec)
+    found = foreign(spec)
     if isinstance(found, Task):
         return found.env
     if isinstance(found, Environment) or (isinstance(found, type) and issubclass(found, Environment)):
@@ -69,7 +69,8 @@ def _described(found: Any) -> str:
     return f"the class {found.__name__}" if isinstance(found, type) else f"an object of {type(found).__name__}"
 
 
-def _foreign(spec: str) -> Any:
+def foreign(spec: str) -> Any:
+    """The thing called NAME in a stranger's file or module. Raises ConfigError where there is none."""
     place, _, name = spec.rpartition(":")
     if place.endswith(".py"):
         if not os.path.isfile(place):

@@ -1,12 +1,16 @@
 """`anabranch train TASK`: flags in, a run directory out, the exact answer beside the learned one."""
 
 import dataclasses
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from anabranch.cli.evaluating import EXACT, exact_of, report
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import data_from, prior_from
+from anabranch.cli.obeying import INTERRUPTED, obedient
+from anabranch.cli.parts import part_from
 from anabranch.cli.sources import is_foreign, task_from
 from anabranch.tasks import Task
 
@@ -15,18 +19,24 @@ CHOICES = (
         name="objective",
         annotation=str,
         default="tb",
-        help="the balance condition",
+        help="the balance condition, or FILE.py:NAME of your own",
         choices=(
             *("fm", "db", "tb", "subtb", "mdb", "fl-db", "fl-subtb"),
             *("pcl", "vargrad", "rtb", "soft-dqn", "ml", "soft-pg", "pg"),
         ),
     ),
-    Option(name="policy", annotation=str, default="mlp", help="the network", choices=("mlp", "tabular")),
+    Option(
+        name="policy",
+        annotation=str,
+        default="mlp",
+        help="the network, or FILE.py:NAME of your own recipe",
+        choices=("mlp", "tabular"),
+    ),
 )
 BACKWARD_CHOICES = ("uniform", "maxent", "learned", "tlm", "pessimistic")
 OPTIONS = (
     *CHOICES,
-    Option(name="backward", annotation=str, default="uniform", help="P_B", choices=BACKWARD_CHOICES),
+    Option(name="backward", annotation=str, default="uniform", help="P_B, or FILE.py:NAME", choices=BACKWARD_CHOICES),
     Option(name="steps", annotation=int | None, default=None, help="gradient steps (default: the task's)"),
     Option(name="batch", annotation=int | None, default=None, help="trajectories a step (default: the task's)"),
     Option(name="seed", annotation=int, default=0, help="the seed of all random numbers"),
@@ -47,6 +57,7 @@ OPTIONS = (
     ),
     Option(name="data", annotation=str | None, default=None, help="a file of objects, one a line"),
     Option(name="prior", annotation=str | None, default=None, help="the run whose sampler rtb starts from"),
+    EXACT,
     Option(
         name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
     ),
@@ -65,7 +76,6 @@ def train(arguments: Sequence[str]) -> int:
         parse("train", POSITIONAL, options, arguments)
     task, given, choices = read_choices("train", spec, arguments, options)
 
-    from anabranch.cli.evaluating import report
     from anabranch.training.train import train as train_run
 
     out = Path(
@@ -73,11 +83,28 @@ def train(arguments: Sequence[str]) -> int:
         or free_directory(f"{short_name(task)}-{choices['objective'].name}-{given.options['seed']}")
     )
     seed, seeds = given.options["seed"], given.options["seeds"]
-    run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+    try:
+        with obedient(lambda: _last_words(out)):
+            run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+    except KeyboardInterrupt:
+        print(f"anabranch: {_last_words(out)}", file=sys.stderr)
+        return INTERRUPTED
+    if run.interrupted:
+        print(f"interrupted at step {run.steps:,} of {run.trainer.steps:,}; anabranch evaluate {out} measures it")
+        print(f"kept in {out}")
+        return INTERRUPTED
     which = f"seed {seed}" if seeds is None else f"seeds {seed} to {seed + seeds - 1}"
-    report(run, task, title=f"{task.name}: {choices['objective'].name}, {which}")
+    report(run, task, title=f"{task.name}: {choices['objective'].name}, {which}", exact=choices["exact"])
     print(f"kept in {out}")
-    return 130 if run.interrupted else 0
+    return 0
+
+
+def _last_words(out: Path) -> str:
+    """What becomes of a training that is ended by a signal."""
+    steps = [int(folder.name) for folder in (out / "checkpoints").glob("*") if folder.name.isdecimal()]
+    if not steps:
+        return "interrupted before the first step was done: nothing was learned, nothing is kept."
+    return f"interrupted; what was learned until step {max(steps):,} is kept in {out}"
 
 
 def read_choices(
@@ -96,9 +123,9 @@ def read_choices(
     from anabranch.training.optimizer import Adam
 
     first = parse(verb, POSITIONAL, options, arguments, partial=True)
-    goal = objective_named(objective or first.options["objective"])
+    goal = _chosen("objective", objective or first.options["objective"], objective_named)
     settings = task.settings(goal)
-    policy = named(first.options["policy"], POLICIES, "policy")()
+    policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
     records = {
@@ -133,8 +160,13 @@ def read_choices(
         "data": data_from(given.options.get("data"), env),
         "prior": prior_from(given.options.get("prior"), task),
     }
-    free = {name: given.options[name] for name in ("backward", "level")}
-    return task, given, {**chosen, **plain, **sources, **free}
+    backward = _chosen("backward", given.options["backward"], str)
+    others = {"backward": backward, "level": given.options["level"], "exact": exact_of(given)}
+    return task, given, {**chosen, **plain, **sources, **others}
+
+
+def _chosen(kind: str, choice: str, known: Callable[[str], Any]) -> Any:
+    return part_from(kind, choice) if is_foreign(choice) else known(choice)
 
 
 def short_name(task: Task) -> str:

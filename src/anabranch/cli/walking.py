@@ -1,56 +1,114 @@
-"""`anabranch walk DIR`: one trajectory, and both sides of its balance."""
+"""`anabranch walk DIR`: one trajectory, and each equation of the balance that the objective has."""
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, WHICH, open_one
-from anabranch.cli.flags import parse
+from anabranch.cli.evaluating import DIRECTORY, PRIOR, SEED, TASK, WHICH, open_one
+from anabranch.cli.flags import Option, parse
+from anabranch.cli.given_samplers import with_sources
+from anabranch.cli.parts import BACKWARD, POLICY, with_view
+
+if TYPE_CHECKING:
+    from anabranch.objectives import Objective
+    from anabranch.objectives.equations import Equation
+    from anabranch.tasks import Task
+    from anabranch.training.train import Run
+    from anabranch.trajectories import Trajectories
+
+OBJECTIVE = Option(
+    name="objective",
+    annotation=str,
+    default=None,
+    repeated=True,
+    help="look at the policy through this condition; FILE.py:NAME of the run's own objective, to read it again",
+)
+MOST_EQUATIONS = 40
+"""Equations that are printed: sub-trajectory balance has one for each pair of states."""
+READABLE = math.log(1e6)
+"""Nats up to which a flow is printed as a plain number."""
+COMPARED = 16
+"""Trajectories that are drawn for an objective that compares them."""
 
 
 def walk(arguments: Sequence[str]) -> int:
-    """Print Z times the product of P_F from the source, and R times the product of P_B from the object."""
-    given = parse("walk", DIRECTORY, (SEED, WHICH, TASK), arguments)
+    """Print one trajectory, and both sides of each equation that the objective's condition has on it."""
+    options = (SEED, WHICH, OBJECTIVE, TASK, PRIOR, POLICY, BACKWARD)
+    given, view = with_view(parse("walk", DIRECTORY, options, arguments))
     run, task = open_one(given)
-    import jax
+    run = with_sources(run, task, prior=given.options["prior"], data=None)
+    from anabranch.balances import balance
+    from anabranch.drawing import sample_trajectories
+
+    goal = view or run.trainer.objective
+    batch = COMPARED if goal.compares_trajectories else 1
+    trajectories = sample_trajectories(task.env, run.policy, batch, seed=given.options["seed"])
+    equations = balance(run.trainer, run.policy, trajectories, objective=goal)
+    _show_trajectory(run, task, trajectories, title=f"One trajectory of {given.positional}")
+    _show_balance(goal, equations)
+    _show_floor(run, task, trajectories)
+    return 0
+
+
+def flow_text(log_flow: float | None) -> str:
+    """A flow whose logarithm is given in nats: a plain number where that can be read, else a power of e."""
+    if log_flow is None:
+        return "-"
+    if log_flow == -math.inf:
+        return "0"
+    return f"{math.exp(log_flow):.6g}" if abs(log_flow) < READABLE else f"exp({log_flow:.5f})"
+
+
+def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, title: str) -> None:
     import jax.numpy as jnp
-    import numpy as np
 
     from anabranch.backward import UniformBackward
-    from anabranch.cli.tables import console, show_table
-    from anabranch.drawing import sample_trajectories, score_trajectories
+    from anabranch.cli.tables import show_table
+    from anabranch.drawing import score_trajectories
     from anabranch.environment import take
 
     setup = run.trainer
-    trajectory = sample_trajectories(task.env, run.policy, 1, seed=given.options["seed"])
-    log_reward = float(jax.jit(task.log_reward)(take(trajectory.objects, 0)))
-    floored = log_reward == -math.inf
-    log_reward = math.log(setup.zero_floor) if floored else log_reward
     backward = setup.backward or UniformBackward()
-    options = {"backward": backward, "outflow": setup.objective.outflow}
-    scores = score_trajectories(task.env, run.policy, trajectory, jnp.array([log_reward]), **options)
-    log_z = float(scores.log_z) if setup.objective.has_log_z else 0.0
-    log_pf, log_pb = np.asarray(scores.log_pf[:, 0], float), np.asarray(scores.log_pb[:, 0], float)
-    length = int(trajectory.length[0])
-    from_source = log_z + np.concatenate([[0.0], np.cumsum(log_pf[:length])])
-    from_object = log_reward + np.concatenate([[0.0], np.cumsum(log_pb[:length][::-1])])[::-1]
-    rows = []
-    for t in range(length + 1):
-        state = take(trajectory.states, (min(t, length - 1), 0))
-        shown = task.env.show(state) if t < length else "STOP"
-        edge = ("", "") if t == length else (f"{math.exp(log_pf[t]):.4f}", f"{math.exp(log_pb[t]):.4f}")
-        rows.append((str(t), shown, *edge, f"{math.exp(from_source[t]):.6f}", f"{math.exp(from_object[t]):.6f}"))
-    columns = ("row", "state", "P_F of the next edge", "P_B of that edge", "Z x P_F so far", "R x P_B to go")
-    show_table(f"One trajectory of {given.positional}", columns, rows, left=2)
-    left = log_z + log_pf.sum()
-    right = log_reward + log_pb.sum()
-    console().print(f"Z prod P_F = exp({left:.5f}) = {math.exp(left):.6f}, from the source to STOP")
-    if floored:
-        console().print(
-            f"The reward of this object is 0; training puts {setup.zero_floor:g} in its place, and so does R."
-        )
-    console().print(f"R prod P_B = exp({right:.5f}) = {math.exp(right):.6f}, from the object to the source")
-    if setup.objective.has_log_z:
-        console().print(f"residual log Z + sum log P_F - log R - sum log P_B = {left - right:+.5f}")
-    else:
-        console().print(f"{setup.objective.name} learns no log Z: Z stands at 1, and nothing has to balance.")
-    return 0
+    nothing = jnp.zeros(trajectories.length.shape)
+    scores = score_trajectories(task.env, run.policy, trajectories, nothing, backward=backward)
+    length, rows = int(trajectories.length[0]), []
+    for row in range(length):
+        move = row < length - 1
+        log_pb = flow_text(float(scores.log_pb[row, 0])) if move and setup.backward is not None else "-"
+        state = task.env.show(take(trajectories.states, (row, 0)))
+        rows.append((str(row), state, flow_text(float(scores.log_pf[row, 0])), log_pb))
+    rows.append((str(length), "STOP", "", ""))
+    show_table(title, ("row", "state", "P_F of the next edge", "P_B of that edge"), rows, left=2)
+
+
+def _show_balance(goal: "Objective", equations: "list[Equation]") -> None:
+    from anabranch.cli.tables import console, show_table
+    from anabranch.objectives import BalanceObjective
+
+    if not isinstance(goal, BalanceObjective):
+        console().print(f"{goal.name} has no balance: its loss compares no two sides, and nothing has to be equal.")
+        return
+    if not equations:
+        console().print(f"{goal.name} asks nothing of this trajectory: it stops where it starts.")
+        return
+    worst = max(abs(equation.residual) for equation in equations)
+    by_size = sorted(range(len(equations)), key=lambda number: -abs(equations[number].residual))
+    shown = [equations[number] for number in sorted(by_size[:MOST_EQUATIONS])]
+    rows = [(one.name, flow_text(one.left), flow_text(one.right), f"{one.residual:+.5f}") for one in shown]
+    note = f"the {len(shown)} of {len(equations):,} equations with the largest residuals"
+    note = note if len(shown) < len(equations) else ""
+    columns = ("rows", *goal.sides, "residual (nats)")
+    show_table(f"The balance of {goal.name}", columns, rows, note=note)
+    console().print(f"largest residual {worst:.5f} nats, of {len(equations):,}")
+
+
+def _show_floor(run: "Run", task: "Task", trajectories: "Trajectories") -> None:
+    import jax
+
+    from anabranch.cli.tables import console
+    from anabranch.environment import take
+    from anabranch.rewards import floor_text
+
+    if float(jax.jit(task.log_reward)(take(trajectories.objects, 0))) == -math.inf:
+        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
+        console().print(f"The reward of this object is 0; training puts {floor} in its place, and so does R.")

@@ -2,13 +2,15 @@
 
 All three depend on the data through the log-determinants of a matrix over two sets of nodes: the parents
 of a node, and its family (the node and its parents). So each is a `LocalScore`: that matrix, and a few numbers
-for each number of parents.
+for each number of parents. The means of the columns, which may be a million times what the columns vary by, are held
+apart from the rest of that matrix: added to it, they would take its digits.
 """
 
 import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import gammaln
 
@@ -23,13 +25,14 @@ class LocalScore:
     """What a node with `count` parents adds to a graph's score, in nats; F and P are log-determinants.
 
     base[count] + family[count] F + parents[count] P + ratio exp(F - P), F over the node and its parents,
-    P over the parents alone (0 over none).
+    P over the parents alone (0 over none), of matrix + outer(offset, offset).
     """
 
     matrix: Float[np.ndarray, "nodes nodes"]
     base: Float[np.ndarray, " nodes"]
     family: Float[np.ndarray, " nodes"]
     parents: Float[np.ndarray, " nodes"]
+    offset: Float[np.ndarray, " nodes"]
     ratio: float = 0.0
 
     def table(self) -> Float[np.ndarray, "nodes sets"]:
@@ -42,8 +45,11 @@ class LocalScore:
             raise ConfigError(f"Tables of local scores end at {MOST_CACHED} nodes; given {nodes}.")
         sets = np.arange(2**nodes)
         inside = (sets[:, None] >> np.arange(nodes)) & 1 > 0
-        masked = np.where(inside[:, :, None] & inside[:, None, :], self.matrix, np.eye(nodes))
-        log_det, count = np.linalg.slogdet(masked)[1], inside.sum(1)
+        unit, correlation, offset = self._scaled()
+        masked = np.where(inside[:, :, None] & inside[:, None, :], correlation, np.eye(nodes))
+        apart = np.where(inside, offset, 0.0)
+        added = np.log1p(np.sum(apart * np.linalg.solve(masked, apart[:, :, None])[:, :, 0], axis=1))
+        log_det, count = np.linalg.slogdet(masked)[1] + inside @ (2 * np.log(unit)) + added, inside.sum(1)
         scores = np.full((nodes, sets.size), np.nan)
         for node in range(nodes):
             allowed = sets[~inside[:, node]]
@@ -54,7 +60,7 @@ class LocalScore:
 
     def relative(self, node: Int[Array, ""], parents: Bool[Array, " nodes"]) -> Float[Array, ""]:
         """The same for one node, minus its score without parents, computed by JAX."""
-        alone = np.log(np.diag(self.matrix))
+        alone = np.log(np.diag(self.matrix) + self.offset**2)
         empty = self.base[0] + self.family[0] * alone + self.ratio * np.exp(alone)
         count = jnp.sum(parents)
         outer, inner = self._log_det(parents.at[node].set(True)), self._log_det(parents)
@@ -65,22 +71,55 @@ class LocalScore:
         return weighed[0] + weighed[1] * outer + weighed[2] * inner + self.ratio * jnp.exp(outer - inner) - start
 
     def _log_det(self, inside: Bool[Array, " nodes"]) -> Float[Array, ""]:
-        masked = jnp.where(inside[:, None] & inside, jnp.asarray(self.matrix, float), jnp.eye(inside.size))
-        return 2.0 * jnp.sum(jnp.log(jnp.diag(jnp.linalg.cholesky(masked))))
+        unit, correlation, offset = (jnp.asarray(value, float) for value in self._scaled())
+        root = jnp.linalg.cholesky(jnp.where(inside[:, None] & inside, correlation, jnp.eye(inside.size)))
+        apart = solve_triangular(root, jnp.where(inside, offset, 0.0), lower=True)
+        return 2.0 * jnp.sum(jnp.log(jnp.diag(root)) + inside * jnp.log(unit)) + jnp.log1p(jnp.sum(apart**2))
+
+    def _scaled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The unit of each node in which the matrix has a diagonal of 1, and matrix and offset in these units."""
+        unit = np.sqrt(np.diag(self.matrix))
+        return unit, self.matrix / np.outer(unit, unit), self.offset / unit
 
 
-def bge(data: Float[np.ndarray, "samples nodes"], *, alpha_mu: float, alpha_w: float) -> LocalScore:
+def centred(
+    data: Float[np.ndarray, "samples nodes"],
+) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, "samples nodes"]]:
+    """The means of the columns, and the data less these: differences from one row first, which lose no digit."""
+    apart = data - data[0]
+    return data[0] + apart.mean(0), apart - apart.mean(0)
+
+
+def lost_nats(
+    data: Float[np.ndarray, "samples nodes"], matrix: Float[np.ndarray, "nodes nodes"]
+) -> Float[np.ndarray, " nodes"]:
+    """By how many nats the rounding of a column's values in float64 may change a score.
+
+    A value near m is rounded to the nearest multiple of the spacing of float64 there, an error of variance
+    spacing^2 / 12, beside what the other columns leave over of the column (by `matrix`, the scatter of the data).
+    """
+    unit = np.sqrt(np.diag(matrix))
+    rest = unit**2 / np.diag(np.linalg.inv(matrix / np.outer(unit, unit)))
+    spacing = np.spacing(np.abs(data).max(0))
+    return len(data) ** 2 * spacing**2 / (24 * rest)
+
+
+def bge(
+    data: Float[np.ndarray, "samples nodes"], *, alpha_mu: float, alpha_w: float, centre: bool = True
+) -> LocalScore:
     """BGe: the marginal likelihood of Gaussian data under a Normal-Wishart prior.
 
-    Mean 0 with weight `alpha_mu`, `alpha_w` > nodes + 1 degrees of freedom, and T = t I, where
-    t = alpha_mu (alpha_w - nodes - 1) / (alpha_mu + 1). Graphs that encode the same independences have the same
-    score. Geiger & Heckerman 2002, in the form corrected by Kuipers, Moffa & Heckerman 2014 (arXiv:1402.6863).
+    Its mean is that of the data, or 0 without `centre`, with weight `alpha_mu`; `alpha_w` > nodes + 1 degrees of
+    freedom, and T = t I, where t = alpha_mu (alpha_w - nodes - 1) / (alpha_mu + 1). Graphs that encode the same
+    independences have the same score. Geiger & Heckerman 2002, in the form corrected by Kuipers, Moffa & Heckerman
+    2014 (arXiv:1402.6863).
     """
     samples, nodes = data.shape
-    mean, count = data.mean(0), np.arange(nodes)
+    count = np.arange(nodes)
+    mean, apart = centred(data)
     scale = alpha_mu * (alpha_w - nodes - 1) / (alpha_mu + 1)
-    scatter = (data - mean).T @ (data - mean)
-    posterior = scale * np.eye(nodes) + scatter + samples * alpha_mu / (samples + alpha_mu) * np.outer(mean, mean)
+    posterior = scale * np.eye(nodes) + apart.T @ apart
+    offset = np.zeros(nodes) if centre else np.sqrt(samples * alpha_mu / (samples + alpha_mu)) * mean
     freedom = alpha_w - nodes + count
     base = (
         0.5 * np.log(alpha_mu / (samples + alpha_mu))
@@ -89,21 +128,25 @@ def bge(data: Float[np.ndarray, "samples nodes"], *, alpha_mu: float, alpha_w: f
         - 0.5 * samples * np.log(np.pi)
         + 0.5 * (freedom + count + 1) * np.log(scale)
     )
-    return LocalScore(posterior, base, -(samples + freedom + 1) / 2, (samples + freedom) / 2)
+    return LocalScore(posterior, base, -(samples + freedom + 1) / 2, (samples + freedom) / 2, offset)
 
 
-def gaussian(data: Float[np.ndarray, "samples nodes"], *, noise: float, weight_scale: float) -> LocalScore:
+def gaussian(
+    data: Float[np.ndarray, "samples nodes"], *, noise: float, weight_scale: float, centre: bool = True
+) -> LocalScore:
     """The marginal likelihood of x = sum of w_u x_u over the parents + N(0, noise^2), with w_u ~ N(0, weight_scale^2).
 
-    Closed form: log N(x; 0, noise^2 I + weight_scale^2 X X^T), X the columns of the parents. The means are taken
-    as 0. Equivalent graphs may differ in it.
+    Closed form: log N(x; 0, noise^2 I + weight_scale^2 X X^T), X the columns of the parents. The means are those of
+    the data, or 0 without `centre`. Equivalent graphs may differ in it.
     """
     samples, nodes = data.shape
     ridge, count = (noise / weight_scale) ** 2, np.arange(nodes)
-    matrix = data.T @ data + ridge * np.eye(nodes)
+    mean, apart = centred(data)
+    matrix = apart.T @ apart + ridge * np.eye(nodes)
+    offset = np.zeros(nodes) if centre else np.sqrt(samples) * mean
     # The sum of squares that the parents leave over is exp(F - P) - ridge.
     base = -0.5 * samples * np.log(2 * np.pi * noise**2) + 0.5 * count * np.log(ridge) + 0.5 * ridge / noise**2
-    return LocalScore(matrix, base, np.zeros(nodes), np.full(nodes, -0.5), -0.5 / noise**2)
+    return LocalScore(matrix, base, np.zeros(nodes), np.full(nodes, -0.5), offset, -0.5 / noise**2)
 
 
 def bic(data: Float[np.ndarray, "samples nodes"]) -> LocalScore:
@@ -112,10 +155,10 @@ def bic(data: Float[np.ndarray, "samples nodes"]) -> LocalScore:
     They are a weight for each parent, the mean and the variance. Schwarz 1978; equivalent graphs have the same score.
     """
     samples, nodes = data.shape
-    centred = data - data.mean(0)
+    apart = centred(data)[1]
     fit = 0.5 * samples * (np.log(samples) - np.log(2 * np.pi) - 1)
-    half = np.full(nodes, 0.5 * samples)
-    return LocalScore(centred.T @ centred, fit - 0.5 * (np.arange(nodes) + 2) * np.log(samples), -half, half)
+    base, half = fit - 0.5 * (np.arange(nodes) + 2) * np.log(samples), np.full(nodes, 0.5 * samples)
+    return LocalScore(apart.T @ apart, base, -half, half, np.zeros(nodes))
 
 
 def random_network(

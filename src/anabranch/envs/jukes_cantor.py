@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from anabranch.envs.fasta import NUCLEOTIDES, Alignment
+from anabranch.envs.letters import NUCLEOTIDES, Alignment
 from anabranch.envs.newick import Tree, write_newick
 from anabranch.errors import ConfigError
 

@@ -1,14 +1,17 @@
 """Parsimony: how few changes of letters along a tree explain an alignment (Fitch 1971)."""
 
+from collections.abc import Iterable
+from itertools import combinations
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, UInt8
+from jaxtyping import Array, Bool, Int, UInt32
 
 
 def site_patterns(
-    sets: UInt8[np.ndarray, "taxa sites"],
-) -> tuple[UInt8[np.ndarray, "taxa patterns"], Int[np.ndarray, " patterns"]]:
+    sets: UInt32[np.ndarray, "taxa sites"],
+) -> tuple[UInt32[np.ndarray, "taxa patterns"], Int[np.ndarray, " patterns"]]:
     """The different columns of an alignment and how often each stands there; those that no tree has to change left out.
 
     A column whose sets have a letter in common costs nothing on any tree.
@@ -18,16 +21,26 @@ def site_patterns(
     return columns, count.astype(np.int32)
 
 
-def least_changes(sets: UInt8[np.ndarray, "taxa sites"]) -> int:
+def least_changes(sets: UInt32[np.ndarray, "taxa sites"]) -> int:
     """A number of changes that no tree goes below: at each site one less than the letters needed to meet every set."""
-    letters = np.arange(1, 16, dtype=np.uint8)
-    meets = ((sets[None] & letters[:, None, None]) > 0).all(axis=1)
-    size = np.bitwise_count(letters).astype(int)
-    return int(np.where(meets, size[:, None], 5).min(axis=0).sum()) - sets.shape[1]
+    columns, count = site_patterns(sets)
+    return sum((_letters_needed(column) - 1) * int(times) for column, times in zip(columns.T, count, strict=True))
+
+
+def _letters_needed(column: Iterable[np.uint32]) -> int:
+    """The least letters of which each set of a column holds one."""
+    held = {int(letters) for letters in column}
+    # Whatever meets a set meets those that hold it.
+    least = [letters for letters in held if not any(other & letters == other for other in held - {letters})]
+    bits = [1 << place for place in range(max(least).bit_length()) if any(letters >> place & 1 for letters in least)]
+    sizes = range(1, len(bits) + 1)
+    return next(
+        size for size in sizes for chosen in combinations(bits, size) if all(sum(chosen) & letters for letters in least)
+    )
 
 
 def fitch_changes(
-    clades: Bool[Array, "taxa taxa"], columns: UInt8[np.ndarray, "taxa patterns"], count: Int[np.ndarray, " patterns"]
+    clades: Bool[Array, "taxa taxa"], columns: UInt32[np.ndarray, "taxa patterns"], count: Int[np.ndarray, " patterns"]
 ) -> Int[Array, ""]:
     """The least changes that explain all columns on the trees of a forest, summed over its trees.
 
@@ -35,6 +48,7 @@ def fitch_changes(
     empty where it was not. Smaller clades come first: then both of the joined trees are complete. A join keeps
     the letters that both sides allow; where there are none it keeps those of either, at the price of one change.
     """
+    clades = jnp.asarray(clades)
     order = jnp.argsort(clades.sum(1))
     weights = jnp.asarray(count, jnp.int32)
 

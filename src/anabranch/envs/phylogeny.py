@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
+from anabranch.envs.alignment_files import load_alignment
 from anabranch.envs.dendrogram import dendrogram
-from anabranch.envs.fasta import Alignment, load_alignment
+from anabranch.envs.letters import Alignment
 from anabranch.envs.newick import Tree, read_newick, robinson_foulds, taxa_of, write_newick
 from anabranch.envs.parsimony import fitch_changes, least_changes, site_patterns
 from anabranch.errors import ConfigError
@@ -24,7 +25,8 @@ class Phylogeny(Environment):
     one, empty as long as it is a tree of its own: the set of clades, whatever the order of the joins, so that
     a forest is one state. Label = pair i < j of trees; the joined tree is called i, and its last join is told
     by its clade, which stands in row j: at most one label a tree i, the backward slot. `alignment` is the
-    path of a FASTA file, or the name of a shipped one. PhyloGFN: Zhou et al. 2023 (arXiv:2310.08774).
+    path of a file of nucleotides or amino acids (FASTA; with the extra `bio` also PHYLIP, NEXUS and Clustal), or the
+    name of a shipped one. PhyloGFN: Zhou et al. 2023 (arXiv:2310.08774).
     """
 
     alignment: str = "simulated-7"

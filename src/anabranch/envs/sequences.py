@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import string
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,23 +12,25 @@ from anabranch.envs.cells import EMPTY, PALETTE, cells
 from anabranch.errors import ConfigError
 from anabranch.tasks import Task, usual_settings
 
-ALPHABET = string.ascii_lowercase
-
 
 class Sequences(Environment):
-    """Words of at most `longest` of the first `letters` letters; from `shortest` letters on each may stop.
+    """Words of at most `longest` letters of `alphabet`; from `shortest` letters on each may stop.
 
     One label appends one letter. The graph is a tree, with sum over n <= longest of letters^n states, so that
-    P_B is 1 and each word has one trajectory: an autoregressive model of strings.
+    P_B is 1 and each word has one trajectory: an autoregressive model of strings. RNA has the alphabet ACGU, a peptide
+    ACDEFGHIKLMNPQRSTVWY; capitals and small letters differ.
     """
 
-    letters: int = 4
+    alphabet: str = "abcd"
     shortest: int = 1
     longest: int = 6
 
     def __post_init__(self) -> None:
-        if not 1 <= self.letters <= len(ALPHABET):
-            raise ConfigError(f"An alphabet has 1 to {len(ALPHABET)} letters; given letters={self.letters}.")
+        if not self.alphabet or not (self.alphabet + "-").isprintable() or " " in self.alphabet:
+            raise ConfigError(f"An alphabet has one letter or more, none of them a blank; given {self.alphabet!r}.")
+        twice = next((letter for at, letter in enumerate(self.alphabet) if letter in self.alphabet[:at]), None)
+        if twice is not None:
+            raise ConfigError(f"An alphabet has each letter once; {self.alphabet!r} has {twice!r} twice.")
         if not 0 <= self.shortest <= self.longest or self.longest < 1:
             raise ConfigError(
                 f"0 <= shortest <= longest and longest >= 1 are needed; given shortest={self.shortest}, "
@@ -37,9 +38,9 @@ class Sequences(Environment):
             )
 
     @property
-    def alphabet(self) -> str:
-        """The letters, a first."""
-        return ALPHABET[: self.letters]
+    def letters(self) -> int:
+        """How many letters the alphabet has."""
+        return len(self.alphabet)
 
     @property
     def max_steps(self) -> int:
@@ -84,13 +85,23 @@ class Sequences(Environment):
 
     def decode(self, state: State) -> str:
         """The word as a string."""
-        return "".join(ALPHABET[int(letter)] for letter in np.asarray(state) if letter >= 0)
+        return "".join(self.alphabet[int(letter)] for letter in np.asarray(state) if letter >= 0)
 
     def encode(self, item: str) -> Int[Array, " longest"]:
         """The state of a word. Raises ConfigError for one that is too long, or has other letters."""
-        if len(item) > self.longest or not set(item) <= set(self.alphabet):
-            raise ConfigError(f"Words have at most {self.longest} letters of {self.alphabet!r}; given {item!r}.")
-        return jnp.array([ALPHABET.index(letter) for letter in item] + [-1] * (self.longest - len(item)))
+        if len(item) > self.longest:
+            raise ConfigError(f"Words have at most {self.longest} letters; {item!r} has {len(item)} (--env.longest).")
+        self.require_known(item, "word")
+        return jnp.array([self.alphabet.index(letter) for letter in item] + [-1] * (self.longest - len(item)))
+
+    def require_known(self, item: str, what: str) -> None:
+        """Raise ConfigError, naming the first such letter, where a word or a motif has others than the alphabet."""
+        other = next((letter for letter in item if letter not in self.alphabet), None)
+        if other is None:
+            return
+        swapped = other.swapcase() in self.alphabet
+        hint = f": write {other.swapcase()!r}" if swapped else " (--env.alphabet)"
+        raise ConfigError(f"The {what} {item!r} has {other!r}, which is none of {self.alphabet!r}{hint}.")
 
     def draw(self, state: State) -> str:
         """A cell for each letter, coloured by it, and the places that are still empty."""
@@ -130,7 +141,7 @@ class MotifReward:
         """How many times a motif stands in the letters so far."""
         found = jnp.zeros((), int)
         for motif in self._known_motifs():
-            letters = jnp.array([ALPHABET.index(letter) for letter in motif])
+            letters = jnp.array([self.env.alphabet.index(letter) for letter in motif])
             places = [state[at : at + len(motif)] for at in range(self.env.longest - len(motif) + 1)]
             found += sum(jnp.all(place == letters).astype(int) for place in places)
         return found
@@ -156,8 +167,7 @@ class MotifReward:
     def _known_motifs(self) -> tuple[str, ...]:
         """The motifs; checked where they are used, because alphabet and motifs may be set one after the other."""
         for motif in self.motifs:
-            if not set(motif) <= set(self.env.alphabet):
-                raise ConfigError(f"The motif {motif!r} has letters that are none of {self.env.alphabet!r}.")
+            self.env.require_known(motif, "motif")
         return self.motifs
 
 

@@ -74,14 +74,14 @@ def exact_flows(
     return Flows(graph, log_state, log_edge, log_stop, log_pb)
 
 
-def exact_policy(flows: Flows) -> TabularPolicy:
+def exact_policy(flows: Flows, *, level: float | None = None) -> TabularPolicy:
     """A table that holds the exact flow: raw logits are log edge flows, so that every objective reads it right.
 
-    Flows are held relative to a level, log Z in whole nats, because the table is in float32. Where no flow passes
-    (objects of reward zero only), all edges have the same weight.
+    Flows are held relative to `level`, by default log Z in whole nats, because the table is in float32. Where no flow
+    passes (objects of reward zero only), all edges have the same weight.
     """
     graph, env = flows.graph, flows.graph.env
-    level = whole_level(flows.log_z)
+    level = whole_level(flows.log_z) if level is None else level
     forward = np.zeros((graph.num_states, env.num_actions + 1))
     carries = np.isfinite(flows.log_state)
     edge = np.where(carries[graph.source], flows.log_edge - level, 0.0)

@@ -40,6 +40,10 @@ class TableReward:
         """log R of one state."""
         return jnp.asarray(self.values, float)[state]
 
+    def minus(self, level: float) -> "TableReward":
+        """The same with log R less by a level, subtracted in float64."""
+        return TableReward(self.values - level)
+
 
 class TableEnvironment(Environment):
     """An exact environment over listed states; its state is the state's number, seen by networks as a token."""

@@ -21,7 +21,7 @@ from anabranch.laws.masks import (
 from anabranch.laws.objects import judge_objects
 from anabranch.laws.report import LAWS, CheckReport, RefutedError, refuted_error
 from anabranch.laws.static import slot_refutation, static_refutation
-from anabranch.laws.walked import walked_evidence
+from anabranch.laws.walked import affordable_walks, walked_evidence
 from anabranch.laws.words import name_of, shortened
 
 __all__ = ["LAWS", "CheckReport", "RefutedError", "check", "examine"]
@@ -32,8 +32,9 @@ def check(
 ) -> CheckReport:
     """Prove that an environment keeps the laws of the contract, or raise RefutedError (a LawError).
 
-    Up to `max_states` states and `seconds` the space is enumerated and the laws are proved; beyond, they
-    are tested on `walks` random walks forward and as many back.
+    All takes about `seconds`. Up to `max_states` states and half of that time the space is enumerated and the laws are
+    proved; beyond, they are tested on `walks` random walks forward and as many back, or on as many as the other half
+    allows. Objects are decoded until the time is over. The report says what was done.
     """
     report = examine(env, max_states=max_states, seconds=seconds, walks=walks, seed=seed)
     if report.sound:
@@ -54,7 +55,7 @@ def examine(
         try:
             evidence = _evidence(env, max_states, seconds, walks, seed)
             facts = gather_facts(evidence)
-            laws = _judged(evidence, facts, seconds, seed)
+            laws = _judged(evidence, facts, started + seconds, seed)
         except jax.errors.JaxRuntimeError as failure:
             if "RESOURCE_EXHAUSTED" in str(failure):
                 raise
@@ -65,6 +66,7 @@ def examine(
         env=name_of(env),
         proved=evidence is not None and evidence.complete,
         walks=0 if evidence is None else evidence.walks,
+        walks_asked=walks,
         states=0 if evidence is None else evidence.num_states,
         edges=0 if evidence is None else evidence.source.size,
         objects=0 if facts is None else facts.objects.size,
@@ -91,16 +93,16 @@ def require_arguments(env: Any, max_states: int, walks: int) -> None:
 
 def _evidence(env: Environment, max_states: int, seconds: float, walks: int, seed: int) -> Evidence:
     try:
-        return enumerated_evidence(env, max_states=max_states, seconds=seconds)
+        return enumerated_evidence(env, max_states=max_states, seconds=seconds / 2)
     except SpaceTooLargeError:
-        return walked_evidence(env, walks=walks, seed=seed)
+        return walked_evidence(env, walks=affordable_walks(env, walks, seconds / 2), seed=seed)
 
 
-def _judged(evidence: Evidence, facts: Facts, seconds: float, seed: int) -> dict[str, str]:
+def _judged(evidence: Evidence, facts: Facts, deadline: float, seed: int) -> dict[str, str]:
     """The status of every law on what was seen."""
     env = evidence.env
     retrace = gather_retrace(evidence)
-    objects = judge_objects(evidence, facts, seconds=seconds, seed=seed)
+    objects = judge_objects(evidence, facts, seconds=deadline - time.monotonic(), seed=seed)
     slots = slot_refutation(env)
     if slots is None and env.overrides("backward_slot"):
         slots = slots_refutation(evidence, facts)

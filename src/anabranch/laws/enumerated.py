@@ -2,20 +2,34 @@
 
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
-from anabranch.environment import Environment, take
-from anabranch.exact.enumeration import Enumeration, enumerate_states
+from anabranch.environment import Environment, initial_state, take
+from anabranch.errors import SpaceTooLargeError
+from anabranch.exact.enumeration import Enumeration, chunk_for, enumerate_states
 from anabranch.exact.graph import longest_path_levels
 from anabranch.laws.evidence import Evidence
 from anabranch.laws.words import actions_text, path_text, say
+
+BYTES_A_SECOND = 50_000_000
+"""Of the states that an enumeration makes and tells apart; measured where labels are many."""
+
+
+def bytes_of_state(env: Environment) -> int:
+    """The size of one state in memory."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(initial_state(env)))
 
 
 def enumerated_evidence(env: Environment, *, max_states: int, seconds: float) -> Evidence:
     """All states and edges, or those up to the first state too deep for `max_steps`.
 
-    Raises SpaceTooLargeError beyond the limits.
+    Raises SpaceTooLargeError beyond the limits, and at once where the children of the initial state alone, which are
+    made in one piece, would take longer.
     """
+    children = (env.num_actions + 1) * bytes_of_state(env) * chunk_for(env, 1)
+    if children > seconds * BYTES_A_SECOND:
+        raise SpaceTooLargeError(f"The children of one state are {children:,} bytes, too many for {seconds:g} s.")
     steps = int(env.max_steps)
     found = enumerate_states(env, max_states=max_states, seconds=seconds, max_depth=steps)
     cut = int(found.depth.max()) > steps

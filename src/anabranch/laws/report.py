@@ -35,6 +35,8 @@ class CheckReport:
     objects: int
     """Finished states among those seen."""
     seconds: float
+    walks_asked: int = 0
+    """Random walks that were asked for; fewer are taken where memory or time do not allow them."""
     laws: Mapping[str, str]
     """For each law "proved", "sampled", "not applicable", "not checked" or "refuted: ...", with details."""
 
@@ -49,9 +51,14 @@ class CheckReport:
         """Whether no law was refuted."""
         return not self.refuted
 
+    @property
+    def _walks_text(self) -> str:
+        fewer = f" of {self.walks_asked:,}" * (self.walks < self.walks_asked)
+        return f"{self.walks:,}{fewer} random walks: "
+
     def lines(self) -> list[str]:
         """The table, line by line."""
-        how = "all of them: " if self.proved else f"{self.walks:,} random walks: " if self.walks else ""
+        how = "all of them: " if self.proved else self._walks_text if self.walks else ""
         seen = f"{self.states:,} states, {self.edges:,} edges, {self.objects:,} objects"
         verdict = "sound" if self.sound else "breaks " + ", ".join(self.refuted)
         table = [f"{self.env}: {verdict} ({how}{seen}; {self.seconds:.1f} s)"]

@@ -11,12 +11,14 @@ from jaxtyping import Array, Bool, Float, Int
 from anabranch.environment import Environment, State, initial_state, same_state, step, take, undo
 from anabranch.exact.enumeration import state_keys
 from anabranch.laws.edges import undo_fault
-from anabranch.laws.enumerated import cycle_text, too_long_text
+from anabranch.laws.enumerated import bytes_of_state, cycle_text, too_long_text
 from anabranch.laws.evidence import Evidence, on_device
 from anabranch.laws.words import actions_text, say
 
 MOST_BYTES = 2**28
 """Walks are fewer where their states would take more memory."""
+WALKED_BYTES_A_SECOND, LEAST_ROW_BYTES = 20_000_000, 100
+"""Of states and masks that walks make, and that the laws are judged on; measured. A row has a price of its own."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,11 +43,19 @@ class Walks:
         return self.action[walk, : self.length[walk]][:until].tolist()
 
 
+def affordable_walks(env: Environment, walks: int, seconds: float) -> int:
+    """So many walks as memory holds and so many seconds allow, at least one.
+
+    It is estimated before they start, since all walks go at once.
+    """
+    row_bytes, rows = bytes_of_state(env), env.max_steps + 1
+    fit = MOST_BYTES // (max(row_bytes, 1) * rows)
+    in_time = seconds * WALKED_BYTES_A_SECOND / ((row_bytes + env.num_actions + LEAST_ROW_BYTES) * rows)
+    return int(max(1, min(walks, fit, in_time)))
+
+
 def walked_evidence(env: Environment, *, walks: int, seed: int) -> Evidence:
     """States and edges of uniform random walks, which go on while anything is legal, and of walks back again."""
-    start = initial_state(env)
-    row_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(start))
-    walks = max(1, min(walks, MOST_BYTES // (max(row_bytes, 1) * (env.max_steps + 1))))
     luck = jax.random.uniform(jax.random.key(seed), (2, walks, env.max_steps + 1))
     ahead = Walks(*jax.tree.map(np.asarray, walk_ahead(env, luck[0])))
     there = np.pad(ahead.moving[:, :-1], ((0, 0), (1, 0)), constant_values=True)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
+from anabranch.objectives.equations import Equation
 from anabranch.objectives.penalties import PENALTIES, Penalty, PenaltyName, alpha_family
 from anabranch.records import require_types
 from anabranch.trajectories import Scores
@@ -39,6 +40,15 @@ class Objective(abc.ABC):
     """Trains on objects of a data set alone."""
     has_log_z: ClassVar[bool] = True
     """Whether log_z is learned."""
+    has_state_flow: ClassVar[bool] = False
+    """Whether the head log F(s) is learned; with `needs_energy` what it holds is the flow beyond the energy."""
+    compares_trajectories: ClassVar[bool] = False
+    """Whether its residuals compare the trajectories of a batch with each other."""
+
+    @property
+    def reward_power(self) -> float:
+        """Both sides of its balance grow with this power of a factor of R."""
+        return 1.0
 
     def __post_init__(self) -> None:
         require_types(self)
@@ -66,6 +76,8 @@ class BalanceObjective(Objective):
 
     penalty: PenaltyName = "squared"
     alpha: float = 0.0
+    sides: ClassVar[tuple[str, str]] = ("left", "right")
+    """Both sides of `equations` as formulas."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,6 +92,11 @@ class BalanceObjective(Objective):
     @abc.abstractmethod
     def residual(self, scores: Scores) -> tuple[Float[Array, "K B"], Float[Array, "K B"]]:
         """Residuals (Z, F, P_F side) - (R, P_B side), and their weights (0 on padding)."""
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """What the first trajectory of a batch must fulfil; by default the residuals that have a weight."""
+        residual, weight = (np.asarray(part, np.float64)[:, 0] for part in self.residual(scores))
+        return [Equation(name=str(row), residual=float(residual[row])) for row in np.nonzero(weight)[0]]
 
     def loss(self, scores: Scores) -> Float[Array, ""]:
         """Weighted mean of the penalised residuals; 0 where nothing has a weight."""

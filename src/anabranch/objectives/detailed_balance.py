@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory, pieces
 from anabranch.trajectories import Scores
 
 
@@ -18,9 +19,16 @@ class DetailedBalance(BalanceObjective):
     """
 
     name: ClassVar[str] = "db"
+    has_state_flow: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, str]] = ("F(s) P_F(t | s)", "F(t) P_B(s | t)")
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
         next_flow = jnp.concatenate([scores.log_flow[1:], scores.log_flow[:1]])
         ahead = jnp.where(scores.moves, next_flow, scores.log_reward)
         residual = scores.log_flow + scores.log_pf - ahead - scores.log_pb
         return jnp.where(scores.mask, residual, 0.0), scores.mask.astype(residual.dtype)
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """The balance of each edge, STOP included."""
+        one = one_trajectory(scores)
+        return pieces(one, ((row, row + 1) for row in range(one.length)))

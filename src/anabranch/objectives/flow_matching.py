@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory
 from anabranch.trajectories import Scores
 
 
@@ -26,6 +27,7 @@ class FlowMatching(BalanceObjective):
     has_backward: ClassVar[bool] = False
     outflow: ClassVar[bool] = True
     needs_inflow: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, str]] = ("flow out, STOP included", "flow in")
     form: Literal["log", "linear"] = "log"
     terminal_weight: float | None = None
 
@@ -52,3 +54,16 @@ class FlowMatching(BalanceObjective):
         states = jnp.where(inner, outflow - scale(scores.log_inflow), 0.0)
         residuals = jnp.concatenate([states, (stop_flow - reward)[None, :]])
         return residuals, jnp.concatenate([inner_weight, stop_weight[None, :]])
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """What flows out of each state and into it, and the flow of STOP beside R(x): in nats in either form."""
+        one = one_trajectory(scores)
+        assert one.log_inflow is not None
+        last = one.length - 1
+        outflow, forced = one.log_flow.copy(), self.form == "linear" and one.log_stop[last] == 0.0
+        if forced:
+            outflow[last] = one.log_reward
+        found = [Equation.of(str(row), outflow[row], one.log_inflow[row]) for row in range(1, last + 1)]
+        if forced:
+            return found
+        return [*found, Equation.of("STOP, R(x)", one.log_flow[last] + one.log_pf[last], one.log_reward)]

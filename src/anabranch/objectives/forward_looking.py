@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from anabranch.objectives.detailed_balance import DetailedBalance
+from anabranch.objectives.equations import Equation
 from anabranch.trajectories import Scores
 
 
@@ -40,3 +41,7 @@ class ForwardLookingDetailedBalance(DetailedBalance):
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
         return super().residual(with_energy(scores, strict=self.strict))
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """The balance of each edge, with the energies in the state flows."""
+        return super().equations(with_energy(scores, strict=self.strict))

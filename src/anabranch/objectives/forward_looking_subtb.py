@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from jaxtyping import Array, Float
 
+from anabranch.objectives.equations import Equation
 from anabranch.objectives.forward_looking import with_energy
 from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
 from anabranch.trajectories import Scores
@@ -21,3 +22,7 @@ class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
     def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
         """c of the nodes with the energies in the state flows."""
         return super().potentials(with_energy(scores, strict=self.strict))
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """The balance of every piece, with the energies in the state flows."""
+        return super().equations(with_energy(scores, strict=self.strict))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory, span_name
 from anabranch.trajectories import Scores
 
 
@@ -19,6 +20,7 @@ class ModifiedDetailedBalance(BalanceObjective):
     """
 
     name: ClassVar[str] = "mdb"
+    sides: ClassVar[tuple[str, str]] = ("R(s) P_F(t | s) P_F(stop | t)", "R(t) P_B(s | t) P_F(stop | s)")
     needs_reward_at: ClassVar[bool] = True
     has_log_z: ClassVar[bool] = False
 
@@ -28,3 +30,14 @@ class ModifiedDetailedBalance(BalanceObjective):
         flow = jnp.where(scores.mask, scores.log_reward_at - scores.log_stop, 0.0)
         ahead = jnp.concatenate([flow[1:], flow[:1]])
         return jnp.where(scores.moves, flow + scores.log_pf - ahead - scores.log_pb, 0.0), weight
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """Both products of each move."""
+        one = one_trajectory(scores)
+        assert one.log_reward_at is not None
+        length, found = one.length, []
+        for row in range(length - 1):
+            left = one.log_reward_at[row] + one.log_pf[row] + one.log_stop[row + 1]
+            right = one.log_reward_at[row + 1] + one.log_pb[row] + one.log_stop[row]
+            found.append(Equation.of(span_name(row, row + 1, length), left, right))
+        return found

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory, pieces
 from anabranch.objectives.subtrajectory_balance import node_potentials
 from anabranch.trajectories import Scores
 
@@ -21,6 +22,8 @@ class PathConsistency(BalanceObjective):
     """
 
     name: ClassVar[str] = "pcl"
+    has_state_flow: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, str]] = ("F(s) prod P_F", "F(t) prod P_B")
     span: int = 4
 
     def __post_init__(self) -> None:
@@ -34,3 +37,9 @@ class PathConsistency(BalanceObjective):
         late = jnp.minimum(early + self.span, scores.length)
         residual = potential[:-1] - jnp.take_along_axis(potential, late, axis=0)
         return jnp.where(scores.mask, residual, 0.0), scores.mask.astype(residual.dtype)
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """The balance of each piece of `span` moves, and of those that end sooner at the sink."""
+        one = one_trajectory(scores)
+        length = one.length
+        return pieces(one, ((row, min(row + self.span, length)) for row in range(length)))

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory, span_name
 from anabranch.trajectories import Scores
 
 
@@ -21,6 +22,7 @@ class RelativeTrajectoryBalance(BalanceObjective):
     """
 
     name: ClassVar[str] = "rtb"
+    sides: ClassVar[tuple[str, str]] = ("Z prod P_F", "R^beta prod P_F of the prior")
     has_backward: ClassVar[bool] = False
     needs_prior: ClassVar[bool] = True
     beta: float = 1.0
@@ -29,6 +31,10 @@ class RelativeTrajectoryBalance(BalanceObjective):
         super().__post_init__()
         if not abs(self.beta) < float("inf"):
             raise ConfigError(f"beta must be finite; given {self.beta}.")
+
+    @property
+    def reward_power(self) -> float:
+        return self.beta
 
     def log_target(
         self, log_reward: Float[np.ndarray, " X"], log_chance: Float[np.ndarray, " X"]
@@ -43,3 +49,11 @@ class RelativeTrajectoryBalance(BalanceObjective):
         ahead = scores.log_pf.sum(0) - scores.log_prior.sum(0)
         residual = (scores.log_z + ahead - self.beta * scores.log_reward)[None, :]
         return residual, jnp.ones_like(residual)
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """Both products of the whole trajectory."""
+        one = one_trajectory(scores)
+        assert one.log_prior is not None
+        length = one.length
+        ahead = self.beta * one.log_reward + one.log_prior.sum()
+        return [Equation.of(span_name(0, length, length), one.log_z + one.log_pf.sum(), ahead)]

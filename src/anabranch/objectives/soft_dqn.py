@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory, pieces
 from anabranch.trajectories import Scores
 
 
@@ -22,6 +23,8 @@ class SoftDQN(BalanceObjective):
     """
 
     name: ClassVar[str] = "soft-dqn"
+    has_state_flow: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, str]] = ("exp Q(s, t)", "exp V(t) P_B(s | t)")
     trains_backward: ClassVar[bool] = False
     target_rate: float = 0.1
 
@@ -40,3 +43,9 @@ class SoftDQN(BalanceObjective):
         target = jnp.where(scores.moves, value + scores.log_pb, scores.log_reward)
         residual = scores.log_flow + scores.log_pf - jax.lax.stop_gradient(target)
         return jnp.where(scores.mask, residual, 0.0), scores.mask.astype(residual.dtype)
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """Q of each edge beside what the lagged copy says of its end; R(x) at STOP."""
+        one = one_trajectory(scores)
+        edges = ((row, row + 1) for row in range(one.length))
+        return pieces(one, edges, flow_ahead=one.lagged_log_flow)

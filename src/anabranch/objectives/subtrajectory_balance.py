@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation, one_trajectory, pieces
 from anabranch.trajectories import Scores
 
 
@@ -36,6 +37,8 @@ class SubTrajectoryBalance(BalanceObjective):
     """
 
     name: ClassVar[str] = "subtb"
+    has_state_flow: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, str]] = ("F(s) prod P_F", "F(t) prod P_B")
     lam: float = 0.9
     normalise: Literal["batch", "trajectory", "length"] = "batch"
 
@@ -54,6 +57,12 @@ class SubTrajectoryBalance(BalanceObjective):
         real = jnp.asarray(late)[:, None] <= scores.length[None, :]
         weights = self._weights(self._log_weight(late - early, scores.length), real)
         return potential[early] - potential[late], weights
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """The balance of every piece."""
+        one = one_trajectory(scores)
+        nodes = one.length + 1
+        return pieces(one, ((first, last) for first in range(nodes) for last in range(first + 1, nodes)))
 
     def loss(self, scores: Scores) -> Float[Array, ""]:
         """The weighted mean over all pairs, without forming the pairs."""

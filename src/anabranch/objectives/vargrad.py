@@ -4,9 +4,11 @@ import dataclasses
 from typing import ClassVar, Literal
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.objectives.base import BalanceObjective
+from anabranch.objectives.equations import Equation
 from anabranch.trajectories import Scores
 
 
@@ -21,6 +23,8 @@ class VarGrad(BalanceObjective):
 
     name: ClassVar[str] = "vargrad"
     has_log_z: ClassVar[bool] = False
+    compares_trajectories: ClassVar[bool] = True
+    sides: ClassVar[tuple[str, str]] = ("Z of the others", "R prod P_B / prod P_F")
     contrast: Literal["mean", "neighbour"] = "mean"
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
@@ -28,3 +32,9 @@ class VarGrad(BalanceObjective):
         other = zeta.mean() if self.contrast == "mean" else jnp.roll(zeta, 1)
         residual = (other - zeta)[None, :]
         return residual, jnp.ones_like(residual)
+
+    def equations(self, scores: Scores) -> list[Equation]:
+        """Each trajectory's own estimate of Z, and what it is compared with."""
+        zeta = np.asarray(scores.zeta, np.float64)
+        other = np.full_like(zeta, zeta.mean()) if self.contrast == "mean" else np.roll(zeta, 1)
+        return [Equation.of(f"trajectory {row}", *pair) for row, pair in enumerate(zip(other, zeta, strict=True))]

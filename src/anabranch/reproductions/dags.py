@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import jax
 
-from anabranch.envs.dags import DagReward, Dags, edge_marginal_correlation
+from anabranch.envs.dag_graphs import Dags
+from anabranch.envs.dags import DagReward, edge_marginal_correlation
 from anabranch.evaluation import exact_law
 from anabranch.exact.graph import state_graph
 from anabranch.explore import Explore
@@ -22,7 +23,7 @@ def run(seeds: Sequence[int], say: Say) -> list[Line]:
     graph = state_graph(env)
     jsd, correlation, seconds = [], [], []
     for seed in seeds:
-        reward = DagReward(env=env, seed=seed)
+        reward = DagReward(env=env, seed=seed, centre=False)
         trained = train(
             env,
             reward,

@@ -11,8 +11,8 @@ from anabranch.objectives import DetailedBalance, Objective, SubTrajectoryBalanc
 from anabranch.reproductions.base import Line, Reproduction, Say, over_seeds, plain
 from anabranch.training.optimizer import Adam
 from anabranch.training.step import advance, init
-from anabranch.training.train import Watch
 from anabranch.training.trainer import trainer
+from anabranch.training.watch import Watch
 
 STEPS, BATCH, POINTS = 5_000, 16, 50
 GRIDS = {"2 x 32": Hypergrid(dim=2, side=32), "4 x 8": Hypergrid(dim=4, side=8)}
@@ -43,7 +43,7 @@ def curve(env: Hypergrid, objective: Objective, explore: Explore, seed: int, *, 
         steps=steps,
         batch=BATCH,
     )
-    watch, state = Watch.over(setup), init(setup, seed)
+    watch, state = Watch.over(setup, exact=True), init(setup, seed)
     values = [watch.total_variation(setup, state.policy)]
     for _ in range(POINTS):
         state, _, _ = advance(setup, state, jnp.array(steps // POINTS))

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,24 @@ class RunDirectory:
         return [row for row in rows if isinstance(row, dict)]
 
     def write_arrays(self, step: int, arrays: dict[str, np.ndarray]) -> None:
-        """Write the arrays of one step with their checksum."""
-        folder = self.path / "checkpoints" / str(step)
+        """Write the arrays of one step with their checksum: whole, or not at all."""
+        place = self.path / "checkpoints" / str(step)
+        folder = place.with_name(f".{step}.{os.getpid()}")
         folder.mkdir(parents=True, exist_ok=True)
         content = safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         _write(folder / "arrays.safetensors", content)
         described = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()}
         manifest = {"step": step, "sha256": hashlib.sha256(content).hexdigest(), "arrays": described}
         _write(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
+        if place.exists():
+            shutil.rmtree(place)
+        folder.rename(place)
+
+    def keep_only(self, step: int) -> None:
+        """Remove the arrays of all other steps, and what was half written."""
+        for folder in (self.path / "checkpoints").iterdir():
+            if folder.name != str(step):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def read_arrays(self) -> tuple[int, dict[str, np.ndarray]]:
         """The arrays of the last step. Raises RunError where there are none, or they are not what was written."""

@@ -8,16 +8,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from anabranch.anneal import Anneal
+from anabranch.backward import BackwardPolicy
 from anabranch.errors import RunError
 from anabranch.explore import Explore
 from anabranch.local_search import LocalSearch
-from anabranch.objectives import objective_named
-from anabranch.policy import POLICIES, Policy, started
+from anabranch.objectives import Objective, objective_named
+from anabranch.policy import POLICIES, Policy, PolicyRecipe, started
 from anabranch.records import converted, replaced, unknown_key
 from anabranch.replay import Replay
 from anabranch.runs.directory import RunDirectory
+from anabranch.runs.parts import own_part
 from anabranch.tasks import BUILT_IN, Task, make, task_names
 from anabranch.training.optimizer import Adam
 from anabranch.training.train import Run
@@ -48,30 +51,51 @@ SOURCES = {"anneal": Anneal, "replay": Replay, "search": LocalSearch}
 KEYS = ("format", "task", "versions", "result", *RECORDS, *SOURCES, *PLAIN)
 
 
-def load(path: str | Path, *, task: Task | None = None) -> Run:
+def load(
+    path: str | Path,
+    *,
+    task: Task | None = None,
+    objective: Objective | None = None,
+    policy: PolicyRecipe | None = None,
+    backward: BackwardPolicy | None = None,
+    optimizer: Adam | optax.GradientTransformation | None = None,
+) -> Run:
     """Read a run directory: its policy, history and configuration.
 
     A run of a built-in or installed task is rebuilt by its name; any other needs `task`, because loading
-    never executes code. Raises RunError for what is missing, damaged or does not fit.
+    never executes code. So does one with an objective, a network (its recipe), a backward policy or an optimiser of
+    your own: each is given again as it was given to `train`, and takes the settings that the run had. An optax
+    transformation may be left out, since reading a run does not need it. Raises RunError for what is missing,
+    damaged or does not fit.
     """
     directory = RunDirectory.open(path)
-    config = {**ADDED, **directory.read_config()}
+    config = directory.read_config()
+    if not any(key in config for key in ADDED):
+        config = {**ADDED, **config}
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
     found = task_of(config, directory.path, task)
-    setup = _trainer_of(config, found, directory.path)
+    own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
+    setup = _trainer_of(config, found, own, directory.path)
     steps, arrays = directory.read_arrays()
     result = _part({"result": {}, **config}, "result", directory.path)
-    written = {"steps": steps, "seconds": 0.0, "interrupted": False, **result}
+    history = directory.read_metrics()
+    written = {"steps": steps, **_unfinished(history), **result}
     return Run(
         policy=_policy_with(setup, arrays, directory.path),
-        history=directory.read_metrics(),
+        history=history,
         config={key: value for key, value in config.items() if key not in ("format", "result")},
         directory=directory.path,
         trainer=setup,
         **{name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()},
     )
+
+
+def _unfinished(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is known of a run that is still going on, or whose process was ended before it could write its result."""
+    seconds = history[-1].get("seconds") if history else None
+    return {"seconds": seconds if isinstance(seconds, float) else 0.0, "interrupted": True}
 
 
 def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
@@ -100,29 +124,49 @@ def _part(config: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
     return part
 
 
-def _recipe(config: Mapping[str, Any], name: str, known: Mapping[str, Any], path: Path) -> Any:
+def _recipe(config: Mapping[str, Any], name: str, known: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Any:
     part = dict(_part(config, name, path))
+    if "class" in part or own[name] is not None:
+        return own_part(name, part, own[name], path)
     kind = part.pop("name", None)
     if not isinstance(kind, str) or kind not in known:
         raise RunError(f"{path / 'run.json'} names the {name} {kind!r}; this version knows {', '.join(known)}.")
     return replaced(known[kind](), part, where=f"{path / 'run.json'}: {name}")
 
 
-def _trainer_of(config: Mapping[str, Any], task: Task, path: Path) -> Trainer:
-    objective = dict(_part(config, "objective", path))
-    goal = objective_named(str(objective.pop("name", None)))
-    optimizer = _part(config, "optimizer", path)
-    plain = {name: _plain(config, name, kind, path) for name, kind in PLAIN.items()}
+def _objective(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Objective:
+    part = dict(_part(config, "objective", path))
+    if "class" in part or own["objective"] is not None:
+        return own_part("objective", part, own["objective"], path)
+    return replaced(objective_named(str(part.pop("name", None))), part, where=f"{path / 'run.json'}: objective")
+
+
+def _backward(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Any:
+    kept, given = config.get("backward"), own["backward"]
+    if isinstance(kept, dict) or given is not None:
+        return own_part("backward", kept if isinstance(kept, dict) else {"name": kept}, given, path)
+    return _plain(config, "backward", str | None, path)
+
+
+def _optimizer(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Any:
+    if _part(config, "optimizer", path).get("name") == "adam":
+        return _recipe(config, "optimizer", {"adam": Adam}, own, path)
+    return own["optimizer"]
+
+
+def _trainer_of(config: Mapping[str, Any], task: Task, own: Mapping[str, Any], path: Path) -> Trainer:
+    plain = {name: _plain(config, name, kind, path) for name, kind in PLAIN.items() if name != "backward"}
     for name in ("seed", "data", "prior"):
         del plain[name]
     sources = {name: _source(config, name, kind, path) for name, kind in SOURCES.items()}
     return trainer(
         task.env,
         task.log_reward,
-        objective=replaced(goal, objective, where=f"{path / 'run.json'}: objective"),
+        objective=_objective(config, own, path),
+        backward=_backward(config, own, path),
         explore=replaced(Explore(), _part(config, "explore", path), where=f"{path / 'run.json'}: explore"),
-        policy=_recipe(config, "policy", POLICIES, path),
-        optimizer=_recipe(config, "optimizer", {"adam": Adam}, path) if optimizer.get("name") == "adam" else None,
+        policy=_recipe(config, "policy", POLICIES, own, path),
+        optimizer=_optimizer(config, own, path),
         **sources,
         **plain,
     )

@@ -1,6 +1,7 @@
 """What a run directory keeps of a run: its resolved configuration, its parameters, what it took."""
 
 import dataclasses
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -8,25 +9,27 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from anabranch.policy import Policy
+from anabranch.backward import BACKWARDS, backward_policy
+from anabranch.objectives import OBJECTIVES
+from anabranch.policy import POLICIES, Policy
 from anabranch.records import to_json
 from anabranch.runs.directory import RunDirectory
+from anabranch.runs.parts import described
 from anabranch.training.optimizer import Adam
 from anabranch.training.trainer import Trainer
 
 
 def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, Any]:
     """The resolved configuration of a run, as run.json keeps it."""
-    optimizer = setup.optimizer
     return {
         "task": name,
         "env": {"class": type(setup.env).__name__, **to_json(setup.env)},
         "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
-        "objective": {"name": setup.objective.name, **to_json(setup.objective)},
-        "backward": None if setup.backward is None else setup.backward.name,
+        "objective": described(setup.objective, setup.objective.name, own=_is_own(setup.objective, OBJECTIVES)),
+        "backward": _backward(setup),
         "explore": to_json(setup.explore),
-        "policy": {"name": type(setup.policy).__name__.lower(), **to_json(setup.policy)},
-        "optimizer": {"name": "adam", **to_json(optimizer)} if isinstance(optimizer, Adam) else {"name": "optax"},
+        "policy": described(setup.policy, type(setup.policy).__name__.lower(), own=_is_own(setup.policy, POLICIES)),
+        "optimizer": _optimizer(setup),
         "log_z_rate": setup.log_z_rate,
         "steps": setup.steps,
         "batch": setup.batch,
@@ -41,6 +44,26 @@ def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, A
         "seeds": setup.seeds,
         "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
     }
+
+
+def _is_own(part: Any, known: Mapping[str, type[Any]]) -> bool:
+    return type(part) not in known.values()
+
+
+def _backward(setup: Trainer) -> str | dict[str, Any] | None:
+    backward = setup.backward
+    if backward is None:
+        return None
+    name = backward.name
+    ours = name in BACKWARDS and type(backward_policy(name, setup.env)) is type(backward)
+    return name if ours else described(backward, name, own=True)
+
+
+def _optimizer(setup: Trainer) -> dict[str, Any]:
+    optimizer = setup.optimizer
+    if not isinstance(optimizer, Adam):
+        return {"name": "optax"}
+    return described(optimizer, "adam", own=type(optimizer) is not Adam)
 
 
 def write_result(

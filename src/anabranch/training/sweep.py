@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,13 @@ import numpy as np
 
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError, did_you_mean
+from anabranch.exact.affordable import Exact, require_exact
 from anabranch.records import replaced
 from anabranch.rewards import LogReward
 from anabranch.training.requirements import require_served
 from anabranch.training.step import TrainState, advance, fault_error, init_lanes
-from anabranch.training.train import Watch
 from anabranch.training.trainer import TRACED, Trainer, trainer
+from anabranch.training.watch import Watch
 
 RECORDS = ("objective", "explore", "policy", "optimizer", "anneal", "replay", "search")
 PLAIN = ("steps", "batch", "log_z_rate", "zero_floor", "backward")
@@ -49,12 +51,14 @@ def sweep(
     over: Mapping[str, Sequence[Any]],
     seeds: int = 1,
     seed: int = 0,
+    exact: Exact = "auto",
     callback: Callable[[Swept], None] | None = None,
     **settings: Any,
 ) -> list[Swept]:
     """Train every combination of the settings in `over`, such as {"explore.epsilon": [0.0, 0.1], "batch": [16, 64]}.
 
-    `settings` are the other arguments of `train`; records that `over` names must be among them, as records.
+    `exact` says whether each combination ends with its exact distance, as in `train`;
+    `settings` are the other arguments of it; records that `over` names must be among them, as records.
     Learning rates, epsilon and temperature share one program, each combination and seed a lane of it;
     what changes a shape or the program (batch, width, objective settings) has a program of its own.
     Choose by the loss, or on seeds that are not reported. Raises ConfigError for an unknown setting.
@@ -63,6 +67,7 @@ def sweep(
         raise ConfigError(
             f"A sweep needs settings to vary and a positive number of seeds; given {dict(over)}, {seeds}."
         )
+    require_exact(exact)
     for path, values in over.items():
         _require_setting(path, values, settings)
     traced = [path for path in over if path in TRACED]
@@ -74,7 +79,7 @@ def sweep(
         for lane in lanes:
             require_served(trainer(env, log_reward, **_with(settings, {**fixed, **lane})))
         setup = trainer(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
-        for swept in _lanes(setup, fixed, lanes, seeds, seed):
+        for swept in _lanes(setup, fixed, lanes, seeds, seed, exact):
             found.append(swept)
             if callback is not None:
                 callback(swept)
@@ -101,25 +106,28 @@ def _with(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, A
     return changed
 
 
-def _lanes(setup: Trainer, fixed: dict[str, Any], lanes: list[dict[str, Any]], seeds: int, seed: int) -> list[Swept]:
+def _lanes(
+    setup: Trainer, fixed: dict[str, Any], lanes: list[dict[str, Any]], seeds: int, seed: int, exact: Exact
+) -> list[Swept]:
     """Train all lanes of one program."""
     numbers = seed + jnp.tile(jnp.arange(seeds), len(lanes))
     names = list(lanes[0])
     values = {name: jnp.repeat(jnp.array([float(lane[name]) for lane in lanes]), seeds) for name in names}
     state = init_lanes(setup, numbers, values)
-    last = max(1, setup.steps // 10)
+    last, began = max(1, setup.steps // 10), time.perf_counter()
     if setup.steps > last:
         state = _advanced(setup, state, setup.steps - last)[0]
     state, metrics = _advanced(setup, state, last)
-    distances = Watch.over(setup).total_variation(setup, state.policy)
+    watch = Watch.over(setup, exact=exact, seconds=time.perf_counter() - began)
+    distances = watch.total_variation(setup, state.policy)
     losses = np.asarray(metrics.loss, float)
     found = []
     for number, lane in enumerate(lanes):
         mine = slice(number * seeds, (number + 1) * seeds)
         loss = losses[mine].tolist()
-        exact = distances[mine] if isinstance(distances, list) else None
+        distance = distances[mine] if isinstance(distances, list) else None
         bad = sum(not math.isfinite(value) for value in loss)
-        found.append(Swept(settings={**fixed, **lane}, loss=loss, total_variation=exact, diverged=bad))
+        found.append(Swept(settings={**fixed, **lane}, loss=loss, total_variation=distance, diverged=bad))
     return found
 
 

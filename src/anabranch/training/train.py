@@ -1,42 +1,38 @@
 """The easy door: train a policy, measure it exactly on the way, keep the run."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jaxtyping import Array, Float
 
 from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import sample
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError, Error, RunError
-from anabranch.evaluation import law_against, learned_log_z
-from anabranch.exact.graph import StateGraph, small_state_graph
+from anabranch.errors import ConfigError
+from anabranch.exact.affordable import Exact, require_exact
 from anabranch.explore import Explore
 from anabranch.local_search import LocalSearch
 from anabranch.objectives import Objective
 from anabranch.policy import Policy, PolicyRecipe
 from anabranch.progress import ProgressLine
 from anabranch.replay import Replay
-from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, log_rewards
+from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward
 from anabranch.runs.directory import RunDirectory, require_new
-from anabranch.targets import log_target
+from anabranch.training.growth import Growth
+from anabranch.training.keeping import Keeper
 from anabranch.training.optimizer import Adam
 from anabranch.training.record import configuration, write_result
 from anabranch.training.requirements import require_served
-from anabranch.training.step import TrainState, advance, fault_error, init
+from anabranch.training.step import advance, init
 from anabranch.training.trainer import Trainer, trainer
+from anabranch.training.watch import Watch, policy_of_seed
 
-REPORTS = 50
 MOST_EVALUATION_SHARE = 0.2
 
 
@@ -89,11 +85,12 @@ class Run:
         directory = RunDirectory.create(path)
         for row in self.history:
             directory.append_metrics(row)
-        self._write(directory)
+        write_result(directory, self.config, self.policy, **self.result)
 
-    def _write(self, directory: RunDirectory) -> None:
-        took = {"steps": self.steps, "seconds": self.seconds, "interrupted": self.interrupted}
-        write_result(directory, self.config, self.policy, **took)
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the training took, as run.json keeps it."""
+        return {"steps": self.steps, "seconds": self.seconds, "interrupted": self.interrupted}
 
 
 def train(
@@ -121,40 +118,31 @@ def train(
     callback: Callable[[dict[str, Any]], None] | None = None,
     start: Policy | None = None,
     name: str | None = None,
+    exact: Exact = "auto",
 ) -> Run:
     """Train a policy to sample objects in proportion to their reward.
 
     Each of `objective`, `backward`, `explore`, `replay` and `search` is chosen on its own. `data` is a list of
-    finished objects, kept in the replay buffer; `prior` the sampler that relative balance starts from. A space
-    of up to 200,000 states is enumerated, and the exact total variation stands in each report. `seeds=n` trains
-    the seeds seed .. seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one.
-    `callback` gets each row of the history; without one a terminal shows progress. `out` names a new run
-    directory, `name` the task in it; `start` continues from a policy. Ctrl-C ends with a usable run.
+    finished objects, kept in the replay buffer; `prior` the sampler that relative balance starts from. `exact` says
+    whether the space is listed and all its rewards evaluated, so that the exact total variation stands in the
+    history: True, False, or "auto", where both cost little beside the training. `seeds=n` trains the seeds
+    seed .. seed + n - 1 in one program: parameters and history have a leading axis, and `run[i]` is one.
+    `callback` gets each row of the history; without one progress is shown on stderr. `out` names a new run
+    directory, `name` the task in it; `start` continues from a policy. Ctrl-C after the first step ends with a
+    usable run of what was learned (`run.interrupted`), before it with KeyboardInterrupt.
 
-    Raises ConfigError and RewardError before anything is compiled, LawError and RewardError with the state
-    at which sampling failed.
+    Raises ConfigError and RewardError for settings that are none, LawError and RewardError with the state at which
+    sampling or listing failed, SpaceTooLargeError where `exact=True` asks for too much.
     """
-    setup = trainer(
-        env,
-        log_reward,
-        objective=objective,
-        backward=backward,
-        explore=explore,
-        policy=policy,
-        optimizer=optimizer,
-        log_z_rate=log_z_rate,
-        steps=steps,
-        batch=batch,
-        level=level,
-        zero_floor=zero_floor,
-        anneal=anneal,
-        seeds=seeds,
-        replay=replay,
-        search=search,
-        data=data,
-        prior=prior,
-    )
-    return _trained(setup, seed=seed, start=start, out=out, name=name, callback=callback)
+    require_exact(exact)
+    line = ProgressLine(steps, label=getattr(objective, "name", str(objective)), active=callback is None)
+    goal = {"objective": objective, "backward": backward, "level": level, "zero_floor": zero_floor, "anneal": anneal}
+    learner = {"policy": policy, "optimizer": optimizer, "log_z_rate": log_z_rate, "steps": steps, "batch": batch}
+    sources = {"explore": explore, "replay": replay, "search": search, "data": data, "prior": prior}
+    with line.during("preparing"):
+        setup = trainer(env, log_reward, **goal, **learner, **sources, seeds=seeds)
+    where = {"seed": seed, "start": start, "out": out, "name": name}
+    return _trained(setup, **where, exact=exact, callback=callback, line=line)
 
 
 def _trained(
@@ -164,120 +152,74 @@ def _trained(
     start: Policy | None,
     out: str | Path | None,
     name: str | None,
+    exact: Exact,
     callback: Callable[[dict[str, Any]], None] | None,
+    line: ProgressLine,
 ) -> Run:
     require_served(setup)
     if out is not None:
         require_new(out)
-    watch, state = Watch.over(setup), init(setup, seed, start=start)
-    _compile(setup, state, watch)
-    config, directory = configuration(setup, seed=seed, name=name), None
-    if out is not None:
-        directory = RunDirectory.create(out)
-        directory.write_config(config)
-    line = ProgressLine(setup.steps, label=setup.objective.name)
-    run = _run(setup, watch, state, config, directory, callback or line)
+    watch = None
+    if exact is True:
+        with line.during("listing the space"):
+            watch = Watch.over(setup, exact=exact)
+    with line.during("compiling"):
+        state = init(setup, seed, start=start)
+        jax.block_until_ready(advance(setup, state, jnp.array(0)))
+    keeper = Keeper(out, configuration(setup, seed=seed, name=name))
+    run = _run(Growth(setup, state), watch, keeper, exact=exact, callback=callback, line=line)
     line.close()
-    if directory is not None:
-        run._write(directory)
+    keeper.finish(run.policy, run.history, **run.result)
     return run
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Watch:
-    """The exact answer, where there is one, to hold the training against."""
-
-    graph: StateGraph | None
-    log_target: Float[np.ndarray, " X"] | None
-
-    @classmethod
-    def over(cls, setup: Trainer) -> "Watch":
-        """Enumerate the space and its rewards. Raises RewardError for a reward that is not one."""
-        graph = small_state_graph(setup.env)
-        if graph is None:
-            return cls(None, None)
-        values = log_rewards(graph, setup.log_reward)
-        return cls(graph, log_target(graph, values, setup.objective, **setup.sources))
-
-    def total_variation(self, setup: Trainer, policy: Policy) -> float | list[float] | None:
-        """The exact distance of a policy (or of each seed's) from its target; None where the space is too large."""
-        graph, aim = self.graph, self.log_target
-        if graph is None or aim is None:
-            return None
-        return for_seeds(setup, policy, lambda one: law_against(graph, one, aim).total_variation)
-
-
-def _compile(setup: Trainer, state: TrainState, watch: Watch) -> None:
-    """Compile all that a run needs, so that the times of the run are those of training and of evaluation."""
-    jax.block_until_ready(advance(setup, state, jnp.array(0)))
-    watch.total_variation(setup, state.policy)
+def _watched(growth: Growth, exact: Exact, line: ProgressLine) -> Watch:
+    """Choose whether to watch the exact answer, and compile what measures it, so that later times are of measuring."""
+    setup = growth.setup
+    with line.during("listing the space"):
+        watch = Watch.over(setup, exact=exact, seconds=setup.steps * growth.seconds_a_step)
+        watch.total_variation(setup, growth.state.policy)
+    return watch
 
 
 def _run(
-    setup: Trainer,
-    watch: Watch,
-    state: TrainState,
-    config: dict[str, Any],
-    directory: RunDirectory | None,
-    callback: Callable[[dict[str, Any]], None],
+    growth: Growth,
+    watch: Watch | None,
+    keeper: Keeper,
+    *,
+    exact: Exact,
+    callback: Callable[[dict[str, Any]], None] | None,
+    line: ProgressLine,
 ) -> Run:
-    history: list[dict[str, Any]] = []
-    trained = evaluated = 0.0
-    every = max(1, math.ceil(setup.steps / REPORTS))
-    done, interrupted = 0, False
+    setup, history, row = growth.setup, [], {}
+    evaluated = last = 0.0
+    interrupted = False
     try:
-        while done < setup.steps:
-            count = min(every, setup.steps - done)
-            began = time.perf_counter()
-            fresh, metrics, fault = advance(setup, state, jnp.array(count))
-            jax.block_until_ready(metrics)
-            trained += time.perf_counter() - began
-            error = _divergence(fresh, metrics.loss, done + count) or fault_error(setup, fault)
-            if error is not None:
-                raise error
-            state, done = fresh, done + count
-            row = _row(setup, state, done, trained, metrics)
-            began = time.perf_counter()
-            if done == setup.steps or evaluated <= MOST_EVALUATION_SHARE * trained:
-                row["total_variation"] = watch.total_variation(setup, state.policy)
-            evaluated += time.perf_counter() - began
-            history.append(row)
-            if directory is not None:
-                directory.append_metrics(row)
-            callback(row)
+        # The time of the first step says what the training will take, and so what the exact answer may cost.
+        growth = growth.advanced()
+        watch = watch or _watched(growth, exact, line)
+        line.decided(watch.words)
+        while True:
+            if growth.at_report:
+                row, began = growth.row(), time.perf_counter()
+                if growth.done == setup.steps or evaluated + last <= MOST_EVALUATION_SHARE * growth.seconds:
+                    row["total_variation"] = watch.total_variation(setup, growth.state.policy)
+                    last = time.perf_counter() - began
+                    evaluated += last
+                history.append(row)
+                keeper.append(row)
+                if callback is not None:
+                    callback(row)
+            line({**row, **growth.glimpse()})
+            keeper.keep(growth.done, growth.state.policy)
+            if growth.done == setup.steps:
+                break
+            growth = growth.advanced()
     except KeyboardInterrupt:
+        if growth.done == 0:
+            raise
         interrupted = True
-    place = None if directory is None else directory.path
-    return Run(state.policy, history, config, place, setup, done, trained, interrupted)
-
-
-def _row(setup: Trainer, state: TrainState, done: int, seconds: float, metrics: Any) -> dict[str, Any]:
-    return {
-        "step": done,
-        "seconds": round(seconds, 6),
-        "loss": metrics.loss.tolist(),
-        "log_z": for_seeds(setup, state.policy, lambda policy: learned_log_z(policy, setup.objective, setup.env)),
-        "log_reward": metrics.log_reward.tolist(),
-        "rows": metrics.rows.tolist(),
-        "floored": metrics.floored.tolist(),
-        "total_variation": None,
-    }
-
-
-def for_seeds(setup: Trainer, policy: Policy, measure: Callable[[Policy], Any]) -> Any:
-    """A measurement of a policy, or the list of it over a leading axis of seeds."""
-    if setup.seeds is None:
-        return measure(policy)
-    return [measure(policy_of_seed(policy, number)) for number in range(setup.seeds)]
-
-
-def policy_of_seed(policy: Policy, number: int) -> Policy:
-    """One policy of a leading axis of seeds."""
-    return jax.tree.map(lambda leaf: leaf[number] if eqx.is_array(leaf) else leaf, policy)
-
-
-def _divergence(state: TrainState, loss: Array, done: int) -> Error | None:
-    leaves = [loss, *jax.tree.leaves(eqx.filter(state.policy, eqx.is_inexact_array))]
-    if all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
-        return None
-    return RunError(f"Training diverged before step {done}: loss {loss}. Lower the learning rate or log_z_rate.")
+        if not history or history[-1]["step"] < growth.done:
+            history.append(growth.row())
+    policy, took = growth.state.policy, growth.seconds
+    return Run(policy, history, keeper.config, keeper.path, setup, growth.done, took, interrupted)

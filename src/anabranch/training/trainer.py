@@ -64,7 +64,8 @@ class Trainer:
     data: DataSet | None = None
     prior: Prior | None = None
     vectorised: bool = False
-    """Whether seeds advance side by side, as one batch, or each in its turn within the program."""
+    """Whether seeds advance side by side, as one batch, or each in its turn within the program: so on a CPU, where one
+    seed's matrices fill the cores already, and a batch of matrix products is slower."""
 
     @property
     def reading(self) -> Reading:
@@ -136,11 +137,7 @@ def trainer(
     require_log_reward(env, log_reward)
     observer(env)
     level = reference_level(env, log_reward) if level is None else require_level(level)
-    replay = replay if replay is not None and replay.share > 0.0 else None
     held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=level)
-    if held is not None and replay is None:
-        share, least = (1.0, 1) if goal.needs_data else (0.5, Replay().capacity)
-        replay = Replay(share=share, capacity=max(held.size, least))
     return Trainer(
         env=env,
         log_reward=log_reward,
@@ -157,13 +154,22 @@ def trainer(
         chunk=chunk,
         anneal=anneal if anneal is not None and anneal.steps > 0 else None,
         seeds=seeds,
-        replay=replay,
+        replay=_replay_for(replay, held, goal),
         search=search if search is not None and search.share > 0.0 else None,
         data=held,
         prior=None if prior is None else Prior(prior),
-        # On a CPU one seed's matrices fill the cores already, and a batch of matrix products is slower.
         vectorised=jax.default_backend() != "cpu",
     )
+
+
+def _replay_for(replay: Replay | None, data: DataSet | None, objective: Objective) -> Replay | None:
+    """The replay that was asked for, or one that holds a data set."""
+    if replay is not None and replay.share > 0.0:
+        return replay
+    if data is None:
+        return None
+    share, least = (1.0, 1) if objective.needs_data else (0.5, Replay().capacity)
+    return Replay(share=share, capacity=max(data.size, least))
 
 
 def _require_whole(**numbers: Any) -> None:
