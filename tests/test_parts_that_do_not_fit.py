@@ -109,18 +109,13 @@ def test_what_does_not_fit_is_refused_in_a_sentence(monkeypatch, space, changes,
 BAD_RECORDS = {
     "The replayed share of a batch lies between 0 and 1; given 1.5": lambda: ab.Replay(share=1.5),
     "The capacity of the replay buffer must be positive; given 0": lambda: ab.Replay(capacity=0),
-    "Replay.priority must be uniform.reward; given 'best'": lambda: ab.Replay(priority="best"),
     "top is a share of the buffer above 0, at most 1; given 0": lambda: ab.Replay(top=0.0),
     "The searched share of a batch lies from 0 to below 1; given 1.0": lambda: ab.LocalSearch(share=1.0),
     "rounds and depth must be positive; given rounds=0": lambda: ab.LocalSearch(rounds=0),
     "rounds and depth must be positive; given rounds=4, depth=0": lambda: ab.LocalSearch(depth=0),
-    "LocalSearch.accept must be better.metropolis; given 'always'": lambda: ab.LocalSearch(accept="always"),
-    "penalty must be squared.huber.* given 'hubert'; did you mean huber": lambda: ab.VarGrad(penalty="hubert"),
     "alpha must be finite; given inf": lambda: ab.TrajectoryBalance(penalty="alpha", alpha=np.inf),
     "target_rate lies above 0, at most at 1; given 0.0": lambda: OBJECTIVES["soft-dqn"](target_rate=0.0),
     "RelativeTrajectoryBalance.beta is NaN: give a number": lambda: OBJECTIVES["rtb"](beta=np.nan),
-    "VarGrad.contrast must be mean.neighbour; given 'all'": lambda: OBJECTIVES["vargrad"](contrast="all"),
-    "normalise must be batch.trajectory.length; given 'row'": lambda: OBJECTIVES["subtb"](normalise="row"),
 }
 
 

@@ -124,9 +124,10 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(converted(item, arguments[0], where) for item in value)
     if annotation is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
+        size: Any = value
         if value != value:
             raise ConfigError(f"{where} is NaN: give a number.")
-        if abs(value) > sys.float_info.max and value not in (math.inf, -math.inf):
+        if abs(size) > sys.float_info.max and value not in (math.inf, -math.inf):
             raise ConfigError(f"{where} is beyond the largest float.")
         return float(value)
     if annotation is bool and isinstance(value, bool):
