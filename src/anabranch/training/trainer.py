@@ -199,7 +199,8 @@ def _require_records(**records: Any) -> None:
 def _recipe(policy: Any) -> PolicyRecipe:
     if policy is None or isinstance(policy, str):
         return MLP() if policy is None else named(policy, POLICIES, "policy")()
-    hint = " (a trained policy is given as start=)" if isinstance(policy, Policy) else ""
+    trained = isinstance(policy, Policy)
+    hint = " (a trained policy is given as start=)" if trained else ""
     wanted = f'a recipe such as MLP(width=64), or a name such as "mlp"{hint}'
     require_instance(policy, PolicyRecipe, argument="policy", wanted=wanted)
     return policy
