@@ -76,7 +76,7 @@ plots.nodes plots.distribution plots.gallery plots.compare
 plots.graph
 plots
 cli
-cli.flags cli.sources cli.measured cli.diagnosed cli.given_samplers
+cli.flags cli.sources cli.reward_digits cli.measured cli.diagnosed cli.given_samplers
 cli.parts
 cli.evaluating cli.checking cli.listing
 cli.training cli.walking cli.plotting cli.reproducing
