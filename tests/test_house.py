@@ -20,7 +20,8 @@ SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
 errors environment progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
-underflow records trajectories explore anneal data envs.dag_scores envs.adjacency
+underflow records arguments
+trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base
@@ -33,7 +34,7 @@ objectives.maximum_likelihood objectives.modified_detailed_balance objectives.re
 objectives.soft_policy_gradient objectives.forward_looking
 policy objectives.path_consistency objectives.forward_looking_subtb exact.affordable
 objectives laws.words laws.report
-laws.evidence laws.static
+laws.evidence laws.static doors
 laws.edges laws.enumerated laws.masks laws.objects
 laws.walked
 laws.check
@@ -47,7 +48,7 @@ estimates targets
 measures
 evaluation training.data
 training.trainer
-training.batches training.extras training.requirements training.record training.watch
+training.batches training.extras training.memory training.requirements training.record training.watch
 balances
 training.step training.keeping
 training.growth
@@ -76,7 +77,7 @@ plots.nodes plots.distribution plots.gallery plots.compare
 plots.graph
 plots
 cli
-cli.flags cli.sources cli.measured cli.diagnosed cli.given_samplers
+cli.flags cli.sources cli.reward_digits cli.measured cli.diagnosed cli.given_samplers
 cli.parts
 cli.evaluating cli.checking cli.listing
 cli.training cli.walking cli.plotting cli.reproducing

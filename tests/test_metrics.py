@@ -120,6 +120,26 @@ def test_coefficients_of_a_small_example():
     assert ranks(np.array([5.0, 1.0, 5.0, -np.inf])).tolist() == [3.5, 2.0, 3.5, 1.0]
 
 
+def test_equal_rewards_may_be_drawn_in_any_order():
+    """Ranks 1 3 2 4 over 1.5 1.5 3.5 3.5: products sum to 2, squares to 4. Plain ranks would give 2 / sqrt(20)."""
+    log_reward = np.array([0.0, 0.0, 1.0, 1.0, -np.inf])
+    crossed = ab.spearman(np.array([0.1, 0.3, 0.2, 0.4, 9.0]), log_reward)
+    assert crossed.value == pytest.approx(0.5)
+    assert (crossed.objects, crossed.tied, crossed.left_out) == (4, 4, 1)
+    assert ab.spearman(np.array([0.2, 0.1, 0.4, 0.3, 9.0]), log_reward).value == 1.0
+    assert ab.spearman(np.array([0.3, 0.4, 0.2, 0.1, 9.0]), log_reward).value == -1.0
+    assert ab.spearman(np.zeros(5), log_reward).value == 0.0, "a uniform sampler knows nothing of R"
+    assert math.isnan(ab.spearman(np.arange(3.0), np.zeros(3)).value)
+
+
+def test_ties_lend_no_correlation_to_a_sampler_that_knows_nothing():
+    """Nine of ten objects at one reward, as on a grid: the mean over 400 orders is 0 within four standard errors."""
+    random = np.random.default_rng(0)
+    log_reward = np.r_[np.zeros(90), np.arange(1.0, 11.0)]
+    values = [ab.spearman(random.permutation(100).astype(float), log_reward).value for _ in range(400)]
+    assert abs(fmean(values)) < 4 * stdev(values) / 20
+
+
 def test_fishers_interval():
     """r = .5 from 28 pairs: atanh .5 = .549306, half-width 1.959964 / 5."""
     x = np.random.default_rng(0).normal(size=28)

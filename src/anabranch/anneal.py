@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 
 WIDE = 100.0
 """Nats that rewards may span without annealing: e^100 apart, the worst of a batch drown out the rest."""
@@ -33,6 +34,7 @@ class Anneal:
     path: Literal["geometric", "linear"] = "geometric"
 
     def __post_init__(self) -> None:
+        require_types(self)
         if self.end != 1.0:
             raise ConfigError(
                 f"Annealing must end at beta = 1, or the sampler would learn R^{self.end:g} instead of R; "
@@ -42,8 +44,6 @@ class Anneal:
             raise ConfigError(f"Annealing starts at a beta above 0, at most 1; given start={self.start}.")
         if self.steps is not None and self.steps < 0:
             raise ConfigError(f"Annealing lasts a number of steps, 0 for none; given steps={self.steps}.")
-        if self.path not in ("geometric", "linear"):
-            raise ConfigError(f"The path of annealing is 'geometric' or 'linear'; given {self.path!r}.")
 
     @property
     def open(self) -> bool:

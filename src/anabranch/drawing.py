@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from anabranch.arguments import require_environment, require_seed, require_whole
 from anabranch.backward import BackwardPolicy, backward_policy
+from anabranch.doors import require_policy
 from anabranch.environment import Environment, State, take
-from anabranch.errors import ConfigError
 from anabranch.observation import observer
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_reward_values, require_log_reward
@@ -37,17 +38,20 @@ class Samples:
 
 def evaluation_key(seed: int) -> Key[Array, ""]:
     """The stream of keys for evaluation, apart from those of training."""
+    require_seed(seed)
     return jax.random.fold_in(jax.random.key(seed), EVALUATION_STREAM)
 
 
 def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outflow: bool = False) -> Reading:
     """A Reading outside of training; the observation is made ready before anything is traced."""
+    require_environment(env)
     observer(env)
     return Reading(env, None if backward is None else backward_policy(backward, env), outflow)
 
 
 def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:
     """Draw n finished objects from the unperturbed policy."""
+    require_whole(n=n)
     states = sample_states(env, policy, n, seed=seed)
     objects = [env.decode(take(states, number)) for number in range(n)]
     if log_reward is None:
@@ -59,6 +63,7 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
 def sample_states(env: Environment, policy: Policy, n: int, *, seed: int) -> Any:
     """Draw n finished objects as a batch of states in NumPy."""
     reading = reading_for(env, None)
+    require_policy(policy)
     pieces = []
     for number in range(whole_batches(n)):
         key = jax.random.fold_in(evaluation_key(seed), number)
@@ -68,8 +73,7 @@ def sample_states(env: Environment, policy: Policy, n: int, *, seed: int) -> Any
 
 def whole_batches(n: int) -> int:
     """How many batches of one size cover n samples. Raises ConfigError where n is not positive."""
-    if n < 1:
-        raise ConfigError(f"The number of samples must be positive; given {n}.")
+    require_whole(samples=n)
     return -(-n // BATCH)
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Entry = TypeVar("Entry")
 
@@ -37,6 +37,8 @@ class RunError(Error):
 
 def named(choice: str, known: Mapping[str, Entry], what: str) -> Entry:
     """The entry of that name. Raises ConfigError, with the nearest name, where there is none."""
+    if not isinstance(choice, str):
+        raise ConfigError(f"The {what} must be a name or a record; given {described(choice)}{brackets(choice)}.")
     if choice not in known:
         raise ConfigError(f"There is no {what} {choice!r}{did_you_mean(choice, known)}")
     return known[choice]
@@ -47,3 +49,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}? Known: {', '.join(names)}." if near else f". Known: {', '.join(names)}."
+
+
+def brackets(value: Any) -> str:
+    """The end of a sentence about a class in the place of an instance."""
+    return ": write its brackets" if isinstance(value, type) else ""
+
+
+LONGEST_SHOWN = 60
+"""Characters of a value that an error shows whole."""
+
+
+def described(value: Any) -> str:
+    """A value that is of the wrong type, as an error shows it."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST_SHOWN else f"an object of {type(value).__name__}"

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from anabranch.arguments import require_objects, require_seed, require_whole
 from anabranch.backward import BackwardPolicy
+from anabranch.doors import require_policy
 from anabranch.drawing import (
     BATCH,
     evaluation_key,
@@ -66,6 +68,7 @@ def estimate(
     `target_states` is a batch of objects distributed as R / Z (from data, or an exact sampler), for EUBO.
     """
     require_log_reward(env, log_reward)
+    require_policy(policy)
     reading = reading_for(env, backward or "uniform")
     pieces = []
     for number in range(whole_batches(samples)):
@@ -117,6 +120,10 @@ def log_prob(
     `samples` trajectories are drawn backward from each object by P_B. `exact=False` samples in any case,
     `exact=True` raises SpaceTooLargeError instead of sampling. Needs the environment's `encode`.
     """
+    require_policy(policy)
+    require_objects(objects, argument="objects")
+    require_whole(samples=samples)
+    require_seed(seed)
     if exact is not False:
         graph = state_graph(env) if exact else small_state_graph(env)
         if graph is not None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from anabranch.arguments import require_whole
 from anabranch.backward import BackwardPolicy
 from anabranch.drawing import evaluation_key, reading_for, sample_states
 from anabranch.environment import Environment, initial_state, take
@@ -29,7 +30,7 @@ from anabranch.measures import metrics_of_drawn, metrics_of_listed
 from anabranch.metrics.distances import Distance
 from anabranch.metrics.settings import MetricSettings
 from anabranch.metrics.summary import SampleMetrics
-from anabranch.objectives import Objective
+from anabranch.objectives import Objective, objective_named
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_rewards
 from anabranch.scoring import Reading, look
@@ -109,8 +110,7 @@ class ExactLaw:
 
 def exact_law(graph: StateGraph, policy: Policy, log_reward: LogReward, *, reading: Reading | None = None) -> ExactLaw:
     """Evaluate a policy on every state of a graph. Raises RewardError for a reward that is not one."""
-    values = log_rewards(graph, log_reward)
-    return law_against(graph, policy, values, reading=reading)
+    return law_against(graph, policy, log_rewards(graph, log_reward), reading=reading)
 
 
 def law_against(
@@ -184,8 +184,8 @@ def evaluate(
     policy: Policy,
     log_reward: LogReward,
     *,
-    objective: Objective,
-    backward: BackwardPolicy | None = None,
+    objective: str | Objective,
+    backward: str | BackwardPolicy | None = None,
     prior: Policy | None = None,
     data: Any = None,
     facts: Mapping[str, Fact] | None = None,
@@ -203,7 +203,8 @@ def evaluate(
     it out (False), or takes it where the rewards of all objects cost little or are fewer than the samples ("auto").
     `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
     """
-    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact, samples=samples)
+    require_whole(samples=samples)
+    law = _law_of(env, policy, log_reward, objective_named(objective), prior, data, exact=exact, samples=samples)
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     aim = log_reward
@@ -225,7 +226,7 @@ def evaluate(
         total_variation=None if law is None else law.total_variation,
         kl=None if law is None else law.kl,
         jsd=None if law is None else law.jsd,
-        log_z=learned_log_z(policy, objective, env),
+        log_z=learned_log_z(policy, objective_named(objective), env),
         log_z_exact=None if law is None else law.log_z,
         floored=estimates.zero_share if law is None else law.floored,
         facts=shares,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,10 +27,9 @@ class Explore:
     stop_weight: float | None = None
 
     def __post_init__(self) -> None:
+        require_types(self)
         if not 0.0 <= self.epsilon <= 1.0:
             raise ConfigError(f"epsilon is a probability between 0 and 1; given {self.epsilon}.")
-        if self.per not in ("step", "trajectory"):
-            raise ConfigError(f"epsilon is per 'step' or per 'trajectory'; given {self.per!r}.")
         if not 0.0 < self.temperature < float("inf"):
             raise ConfigError(f"temperature must be positive and finite; given {self.temperature}.")
         if self.anneal < 0:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from anabranch.environment import State, undo
 from anabranch.errors import ConfigError
 from anabranch.policy import Policy
+from anabranch.records import require_types
 from anabranch.sampling import chosen, draw_back, rollout
 from anabranch.scoring import Reading, read
 
@@ -30,12 +31,11 @@ class LocalSearch:
     accept: Literal["better", "metropolis"] = "better"
 
     def __post_init__(self) -> None:
+        require_types(self)
         if not 0.0 <= self.share < 1.0:
             raise ConfigError(f"The searched share of a batch lies from 0 to below 1; given {self.share}.")
         if self.rounds < 1 or (self.depth is not None and self.depth < 1):
             raise ConfigError(f"rounds and depth must be positive; given rounds={self.rounds}, depth={self.depth}.")
-        if self.accept not in ("better", "metropolis"):
-            raise ConfigError(f"accept is 'better' or 'metropolis'; given {self.accept!r}.")
 
     def depth_in(self, max_steps: int) -> int:
         """Most moves that a round undoes."""

@@ -66,7 +66,7 @@ def metrics_of_drawn(
     log_reward: LogReward,
     states: Any,
     *,
-    backward: BackwardPolicy | None,
+    backward: str | BackwardPolicy | None,
     settings: MetricSettings | None,
     distance: Distance | None,
     seed: int,

@@ -16,6 +16,7 @@ from anabranch.environment import Environment, State
 from anabranch.errors import ConfigError
 from anabranch.exact.graph import StateGraph, state_graph
 from anabranch.observation import observer
+from anabranch.records import require_types
 
 
 class Heads(eqx.Module):
@@ -184,6 +185,7 @@ class MLP:
     skip: bool = False
 
     def __post_init__(self) -> None:
+        require_types(self)
         if self.width < 1 or self.depth < 1:
             raise ConfigError(f"MLP needs a positive width and depth; given width={self.width}, depth={self.depth}.")
 

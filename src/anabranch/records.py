@@ -2,14 +2,16 @@
 
 import dataclasses
 import difflib
+import functools
 import math
+import numbers
 import sys
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from anabranch.errors import ConfigError
+from anabranch.errors import ConfigError, described
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +94,26 @@ def unknown_key(name: str, known: Any, *, where: str) -> ConfigError:
     return ConfigError(f"{where} has no setting {name!r}{hint}{listed}")
 
 
+def require_types(record: Any) -> None:
+    """Convert each setting of a new frozen record to the type that it is declared with.
+
+    Raises ConfigError that names the record and the setting, as a flag of the command line does.
+    """
+    cls = type(record)
+    for name, annotation in _annotations(cls):
+        given = getattr(record, name)
+        value = converted(given, annotation, f"{cls.__name__}.{name}")
+        if value is not given:
+            object.__setattr__(record, name, value)
+
+
+@functools.cache
+def _annotations(cls: type) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.annotation) for field in fields_of(cls))
+
+
 def converted(value: Any, annotation: Any, where: str) -> Any:
-    """A JSON value as the annotation wants it. Raises ConfigError that names the place."""
+    """A plain value as the annotation wants it, NumPy's numbers included. Raises ConfigError that names the place."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         if value is None:
@@ -103,19 +123,25 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
         return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(converted(item, arguments[0], where) for item in value)
-    if annotation is float and isinstance(value, int | float) and not isinstance(value, bool):
+    if annotation is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
+        size: Any = value
         if value != value:
             raise ConfigError(f"{where} is NaN: give a number.")
-        if abs(value) > sys.float_info.max and value not in (math.inf, -math.inf):
+        if abs(size) > sys.float_info.max and value not in (math.inf, -math.inf):
             raise ConfigError(f"{where} is beyond the largest float.")
         return float(value)
     if annotation is bool and isinstance(value, bool):
         return value
-    if annotation is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
+    if annotation is int and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
     if annotation is str and isinstance(value, str):
         return value
-    raise ConfigError(f"{where} must be {_kind(annotation)}; given {value!r}.")
+    raise ConfigError(f"{where} must be {_kind(annotation)}; given {described(value)}{_nearest(value, arguments)}")
+
+
+def _nearest(value: Any, known: tuple[Any, ...]) -> str:
+    near = difflib.get_close_matches(str(value), [one for one in known if isinstance(one, str)], n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def parsed(text: str, annotation: Any, where: str) -> Any:

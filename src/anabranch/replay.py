@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt
 
 from anabranch.environment import Environment, State, initial_state, take
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 from anabranch.trajectories import Trajectories
 
 
@@ -29,12 +30,11 @@ class Replay:
     deduplicate: bool = True
 
     def __post_init__(self) -> None:
+        require_types(self)
         if not 0.0 <= self.share <= 1.0:
             raise ConfigError(f"The replayed share of a batch lies between 0 and 1; given {self.share}.")
         if self.capacity < 1:
             raise ConfigError(f"The capacity of the replay buffer must be positive; given {self.capacity}.")
-        if self.priority not in ("uniform", "reward"):
-            raise ConfigError(f"priority is 'uniform' or 'reward'; given {self.priority!r}.")
         if not 0.0 < self.top <= 1.0:
             raise ConfigError(f"top is a share of the buffer above 0, at most 1; given {self.top}.")
 

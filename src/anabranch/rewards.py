@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from anabranch.arguments import require_environment, require_function
 from anabranch.environment import Environment, State, initial_state
 from anabranch.errors import ConfigError, RewardError
 from anabranch.exact.enumeration import chunk_for, in_chunks
-from anabranch.exact.graph import StateGraph
+from anabranch.exact.graph import StateGraph, require_graph
 from anabranch.underflow import require_no_underflow
 
 LogReward = Callable[[State], Float[Array, ""]]
@@ -62,7 +63,7 @@ def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level:
 
 def relative_log_rewards(log_reward: LogReward, objects: State, *, level: float) -> Float[Array, " B"]:
     """log R - level of a batch of objects, for use inside JAX."""
-    return jax.vmap(minus_level(log_reward, level))(objects)
+    return jax.vmap(minus_level(log_reward, level))(objects).astype(float)
 
 
 def minus_level(log_reward: LogReward, level: float) -> LogReward:
@@ -106,6 +107,8 @@ def _batched(log_reward: LogReward) -> Callable[[State], Float[Array, " n"]]:
 
 def require_log_reward(env: Environment, log_reward: LogReward) -> None:
     """Trace a log-reward once and raise RewardError, in a sentence, where it is not a JAX function of one state."""
+    require_environment(env)
+    require_function(log_reward, argument="log_reward", wanted="a JAX function of one state, log R(x)")
     name = getattr(log_reward, "__name__", type(log_reward).__name__)
     state = jax.eval_shape(lambda: initial_state(env))
     try:
@@ -117,10 +120,10 @@ def require_log_reward(env: Environment, log_reward: LogReward) -> None:
         ) from error
     except (TypeError, ValueError) as error:
         raise RewardError(f"The log-reward {name} returned no number: {error}") from error
-    if shape.shape != () or not jnp.issubdtype(shape.dtype, jnp.floating):
+    if shape.shape != () or not (jnp.issubdtype(shape.dtype, jnp.floating) or jnp.issubdtype(shape.dtype, jnp.integer)):
         raise RewardError(
             f"The log-reward {name} returned shape {shape.shape} of {shape.dtype} for one state: "
-            "it must be one floating-point number, log R(x)."
+            "it must be one number, log R(x), in nats."
         )
 
 
@@ -160,6 +163,7 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
 
     Raises RewardError that names the object where a value is NaN or +inf, or all rewards are zero.
     """
+    require_graph(graph)
     require_log_reward(graph.env, log_reward)
     if graph.objects.size == 0:
         raise RewardError(f"{type(graph.env).__name__} has no finished object: can_stop is never true.")

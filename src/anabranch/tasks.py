@@ -89,6 +89,19 @@ def usual_settings(
     return settings
 
 
+@dataclasses.dataclass(frozen=True)
+class SettingsFor:
+    """The settings of a task as a function of an objective, or of its name."""
+
+    choose: Callable[["Objective"], Settings]
+
+    def __call__(self, objective: "str | Objective") -> Settings:
+        """The settings for an objective. Raises ConfigError for an unknown name."""
+        from anabranch.objectives import objective_named
+
+        return self.choose(objective_named(objective))
+
+
 def _default_settings(objective: "Objective") -> Settings:
     del objective
     return Settings()
@@ -106,19 +119,19 @@ class Task:
     name: str = "task"
     summary: str = ""
     facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
-    settings: Callable[["Objective"], Settings] = _default_settings
-    """The settings for an objective."""
+    settings: Callable[..., Settings] = _default_settings
+    """From an objective to its settings; called with a name, it takes the objective of that name."""
     distance: Callable[[Any, Any], float] | None = None
     """Between two decoded objects, for diversity and modes; None: Hamming's, or the edit distance."""
 
     def __post_init__(self) -> None:
-        from anabranch.environment import Environment
+        from anabranch.arguments import require_environment, require_function
 
-        if not isinstance(self.env, Environment):
-            given = f"an instance of an Environment, such as Subset(n=5, k=3); given {self.env!r}"
-            raise ConfigError(f"Task(env, log_reward) needs {given}.")
-        if not callable(self.log_reward):
-            raise ConfigError(f"Task(env, log_reward) needs a function of one state; given {self.log_reward!r}.")
+        require_environment(self.env)
+        require_function(self.log_reward, argument="log_reward", wanted="a function of one state")
+        require_function(self.settings, argument="settings", wanted="a function from an objective to Settings")
+        if not isinstance(self.settings, SettingsFor):
+            object.__setattr__(self, "settings", SettingsFor(self.settings))
         try:
             hash(self.log_reward)
         except TypeError as error:

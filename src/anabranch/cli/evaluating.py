@@ -11,6 +11,7 @@ from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import missing_source, with_sources
 from anabranch.cli.measured import metric_numbers, metric_rows
 from anabranch.cli.parts import PARTS, parts_from
+from anabranch.cli.reward_digits import reward_numbers, reward_text
 from anabranch.cli.sources import start_jax, task_from
 from anabranch.metrics.settings import MetricSettings
 
@@ -36,6 +37,10 @@ EXACT = Option(
     choices=("auto", "true", "false"),
 )
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
+
+
+EXACT_NUMBER = "log_z_exact"
+"""The number of an evaluation that is the same for every seed, but for the rounding of a sum."""
 
 
 def exact_of(given: Given) -> "Exact":
@@ -90,11 +95,10 @@ def sample(arguments: Sequence[str]) -> int:
     assert drawn.log_reward is not None
     for number, (item, log_reward) in enumerate(zip(drawn.objects, drawn.log_reward, strict=True)):
         text = task.env.show(take(drawn.states, number))
-        reward = math.exp(log_reward)
         if given.options["json"]:
-            print(dumps({"object": item, "text": text, "reward": reward}, default=str))
+            print(dumps({"object": item, "text": text, **reward_numbers(float(log_reward))}, default=str))
         else:
-            print(f"{reward:>10.4g}  {text}")
+            print(f"{reward_text(float(log_reward)):>10}  {text}")
     return 0
 
 
@@ -164,7 +168,8 @@ def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
         known = [value for value in values if value is not None and math.isfinite(value)]
         whole = len(known) == len(values)
         mean[name] = fmean(known) if whole else None
-        interval[name] = half_width(known) if whole and len(known) > 1 else None
+        varies = whole and len(known) > 1 and name != EXACT_NUMBER
+        interval[name] = half_width(known) if varies else None
     return {"seeds": len(results), "mean": mean, "interval": interval}
 
 
@@ -177,7 +182,7 @@ def show_seeds(run: "Run", results: "list[Evaluation]", *, title: str) -> None:
         values = [value for value in (_numbers(result)[name] for result in results) if value is not None]
         if values:
             half = summary["interval"][name]
-            spread = "-" if half is None else f"± {half:.2g}"
+            spread = "exact" if name == EXACT_NUMBER else "-" if half is None else f"± {half:.2g}"
             rows.append(
                 (name.replace("_", " "), number(mean, ".5f"), spread, f"{min(values):.5f}", f"{max(values):.5f}")
             )
@@ -209,18 +214,22 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _exact(value: float | None) -> str:
+    return "exact value unknown" if value is None else f"exact {value:.4f}"
+
+
 def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     """Print an evaluation as a table: learned, exact, and what a perfect sampler would show."""
     from anabranch.cli.tables import number, show_table
 
     estimates, worth = result.estimates, f"{result.estimates.effective_samples:,.0f}"
-    rows = [("log Z, learned", number(result.log_z), f"exact {number(result.log_z_exact)}")]
+    rows = [("log Z, learned", number(result.log_z), _exact(result.log_z_exact))]
     rows.append(
         ("log Z, importance-weighted", str(estimates.log_z), f"effective samples {worth} of {result.samples:,}")
     )
     if result.exact:
         rows.insert(0, ("total variation, exact", number(result.total_variation, ".5f"), f"{result.states:,} states"))
-        floor = f"a perfect sampler: {number(result.perfect_sampler_floor)}"
+        floor = f"a perfect sampler: {number(result.perfect_sampler_floor)} on average"
         rows.append((f"total variation, {result.samples:,} samples", number(result.sampled_total_variation), floor))
         rows.append(("KL(target || model)", number(result.kl, ".3g"), "nats"))
         rows.append(("Jensen-Shannon divergence", number(result.jsd, ".3g"), "nats"))

@@ -14,8 +14,10 @@ def metric_rows(metrics: "SampleMetrics") -> list[Row]:
     """What was measured, and beside it what a perfect sampler would have; only what applies."""
     from anabranch.cli.tables import number
 
-    best = f"the best {metrics.top_objects:,} objects drawn"
-    rows = [(f"log mean R of {best}", number(metrics.top_log_reward.value), _beside(metrics.top_log_reward.perfect))]
+    rows = []
+    if metrics.top_objects:
+        best, beside = f"the best {metrics.top_objects:,} objects drawn", _beside(metrics.top_log_reward.perfect)
+        rows.append((f"log mean R of {best}", number(metrics.top_log_reward.value), beside))
     if metrics.diversity is not None:
         rows.append(("their mean distance", number(metrics.diversity.value), _beside(metrics.diversity.perfect)))
     if metrics.modes is not None:
@@ -24,7 +26,8 @@ def metric_rows(metrics: "SampleMetrics") -> list[Row]:
         rows.append(("E[R] / target's E[R]", str(metrics.reward_gap), _beside(metrics.perfect_reward_gap)))
     for name, found in (("Spearman", metrics.spearman), ("Pearson", metrics.pearson)):
         if found is not None:
-            rows.append((f"{name}, log p with log R", number(found.value), _interval(found, metrics.test_set)))
+            beside = _judged(found, metrics.test_set, ties=name == "Spearman")
+            rows.append((f"{name}, log p with log R", number(found.value), beside))
     if metrics.flow_consistency is not None:
         sets = f"flow consistency, sets of {metrics.subset_size}"
         rows.append((sets, str(metrics.flow_consistency), f"a perfect sampler: 0; {metrics.test_set}"))
@@ -45,7 +48,9 @@ def metric_numbers(metrics: "SampleMetrics") -> dict[str, float | None]:
 
 
 def _beside(perfect: "Reference | None", form: str = ".4f") -> str:
-    return "" if perfect is None else f"a perfect sampler: {perfect.mean:{form}} ± {perfect.spread:{form}}"
+    from anabranch.metrics.means import with_error
+
+    return "" if perfect is None else f"a perfect sampler: {with_error(perfect.mean, perfect.spread, form)}"
 
 
 def _modes(modes: "ModeCount") -> Row:
@@ -59,6 +64,11 @@ def _modes(modes: "ModeCount") -> Row:
     return f"modes, log R >= {modes.threshold:.4g}{apart}", f"{modes.found.value:,.0f}{total}", beside
 
 
-def _interval(found: "Correlation", test_set: str | None) -> str:
-    bounds = "" if found.low != found.low else f"[{found.low:.4f}, {found.high:.4f}], "
-    return f"a perfect sampler: 1; {bounds}{test_set}"
+def _judged(found: "Correlation", test_set: str | None, *, ties: bool) -> str:
+    parts = [] if found.low != found.low else [f"[{found.low:.4f}, {found.high:.4f}]"]
+    parts.append(str(test_set))
+    if found.left_out:
+        parts.append(f"without {found.left_out:,} of R = 0")
+    if ties and found.tied:
+        parts.append(f"{found.tied:,} in ties of R")
+    return f"a perfect sampler: 1; {', '.join(parts)}"

@@ -27,5 +27,5 @@ def show_table(
 
 
 def number(value: Any, form: str = ".4f") -> str:
-    """A number as text; a dash where unknown."""
-    return "-" if value is None else format(value, form)
+    """A number as text; a dash where unknown or undefined."""
+    return "-" if value is None or value != value else format(value, form)

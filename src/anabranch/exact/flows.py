@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from anabranch.doors import require_policy
 from anabranch.environment import take
 from anabranch.errors import ConfigError
 from anabranch.exact.enumeration import chunk_for, in_chunks
-from anabranch.exact.graph import StateGraph
+from anabranch.exact.graph import StateGraph, require_graph
 from anabranch.policy import Policy, TabularPolicy, remembered_lookup
-from anabranch.rewards import whole_level
+from anabranch.rewards import LogReward, log_rewards, whole_level
 from anabranch.scoring import Reading, Sight, read
 
 
@@ -58,12 +59,20 @@ def maximum_entropy_log_pb(graph: StateGraph) -> Float[np.ndarray, " E"]:
 
 
 def exact_flows(
-    graph: StateGraph, log_reward: Float[np.ndarray, " X"], log_pb: Float[np.ndarray, " E"] | None = None
+    graph: StateGraph, log_reward: Float[np.ndarray, " X"] | LogReward, log_pb: Float[np.ndarray, " E"] | None = None
 ) -> Flows:
     """The flow that reaches each object x with R(x) and is divided backward by P_B (uniform by default).
 
-    `log_reward` is one number for each of `graph.objects` (see `log_rewards`), -inf allowed.
+    `log_reward` is a JAX function of one state, or one number for each of `graph.objects` (see `log_rewards`), -inf
+    allowed. Raises ConfigError where there are more or fewer, RewardError where the function gives none.
     """
+    require_graph(graph)
+    log_reward = log_rewards(graph, log_reward) if callable(log_reward) else np.asarray(log_reward, np.float64)
+    if log_reward.shape != graph.objects.shape:
+        raise ConfigError(
+            f"exact_flows takes a function, or one log R for each of the {graph.objects.size:,} objects; given an "
+            f"array of shape {log_reward.shape}."
+        )
     log_pb = uniform_log_pb(graph) if log_pb is None else log_pb
     log_stop = np.full(graph.num_states, -np.inf)
     log_stop[graph.objects] = log_reward
@@ -103,6 +112,7 @@ def exact_policy(flows: Flows, *, level: float | None = None) -> TabularPolicy:
 
 def edge_law(graph: StateGraph, policy: Policy, reading: Reading) -> EdgeLaw:
     """What a policy says about every edge and every state of a graph."""
+    require_policy(policy)
     chunk = chunk_for(graph.env, graph.num_states)
     every, log_pb_in = in_chunks(lambda states: _look_at_all(policy, reading, states), graph.states, chunk=chunk)
     log_pb = None if log_pb_in is None else log_pb_in[graph.target, graph.action].astype(np.float64)

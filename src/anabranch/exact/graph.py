@@ -9,9 +9,11 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from anabranch.arguments import require_environment, require_instance, require_whole
 from anabranch.environment import Environment, take
 from anabranch.errors import LawError, SpaceTooLargeError
 from anabranch.exact.enumeration import chunk_for, enumerate_states, in_chunks
+from anabranch.records import converted
 
 if TYPE_CHECKING:
     import networkx
@@ -130,11 +132,19 @@ def longest_path_levels(count: int, source: np.ndarray, target: np.ndarray) -> I
     return level
 
 
+def require_graph(graph: Any) -> None:
+    """Raise ConfigError where an argument is no state graph, but an environment say."""
+    require_instance(graph, StateGraph, argument="graph", wanted="a StateGraph, as state_graph(env) gives it")
+
+
 def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float = 20.0) -> StateGraph:
     """Enumerate an environment into a StateGraph; remembered for each environment, whatever the limits.
 
     Raises SpaceTooLargeError beyond `max_states` states or `seconds`, and LawError for a cycle.
     """
+    require_environment(env)
+    require_whole(max_states=max_states)
+    seconds = converted(seconds, float, "seconds")
     known = _attempts(env, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
     if known.graph is not None and known.graph.num_states <= max_states:
         return known.graph

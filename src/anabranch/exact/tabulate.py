@@ -92,11 +92,19 @@ class TableEnvironment(Environment):
         values = np.full(len(self.listed.items), -np.inf)
         for number in np.nonzero(self.listed.stops)[0]:
             item = self.listed.items[number]
-            value = reward(item)
+            value = _reward_of(reward, item)
             if not isinstance(value, int | float | np.number) or not 0.0 <= float(value) < float("inf"):
                 raise RewardError(f"The reward of {item!r} is {value!r}: it must be a finite number >= 0.")
             values[number] = np.log(float(value)) if value > 0 else -np.inf
         return TableReward(values)
+
+
+def _reward_of(reward: Callable[[Any], Any], item: Any) -> Any:
+    try:
+        return reward(item)
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise RewardError(f"The reward of {item!r} raised {type(error).__name__}: {words}.") from error
 
 
 def tabulate(

@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 
+from anabranch.arguments import is_whole, require_seed
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError, SpaceTooLargeError
+from anabranch.errors import ConfigError, SpaceTooLargeError, brackets, described
 from anabranch.laws.edges import backward_refutation, forward_refutation
 from anabranch.laws.enumerated import enumerated_evidence
 from anabranch.laws.evidence import Evidence, Facts, gather_facts, gather_retrace
@@ -23,6 +24,7 @@ from anabranch.laws.report import LAWS, CheckReport, RefutedError, refuted_error
 from anabranch.laws.static import slot_refutation, static_refutation
 from anabranch.laws.walked import affordable_walks, walked_evidence
 from anabranch.laws.words import name_of, shortened
+from anabranch.records import converted
 
 __all__ = ["LAWS", "CheckReport", "RefutedError", "check", "examine"]
 
@@ -47,6 +49,8 @@ def examine(
 ) -> CheckReport:
     """The report of `check` also where laws are broken: raises for its own arguments only."""
     require_arguments(env, max_states, walks)
+    require_seed(seed)
+    seconds = converted(seconds, float, "seconds")
     started = time.monotonic()
     evidence = facts = None
     laws = dict.fromkeys(LAWS, "not checked")
@@ -85,10 +89,10 @@ def _last_error(text: str) -> str:
 def require_arguments(env: Any, max_states: int, walks: int) -> None:
     """Raise ConfigError for arguments that `check` cannot work with."""
     if not isinstance(env, Environment):
-        given = f"the class {env.__name__}" if isinstance(env, type) else f"a {type(env).__name__}"
+        given = f"{described(env)}{brackets(env)}" if isinstance(env, type) else f"a {type(env).__name__}"
         raise ConfigError(f"check needs an instance of an Environment, such as Subset(n=5, k=3); given {given}.")
-    if max_states < 1 or walks < 1:
-        raise ConfigError(f"check needs max_states >= 1 and walks >= 1; given {max_states} and {walks}.")
+    if not (is_whole(max_states) and is_whole(walks)) or max_states < 1 or walks < 1:
+        raise ConfigError(f"check needs max_states >= 1 and walks >= 1; given {max_states!r} and {walks!r}.")
 
 
 def _evidence(env: Environment, max_states: int, seconds: float, walks: int, seed: int) -> Evidence:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Interval:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        require_types(self)
         if not 0.0 < self.level < 1.0 or self.kind not in ("fisher", "bootstrap") or self.resamples < 1:
             raise ConfigError(
                 "An interval has a level between 0 and 1, is 'fisher' or 'bootstrap', and resamples >= 1; "
@@ -39,6 +41,10 @@ class Correlation:
     low: float
     high: float
     objects: int
+    tied: int
+    """How many of them have the reward of another."""
+    left_out: int
+    """Objects of reward 0, which are not among them."""
 
 
 def ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -56,7 +62,12 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _spearman(x: np.ndarray, y: np.ndarray) -> float:
-    return _pearson(ranks(x), ranks(y))
+    """The slope of the ranks of x over those of y: Spearman's coefficient, but that ties of y ask nothing of x."""
+    if x.size < 2 or np.isnan(x).any():
+        return float("nan")
+    dx, dy = ranks(x) - (x.size + 1) / 2.0, ranks(y) - (x.size + 1) / 2.0
+    scale = float((dy**2).sum())
+    return float(np.clip((dx * dy).sum() / scale, -1.0, 1.0)) if scale > 0 else float("nan")
 
 
 def pearson(
@@ -72,9 +83,12 @@ def pearson(
 def spearman(
     log_prob: Float[np.ndarray, " n"], log_reward: Float[np.ndarray, " n"], *, interval: Interval = FISHER
 ) -> Correlation:
-    """Spearman's coefficient, Pearson's over ranks; objects of reward 0 are left out.
+    """Spearman's coefficient; objects of reward 0 are left out.
 
-    Where many rewards are equal it is strict: p(x) must be equal there too, and the smallest error breaks the tie.
+    Objects of equal reward may stand in any order: it is the slope of the ranks of p(x) over those of R(x), which is
+    Pearson's coefficient of them where no rewards are equal. So it is 1 where p(x) is larger whenever R(x) is, 0 on
+    average for a sampler that knows nothing of R, whatever is tied; NaN where all rewards are equal. (Pearson's over
+    ranks with ties would be below 1 for any sampler with the smallest error.) Somers' D does the same for Kendall's.
 
     Fisher's interval has the variance (1 + r^2 / 2) / (n - 3) of Bonett and Wright 2000.
     """
@@ -101,4 +115,6 @@ def _correlation(
     elif x.size > 3 and np.isfinite(value):
         half = NormalDist().inv_cdf(upper) * (variance(value) / (x.size - 3)) ** 0.5
         low, high = (float(np.tanh(np.arctanh(value) + side * half)) for side in (-1, 1))
-    return Correlation(value=value, low=low, high=high, objects=x.size)
+    _, count = np.unique(y, return_counts=True)
+    tied, left_out = int(count[count > 1].sum()), int((~kept).sum())
+    return Correlation(value=value, low=low, high=high, objects=x.size, tied=tied, left_out=left_out)

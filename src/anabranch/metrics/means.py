@@ -16,7 +16,19 @@ class Estimate:
     error: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} ± {self.error:.4f}"
+        return with_error(self.value, self.error)
+
+
+ROUNDING = 1e-12
+"""Of a float64 number, what its last digits have lost: an error below it is none."""
+
+
+def with_error(value: float, error: float, form: str = ".4f") -> str:
+    """A number and its error as text: the error with one digit where it would round to 0, no error where it is none."""
+    if math.isnan(error) or error <= ROUNDING * max(1.0, abs(value)):
+        return f"{value:{form}}"
+    shown = f"{error:{form}}"
+    return f"{value:{form}} ± {shown if float(shown.replace(',', '')) > 0 else f'{error:.0e}'}"
 
 
 def mean_with_error(values: Float[np.ndarray, " n"]) -> Estimate:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class MetricSettings:
     subset_size: int = 8
 
     def __post_init__(self) -> None:
+        require_types(self)
         if self.top_k < 1 or self.subset_size < 2 or not 0.0 <= self.mode_separation < float("inf"):
             raise ConfigError(
                 "Metrics need top_k >= 1, subset_size >= 2 and mode_separation >= 0; given "

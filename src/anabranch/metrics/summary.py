@@ -18,8 +18,8 @@ from anabranch.metrics.reward_gap import log_mean_reward, reward_gap
 from anabranch.metrics.settings import MetricSettings
 from anabranch.metrics.top_k import best
 
-ROUNDED = 4
-"""Decimals of a log-probability, in nats, that single precision leaves after some hundred steps."""
+RESOLUTION = 1e-4
+"""Log-rewards that differ by less, in nats, are taken for equal: no training tells them apart."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,9 +44,11 @@ class Judged:
     """Whether these are all objects, so that a coefficient over them has no interval."""
 
     @property
-    def ranked(self) -> Float[np.ndarray, " T"]:
-        """log p without what float32 adds, which would break ties between objects of one reward."""
-        return np.round(self.log_prob, ROUNDED)
+    def ranked_reward(self) -> Float[np.ndarray, " T"]:
+        """log R without what float32 adds, which would break ties between objects of one reward."""
+        largest = float(np.abs(self.log_reward[np.isfinite(self.log_reward)]).max(initial=0.0))
+        resolution = max(RESOLUTION, 2.0 * float(np.finfo(np.float32).eps) * largest)
+        return np.round(self.log_reward / resolution) * resolution
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,9 @@ class SampleMetrics:
     """The metrics of one sample; None where unknown."""
 
     top_objects: int
-    """How many different objects the top-k numbers are over."""
+    """How many different objects of a reward above 0 the top-k numbers are over."""
     top_log_reward: Compared
-    """log of the mean reward of the top k, in nats."""
+    """log of the mean reward of the top k, in nats; -inf where there is none."""
     diversity: Compared | None
     """Mean pairwise distance of the top k; None for a single object."""
     modes: ModeCount | None
@@ -114,7 +116,12 @@ def summarise(
     def top(numbers: np.ndarray) -> np.ndarray:
         _, first = np.unique(numbers, return_index=True)
         different = numbers[np.sort(first)]
-        return different[best(listed.log_reward[different], chosen.top_k)]
+        good = different[~np.isneginf(listed.log_reward[different])]
+        return good[best(listed.log_reward[good], chosen.top_k)]
+
+    def top_reward(numbers: np.ndarray) -> float:
+        kept = listed.log_reward[top(numbers)]
+        return log_mean_exp_with_error(kept).value if kept.size else -np.inf
 
     def compared(statistic: Callable[[np.ndarray], float]) -> Compared:
         return Compared(value=statistic(drawn), perfect=None if perfect is None else perfect.reference(statistic))
@@ -131,14 +138,14 @@ def summarise(
     options = {"seed": seed, "size": chosen.subset_size}
     return SampleMetrics(
         top_objects=top(drawn).size,
-        top_log_reward=compared(lambda numbers: log_mean_exp_with_error(listed.log_reward[top(numbers)]).value),
+        top_log_reward=compared(top_reward),
         diversity=compared(lambda numbers: spread(top(numbers))) if several else None,
         modes=_modes(drawn, listed, perfect, chosen, distance or object_distance),
         reward_gap=gap,
         perfect_reward_gap=perfect_gap,
         test_set=None if judged is None else judged.source,
-        spearman=None if judged is None else _coefficient(spearman, judged),
-        pearson=None if judged is None else _coefficient(pearson, judged),
+        spearman=None if judged is None else _coefficient(spearman, judged, judged.ranked_reward),
+        pearson=None if judged is None else _coefficient(pearson, judged, judged.log_reward),
         flow_consistency=None if judged is None else _consistency(judged, **options),
         subset_size=chosen.subset_size,
     )
@@ -185,9 +192,11 @@ def _modes(
     )
 
 
-def _coefficient(coefficient: Callable[..., Correlation], judged: Judged) -> Correlation:
+def _coefficient(
+    coefficient: Callable[..., Correlation], judged: Judged, log_reward: Float[np.ndarray, " T"]
+) -> Correlation:
     """A coefficient over a test set, or over all objects: then without an interval."""
-    found = coefficient(judged.ranked, judged.log_reward)
+    found = coefficient(judged.log_prob, log_reward)
     return dataclasses.replace(found, low=float("nan"), high=float("nan")) if judged.whole else found
 
 

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.errors import ConfigError
 from anabranch.objectives.equations import Equation
 from anabranch.objectives.penalties import PENALTIES, Penalty, PenaltyName, alpha_family
+from anabranch.records import require_types
 from anabranch.trajectories import Scores
 
 
@@ -49,6 +50,9 @@ class Objective(abc.ABC):
         """Both sides of its balance grow with this power of a factor of R."""
         return 1.0
 
+    def __post_init__(self) -> None:
+        require_types(self)
+
     @property
     def lag_rate(self) -> float:
         """The share of its distance that a lagged copy of the policy makes up in a step; 0 where none is needed."""
@@ -76,9 +80,7 @@ class BalanceObjective(Objective):
     """Both sides of `equations` as formulas."""
 
     def __post_init__(self) -> None:
-        known = (*PENALTIES, "alpha")
-        if self.penalty not in known:
-            raise ConfigError(f"There is no penalty {self.penalty!r}{did_you_mean(self.penalty, known)}")
+        super().__post_init__()
         if not abs(self.alpha) < float("inf"):
             raise ConfigError(f"alpha must be finite; given {self.alpha}.")
 

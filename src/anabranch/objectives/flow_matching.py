@@ -33,8 +33,6 @@ class FlowMatching(BalanceObjective):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.form not in ("log", "linear"):
-            raise ConfigError(f"The form of flow matching is 'log' or 'linear'; given {self.form!r}.")
         if self.terminal_weight is not None and not 0.0 < self.terminal_weight < float("inf"):
             raise ConfigError(f"terminal_weight must be positive and finite; given {self.terminal_weight}.")
 

@@ -46,8 +46,6 @@ class SubTrajectoryBalance(BalanceObjective):
         super().__post_init__()
         if not 0.0 < self.lam < float("inf"):
             raise ConfigError(f"lam must be positive and finite; given {self.lam}.")
-        if self.normalise not in ("batch", "trajectory", "length"):
-            raise ConfigError(f"normalise is 'batch', 'trajectory' or 'length'; given {self.normalise!r}.")
 
     def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
         """What the pieces compare."""

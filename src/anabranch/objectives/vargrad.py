@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
 from anabranch.objectives.equations import Equation
 from anabranch.trajectories import Scores
@@ -27,11 +26,6 @@ class VarGrad(BalanceObjective):
     compares_trajectories: ClassVar[bool] = True
     sides: ClassVar[tuple[str, str]] = ("Z of the others", "R prod P_B / prod P_F")
     contrast: Literal["mean", "neighbour"] = "mean"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.contrast not in ("mean", "neighbour"):
-            raise ConfigError(f"contrast is 'mean' or 'neighbour'; given {self.contrast!r}.")
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
         zeta = scores.zeta

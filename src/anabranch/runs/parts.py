@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anabranch.errors import RunError
+from anabranch.errors import RunError, brackets
+from anabranch.errors import described as shown
 from anabranch.records import fields_of, replaced, to_json
 
 FLAGS = ("objective", "policy", "backward")
@@ -38,7 +39,7 @@ def own_part(kind: str, described: Mapping[str, Any], given: Any, path: Path) ->
             f"load(..., {kind}={wanted}()){flag}. Loading a run never executes code."
         )
     if isinstance(given, type):
-        raise RunError(f"load({kind}=...) takes an instance; given the class {given.__name__}: write its brackets.")
+        raise RunError(f"load({kind}=...) takes an instance; given {shown(given)}{brackets(given)}.")
     if wanted not in ({class_name(given)} if "class" in described else {_name(given), class_name(given).lower()}):
         raise RunError(f"{path} has the {kind} {wanted}; the given one is {class_name(given)}.")
     settings = {name: value for name, value in described.items() if name not in ("name", "class")}

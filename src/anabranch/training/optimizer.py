@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float
 
 from anabranch.errors import ConfigError
+from anabranch.records import require_types
 
 Rate = float | Float[Array, ""]
 """A learning rate, traced where a sweep varies it."""
@@ -24,12 +25,11 @@ class Adam:
     decay: Literal["cosine", "none"] = "cosine"
 
     def __post_init__(self) -> None:
+        require_types(self)
         if not 0.0 < self.learning_rate < float("inf"):
             raise ConfigError(f"learning_rate must be positive and finite; given {self.learning_rate}.")
         if not (0.0 <= self.b1 < 1.0 and 0.0 <= self.b2 < 1.0):
             raise ConfigError(f"b1 and b2 lie in [0, 1); given b1={self.b1}, b2={self.b2}.")
-        if self.decay not in ("cosine", "none"):
-            raise ConfigError(f"decay is 'cosine' or 'none'; given {self.decay!r}.")
 
     def build(self, steps: int, rate: Rate) -> optax.GradientTransformation:
         """Adam with the peak learning rate `rate` over `steps` steps."""

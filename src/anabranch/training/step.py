@@ -16,6 +16,7 @@ from anabranch.rewards import bad_reward
 from anabranch.scoring import score
 from anabranch.training.batches import Batch, Fault, gathered, remembered, side_by_side
 from anabranch.training.extras import extras
+from anabranch.training.memory import require_memory
 from anabranch.training.requirements import require_served
 from anabranch.training.trainer import SEEDS_AXIS, Trainer, with_values
 from anabranch.trajectories import Scores
@@ -62,6 +63,7 @@ def init_lanes(
 ) -> TrainState:
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
     require_served(trainer)
+    require_memory(trainer)
     if start is None:
         aims = {"level": trainer.level, "zero_floor": trainer.zero_floor}
         begin = flow_start(trainer.env, trainer.log_reward, trainer.objective, **aims)

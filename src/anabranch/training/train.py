@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import optax
 
 from anabranch.anneal import Anneal
+from anabranch.arguments import require_function, require_instance, require_seed
 from anabranch.backward import BackwardPolicy
+from anabranch.doors import require_policy
 from anabranch.drawing import sample
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError
@@ -100,8 +102,8 @@ def train(
     objective: str | Objective,
     backward: str | BackwardPolicy | None = "uniform",
     explore: Explore | None = None,
-    policy: PolicyRecipe | None = None,
-    optimizer: Adam | optax.GradientTransformation | None = None,
+    policy: str | PolicyRecipe | None = None,
+    optimizer: str | Adam | optax.GradientTransformation | None = None,
     log_z_rate: float = 0.1,
     steps: int,
     batch: int,
@@ -139,14 +141,27 @@ def train(
     require_exact(exact)
     if anneal is None and start is not None:
         anneal = Anneal(steps=0)  # a sampler that goes on has the narrow target behind it
+    _require_places(out=out, name=name, callback=callback, start=start)
     line = ProgressLine(steps, label=getattr(objective, "name", str(objective)), active=callback is None)
     goal = {"objective": objective, "backward": backward, "level": level, "zero_floor": zero_floor, "anneal": anneal}
     learner = {"policy": policy, "optimizer": optimizer, "log_z_rate": log_z_rate, "steps": steps, "batch": batch}
     sources = {"explore": explore, "replay": replay, "search": search, "data": data, "prior": prior}
     with line.during("preparing"):
         setup = trainer(env, log_reward, **goal, **learner, **sources, seeds=seeds)
-    where = {"seed": seed, "start": start, "out": out, "name": name}
+    require_seed(seed, count=setup.seeds or 1)
+    where = {"seed": int(seed), "start": start, "out": out, "name": name}
     return _trained(setup, **where, exact=exact, callback=callback, line=line)
+
+
+def _require_places(*, out: Any, name: Any, callback: Any, start: Any) -> None:
+    if out is not None:
+        require_instance(out, str | Path, argument="out", wanted="the path of a new run directory")
+    if name is not None:
+        require_instance(name, str, argument="name", wanted="the name of a task")
+    if callback is not None:
+        require_function(callback, argument="callback", wanted="a function of one row of the history")
+    if start is not None:
+        require_policy(start, argument="start")
 
 
 def _trained(

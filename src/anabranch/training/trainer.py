@@ -10,14 +10,17 @@ import optax
 from jaxtyping import Array, Float
 
 from anabranch.anneal import Anneal
+from anabranch.arguments import require_instance, require_objects, require_record, require_whole
 from anabranch.backward import BackwardPolicy, backward_policy
+from anabranch.doors import require_policy
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError
+from anabranch.errors import ConfigError, named
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.local_search import LocalSearch
 from anabranch.objectives import BalanceObjective, Objective, objective_named
 from anabranch.observation import observer
-from anabranch.policy import MLP, Policy, PolicyRecipe
+from anabranch.policy import MLP, POLICIES, Policy, PolicyRecipe
+from anabranch.records import converted
 from anabranch.reference import reference_level, survey_of
 from anabranch.replay import Replay
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward, require_level, require_log_reward, require_zero_floor
@@ -109,8 +112,8 @@ def trainer(
     objective: str | Objective,
     backward: str | BackwardPolicy | None = "uniform",
     explore: Explore | None = None,
-    policy: PolicyRecipe | None = None,
-    optimizer: Adam | optax.GradientTransformation | None = None,
+    policy: str | PolicyRecipe | None = None,
+    optimizer: str | Adam | optax.GradientTransformation | None = None,
     log_z_rate: float = 0.1,
     steps: int,
     batch: int,
@@ -129,15 +132,15 @@ def trainer(
     Whether the parts fit together is asked by `init`, before anything is compiled.
     """
     goal = objective_named(objective)
-    _require_whole(steps=steps, batch=batch, chunk=1 if chunk is None else chunk, seeds=1 if seeds is None else seeds)
-    if not 0.0 < log_z_rate < float("inf"):
-        raise ConfigError(f"log_z_rate must be positive and finite; given {log_z_rate}.")
+    require_whole(steps=steps, batch=batch, chunk=1 if chunk is None else chunk, seeds=1 if seeds is None else seeds)
+    _require_records(explore=explore, anneal=anneal, replay=replay, search=search)
     if not goal.has_backward and backward not in (None, "uniform"):
         raise ConfigError(f"The objective {goal.name} has no backward policy; leave out backward={backward!r}.")
-    require_zero_floor(zero_floor)
+    zero_floor, rate = _floor(zero_floor), _log_z_rate(log_z_rate)
     require_log_reward(env, log_reward)
     observer(env)
     level = reference_level(env, log_reward) if level is None else require_level(level)
+    _require_given(data=data, prior=prior)
     held = None if data is None else DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=level)
     return Trainer(
         env=env,
@@ -145,22 +148,42 @@ def trainer(
         objective=goal,
         backward=backward_policy(backward or "uniform", env) if goal.has_backward else None,
         explore=explore or ON_POLICY,
-        policy=policy or MLP(),
-        optimizer=optimizer or Adam(),
-        log_z_rate=log_z_rate,
-        steps=steps,
-        batch=batch,
+        policy=_recipe(policy),
+        optimizer=_optimizer(optimizer),
+        log_z_rate=rate,
+        steps=int(steps),
+        batch=int(batch),
         level=level,
         zero_floor=zero_floor,
         chunk=chunk,
         anneal=_annealing(anneal or Anneal(), env, log_reward, goal, steps),
-        seeds=seeds,
+        seeds=None if seeds is None else int(seeds),
         replay=_replay_for(replay, held, goal),
         search=search if search is not None and search.share > 0.0 else None,
         data=held,
         prior=None if prior is None else Prior(prior),
         vectorised=jax.default_backend() != "cpu",
     )
+
+
+def _log_z_rate(value: Any) -> float:
+    rate = converted(value, float, "log_z_rate")
+    if not 0.0 < rate < float("inf"):
+        raise ConfigError(f"log_z_rate must be positive and finite; given {rate}.")
+    return rate
+
+
+def _floor(value: Any) -> float:
+    floor = converted(value, float, "zero_floor")
+    require_zero_floor(floor)
+    return floor
+
+
+def _require_given(*, data: Any, prior: Any) -> None:
+    if data is not None:
+        require_objects(data, argument="data")
+    if prior is not None:
+        require_policy(prior, argument="prior")
 
 
 def _annealing(
@@ -182,10 +205,36 @@ def _replay_for(replay: Replay | None, data: DataSet | None, objective: Objectiv
     return Replay(share=share, capacity=max(data.size, least))
 
 
-def _require_whole(**numbers: Any) -> None:
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} must be a positive whole number; given {value!r}.")
+RECORDS: dict[str, tuple[type, str]] = {
+    "explore": (Explore, "Explore(epsilon=0.1)"),
+    "anneal": (Anneal, "Anneal(start=0.01)"),
+    "replay": (Replay, "Replay(share=0.5)"),
+    "search": (LocalSearch, "LocalSearch(rounds=4)"),
+}
+
+
+def _require_records(**records: Any) -> None:
+    for name, record in records.items():
+        kind, example = RECORDS[name]
+        require_record(record, kind, argument=name, example=example)
+
+
+def _recipe(policy: Any) -> PolicyRecipe:
+    if policy is None or isinstance(policy, str):
+        return MLP() if policy is None else named(policy, POLICIES, "policy")()
+    trained = isinstance(policy, Policy)
+    hint = " (a trained policy is given as start=)" if trained else ""
+    wanted = f'a recipe such as MLP(width=64), or a name such as "mlp"{hint}'
+    require_instance(policy, PolicyRecipe, argument="policy", wanted=wanted)
+    return policy
+
+
+def _optimizer(choice: Any) -> Adam | optax.GradientTransformation:
+    if choice is None or isinstance(choice, str):
+        return named("adam" if choice is None else choice, {"adam": Adam}, "optimizer")()
+    wanted = 'Adam(learning_rate=0.001), "adam", or an optax transformation'
+    require_instance(choice, (Adam, optax.GradientTransformation), argument="optimizer", wanted=wanted)
+    return choice
 
 
 TRACED = ("optimizer.learning_rate", "log_z_rate", "explore.epsilon", "explore.temperature")

@@ -1,0 +1,93 @@
+"""How much memory a training will take, estimated from shapes before anything is allocated."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from anabranch.environment import initial_state
+from anabranch.errors import ConfigError
+from anabranch.replay import Buffer
+from anabranch.training.trainer import Trainer
+
+NUMBERS_A_ROW = 8
+"""What a row of a trajectory holds beside its state and the layers of the network: an action, and scores."""
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def require_memory(setup: Trainer) -> None:
+    """Raise ConfigError, with the estimate and what to lower, where a training cannot fit into the machine's memory.
+
+    The estimate is a lower bound: parameters with their gradient and the optimiser's moments, the rows of one batch as
+    the sampler keeps them, and the replay ring.
+    """
+    most = memory_bytes()
+    parts = needed_bytes(setup)
+    total = sum(parts.values())
+    if most is None or total <= most:
+        return
+    largest = max(parts, key=lambda name: parts[name])
+    lower = {
+        "the network": "make the network smaller (its width, or the number of labels of the space)",
+        "the batch": f"lower batch={setup.batch:,}",
+        "the replay buffer": f"lower replay.capacity={0 if setup.replay is None else setup.replay.capacity:,}",
+    }
+    bill = ", ".join(f"{name} {_spoken(size)}" for name, size in parts.items() if size)
+    raise ConfigError(
+        f"This training needs at least {_spoken(total)} of memory ({bill}), and the machine has {_spoken(most)}: "
+        f"{lower[largest]}."
+    )
+
+
+def needed_bytes(setup: Trainer) -> dict[str, int]:
+    """The least that each part of a training takes, in bytes."""
+    learned = setup.backward is not None and setup.backward.learned
+    key = jax.random.key(0)
+    policy = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    parameters = eqx.filter(policy, _is_parameter)
+    moments = jax.eval_shape(setup.transformation.init, parameters)
+    lanes = setup.seeds or 1
+    state = jax.eval_shape(lambda: initial_state(setup.env))
+    kept = eqx.filter_eval_shape(lambda one, state: one.remember(setup.env, state)[1], policy, state)
+    row = _bytes(state) + _bytes(kept) + 4 * NUMBERS_A_ROW
+    ring = 0
+    if setup.replay is not None:
+        replay, with_actions = setup.replay, setup.backward is not None and setup.backward.from_memory
+        ring = _bytes(eqx.filter_eval_shape(lambda: Buffer.empty(setup.env, replay, with_actions=with_actions)))
+    at_once = lanes if setup.vectorised else 1
+    return {
+        "the network": lanes * ((3 if setup.lag_rate else 2) * _bytes(parameters) + _bytes(moments)),
+        "the batch": at_once * setup.batch * setup.env.rows * row,
+        "the replay buffer": lanes * ring,
+    }
+
+
+def memory_bytes() -> int | None:
+    """The memory of the accelerator, or of the machine (of the container, where that is less); None where unknown."""
+    stats: dict[str, Any] = jax.devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        return int(stats["bytes_limit"])
+    if not hasattr(os, "sysconf"):
+        return None
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = CONTAINER_LIMIT.read_text().strip() if CONTAINER_LIMIT.is_file() else "max"
+    return min(machine, int(limit)) if limit.isdecimal() else machine
+
+
+def _is_parameter(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct) and np.issubdtype(leaf.dtype, np.inexact)
+
+
+def _bytes(tree: Any) -> int:
+    leaves = (leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, jax.ShapeDtypeStruct))
+    return sum(int(np.prod(leaf.shape, dtype=object)) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def _spoken(size: int) -> str:
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")):
+        if size >= unit:
+            return f"{size / unit:,.3g} {name}" if size < 1000 * unit else f"{size / unit:,.0f} {name}"
+    return f"{size / 1000:.3g} kB"
