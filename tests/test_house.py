@@ -19,23 +19,23 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-errors environment progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
-underflow records arguments
-trajectories explore anneal data envs.dag_scores envs.adjacency
+content errors progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
+environment underflow records
+arguments trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base
 exact.enumeration training.optimizer runs.directory objectives.penalties plots.outline plots.legend
 runs.parts objectives.equations
 exact.graph objectives.base
-exact.tabulate observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
+exact.tabulate exact.longest observation objectives.detailed_balance objectives.flow_matching objectives.policy_gradient
 rewards objectives.trajectory_balance objectives.subtrajectory_balance objectives.vargrad objectives.soft_dqn
 objectives.maximum_likelihood objectives.modified_detailed_balance objectives.relative_trajectory_balance
 objectives.soft_policy_gradient objectives.forward_looking
 policy objectives.path_consistency objectives.forward_looking_subtb exact.affordable
 objectives laws.words laws.report
 laws.evidence laws.static doors
-laws.edges laws.enumerated laws.masks laws.objects
+laws.edges laws.enumerated laws.masks laws.objects laws.remarks
 laws.walked
 laws.check
 backward wanderer

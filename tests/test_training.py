@@ -148,7 +148,7 @@ BAD_REWARDS = {
     "nan": (lambda s: jnp.where(s[0], jnp.nan, 0.0), "log_reward is nan for"),
     "infinite": (lambda s: jnp.where(s[0], jnp.inf, 0.0), "log_reward is inf for"),
     "shape": (lambda s: jnp.zeros(2), r"shape \(2,\)"),
-    "integer": (lambda s: s.sum(), "floating-point"),
+    "a mask": (lambda s: s.any(), "one number, log R"),
     "python": (lambda s: 1.0 if s[0] else 0.0, "cannot be traced"),
     "numpy": (lambda s: float(np.log(np.asarray(s).sum())), "cannot be traced"),
 }

@@ -10,18 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from anabranch.content import ByContent
+
 State = PyTree[Any]
 """One unbatched pytree of integer or boolean arrays."""
 
 
 @dataclass_transform(frozen_default=True)
-class Environment(abc.ABC):
+class Environment(ByContent, abc.ABC):
     """A pointed acyclic graph over states, given by its edges.
 
     A subclass is a frozen dataclass of plain configuration (no decorator needed) with pure methods on
     *one* state. Labels are 0..A-1, where A is the length of `legal(state)`; label A is STOP and belongs
     to the library. True in a mask means allowed. `step` and `undo` may be called with any label at any
-    state; what is not allowed is discarded. `anabranch.check` proves a definition right.
+    state; what is not allowed is discarded. Environments are equal where their fields are, arrays included (which
+    become read-only). `anabranch.check` proves a definition right.
     """
 
     merges_objects = False
@@ -122,16 +125,6 @@ class Environment(abc.ABC):
     def rows(self) -> int:
         """Rows of a trajectory: every move and STOP."""
         return self.max_steps + 1
-
-    def _identity(self) -> tuple[Any, ...]:
-        values = (getattr(self, field.name) for field in dataclasses.fields(self))  # pyright: ignore[reportArgumentType]
-        return (type(self), *(id(v) if isinstance(v, np.ndarray | jax.Array) else v for v in values))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Environment) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
 
 
 def _nested_tuple(value: Any) -> Any:

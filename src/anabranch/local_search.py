@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import State, undo
 from anabranch.errors import ConfigError
+from anabranch.exact.longest import most_moves
 from anabranch.policy import Policy
 from anabranch.records import require_types
 from anabranch.sampling import chosen, draw_back, rollout
@@ -61,7 +62,7 @@ def improved(
 ) -> tuple[State, Float[Array, " B"]]:
     """The objects after all rounds, and their log-rewards (`log_reward` takes a batch, zeros at their floor)."""
     batch = values.shape[0]
-    depth = search.depth_in(reading.env.max_steps)
+    depth = search.depth_in(most_moves(reading.env))
 
     def once(carry: Any, key: Any) -> Any:
         objects, values = carry

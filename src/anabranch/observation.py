@@ -54,8 +54,10 @@ def observer(env: Environment) -> Observer:
 
     Integers alone become tokens, whose embedding sum is the same linear map as a one-hot vector's. The
     range of an integer leaf is declared by `bounds`, or found by enumeration. Raises ConfigError where
-    neither is possible.
+    neither is possible, and for a space without labels, where there is nothing to learn.
     """
+    if env.num_actions == 0:
+        raise ConfigError(f"{type(env).__name__} has no labels (legal is bool[0]): give it at least one step to take.")
     return _remembered_observer(env, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from anabranch.content import ByContent
 from anabranch.environment import Environment, State
 from anabranch.errors import ConfigError
 from anabranch.exact.graph import StateGraph, state_graph
@@ -210,7 +211,7 @@ class MLP:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Lookup:
+class Lookup(ByContent):
     """The number of a state of a StateGraph, computed inside JAX by a hash without collisions."""
 
     multipliers: np.ndarray

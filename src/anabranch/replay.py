@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt
 
 from anabranch.environment import Environment, State, initial_state, take
 from anabranch.errors import ConfigError
+from anabranch.exact.longest import rows_of
 from anabranch.records import require_types
 from anabranch.trajectories import Trajectories
 
@@ -63,7 +64,7 @@ class Buffer(eqx.Module):
             states=jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), shape),
             log_reward=jnp.zeros(size),
             fingerprint=jnp.zeros((size, 2), jnp.uint32),
-            actions=jnp.zeros((size, env.rows), jnp.int32) if with_actions else None,
+            actions=jnp.zeros((size, rows_of(env)), jnp.int32) if with_actions else None,
             length=jnp.zeros(size, jnp.int32),
             count=jnp.zeros((), jnp.int32),
             place=jnp.zeros((), jnp.int32),

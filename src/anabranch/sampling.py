@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import Environment, State, initial_state, step, take, undo
+from anabranch.exact.longest import rows_of
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.policy import Heads, Policy
 from anabranch.scoring import Reading, Seen, read, row_scores
@@ -66,7 +67,7 @@ def rollout(
     `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
     cheap gradient; `start` is a batch of states to go on from, instead of the initial one.
     """
-    env, rows = reading.env, reading.env.rows
+    env, rows = reading.env, rows_of(reading.env)
     walk_key, share_key = jax.random.split(key)
     uniforms = 1.0 - jax.random.uniform(walk_key, (rows, batch))
     shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
@@ -74,7 +75,7 @@ def rollout(
     def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
         heads, memory = policy.remember(env, state) if remember else (policy.heads(env, state), None)
         sight, mask = read(policy, heads, reading, state)
-        weights = explore.probabilities(sight.log_pf, mask, share, env.max_steps)
+        weights = explore.probabilities(sight.log_pf, mask, share, rows - 1)
         action = draw_label(uniform, weights)
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
         row = row_scores(sight, heads, reading, state, action, previous, first)
@@ -186,7 +187,7 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
 
     `objects` is a batch of states; the result is laid out forward like any other Trajectories.
     """
-    env, rows = reading.env, reading.env.rows
+    env, rows = reading.env, rows_of(reading.env)
     batch = jax.tree.leaves(objects)[0].shape[0]
     uniforms = 1.0 - jax.random.uniform(key, (rows, batch))
 

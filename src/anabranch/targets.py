@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from anabranch.content import ByContent
 from anabranch.drawing import reading_for
 from anabranch.environment import State
 from anabranch.exact.enumeration import state_keys
@@ -43,7 +44,7 @@ def log_target(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TabulatedReward:
+class TabulatedReward(ByContent):
     """The log weights of the objects of a graph, as a reward of their states."""
 
     lookup: Lookup

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from anabranch.environment import Environment, State
+from anabranch.exact.longest import most_moves
 from anabranch.policy import Heads, Policy
 
 
@@ -19,7 +20,7 @@ class Wanderer(Policy):
     @classmethod
     def of(cls, env: Environment, preferences: Float[Array, " A"]) -> "Wanderer":
         """The wanderer with these preferences for labels; STOP comes four times in a longest trajectory."""
-        log_stop = math.log(4.0 / max(env.max_steps, 4)) + jax.nn.logsumexp(preferences) - math.log(preferences.size)
+        log_stop = math.log(4.0 / max(most_moves(env), 4)) + jax.nn.logsumexp(preferences) - math.log(preferences.size)
         return cls(jnp.zeros(()), jnp.append(preferences, log_stop))
 
     def __call__(self, observation: Array) -> Heads:

@@ -7,6 +7,7 @@ import numpy as np
 from anabranch.diagnostics.causes import far_log_z
 from anabranch.diagnostics.subject import Finding, Subject, share, unperturbed
 from anabranch.evaluation import ExactLaw
+from anabranch.exact.longest import rows_of
 from anabranch.rewards import floor_text
 
 LAG = 0.1
@@ -89,7 +90,7 @@ def epsilon_for_horizon(subject: Subject, law: ExactLaw | None) -> Finding | Non
         return None
     evidence = (
         f"With epsilon {explore.epsilon:g} at each step, {share(left)} of the trajectories of {rows:.0f} rows (a usual "
-        f"length here) and {share(subject.untouched)} of the longest, {subject.env.rows}, are free of random steps."
+        f"length here) and {share(subject.untouched)} of the longest, {rows_of(subject.env)}, are free of random steps."
     )
     fitting = min(explore.epsilon, 1.0 / rows)
     advice = (

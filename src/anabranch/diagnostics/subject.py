@@ -6,6 +6,7 @@ from anabranch.anneal import Anneal
 from anabranch.backward import BackwardPolicy
 from anabranch.environment import Environment
 from anabranch.evaluation import Evaluation
+from anabranch.exact.longest import rows_of
 from anabranch.explore import Explore
 from anabranch.objectives import Objective
 from anabranch.policy import Policy
@@ -54,7 +55,7 @@ class Subject:
     @property
     def untouched(self) -> float:
         """The share of the longest trajectories that exploration at each step leaves as the policy draws them."""
-        return unperturbed(self.explore, float(self.env.rows))
+        return unperturbed(self.explore, float(rows_of(self.env)))
 
     def beside_the_loss(self) -> str:
         """The end of a sentence: that the loss does not show it."""

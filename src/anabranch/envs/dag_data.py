@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from anabranch.content import ByContent
 from anabranch.envs.bdeu import BDeu
 from anabranch.envs.dag_scores import LocalScore, bge, bic, centred, gaussian, lost_nats
 from anabranch.envs.table_files import Table, parse_table, table_content, table_of
@@ -17,7 +18,7 @@ MOST_LOST = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Observed:
+class Observed(ByContent):
     """Data with a column for each node."""
 
     names: tuple[str, ...]
@@ -27,11 +28,6 @@ class Observed:
     """How many each column has; none where the values are numbers."""
     sha256: str | None = None
     """Of the file."""
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """Equal where the data are."""
-        return self.names, self.values.shape, self.values.tobytes(), self.categories
 
 
 def observed(data: Any, *, nodes: int, columns: Sequence[str], categorical: bool, sha256: str | None) -> Observed:

@@ -133,8 +133,7 @@ class DagReward:
     def _identity(self) -> tuple[Any, ...]:
         names = (field.name for field in dataclasses.fields(self) if field.name not in ("data", "observed"))
         given = self.data if isinstance(self.data, str) else None
-        seen = None if self.observed is None else self.observed.identity
-        return given, seen, *(getattr(self, name) for name in names)
+        return given, self.observed, *(getattr(self, name) for name in names)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DagReward) and self._identity() == other._identity()

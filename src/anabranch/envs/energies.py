@@ -8,6 +8,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 
+from anabranch.content import ByContent
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import FULL, PALETTE, cells
 from anabranch.errors import ConfigError, RewardError
@@ -88,7 +89,7 @@ class Sites(Environment):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class PairwiseEnergy:
+class PairwiseEnergy(ByContent):
     """log R = sum over sites i of fields[i, x_i] + sum over edges e = (u, v) of couplings[e, x_u, x_v]; R = exp(-E).
 
     Any pairwise factor graph (edges may be named in either direction, and more than once). At a partial state

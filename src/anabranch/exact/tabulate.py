@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from anabranch.content import ByContent
 from anabranch.environment import Environment, State
 from anabranch.errors import LawError, RewardError, SpaceTooLargeError
 from anabranch.exact.graph import longest_path_levels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Table:
+class Table(ByContent):
     """The edges of a listed graph: `child[s, a]` and `parent[t, a]`, -1 where label a is not allowed."""
 
     items: tuple[Hashable, ...]
@@ -31,7 +32,7 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TableReward:
+class TableReward(ByContent):
     """log R of each listed state, -inf for a reward of zero."""
 
     values: Float[np.ndarray, " N"]

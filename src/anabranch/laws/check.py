@@ -20,6 +20,7 @@ from anabranch.laws.masks import (
     source_refutation,
 )
 from anabranch.laws.objects import judge_objects
+from anabranch.laws.remarks import remarks_on
 from anabranch.laws.report import LAWS, CheckReport, RefutedError, refuted_error
 from anabranch.laws.static import slot_refutation, static_refutation
 from anabranch.laws.walked import affordable_walks, walked_evidence
@@ -76,6 +77,7 @@ def examine(
         objects=0 if facts is None else facts.objects.size,
         seconds=time.monotonic() - started,
         laws=laws,
+        remarks=() if evidence is None else remarks_on(evidence),
     )
 
 

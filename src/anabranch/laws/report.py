@@ -39,6 +39,8 @@ class CheckReport:
     """Random walks that were asked for; fewer are taken where memory or time do not allow them."""
     laws: Mapping[str, str]
     """For each law "proved", "sampled", "not applicable", "not checked" or "refuted: ...", with details."""
+    remarks: tuple[str, ...] = ()
+    """What is lawful and looks like a mistake."""
 
     @property
     def refuted(self) -> dict[str, str]:
@@ -66,6 +68,8 @@ class CheckReport:
             status, _, details = self.laws[law].partition(": ")
             table.append(f"  {law:<4} {status:<15} {sentence}")
             table += textwrap.wrap(details, 110, initial_indent=" " * 9, subsequent_indent=" " * 9)
+        for remark in self.remarks:
+            table += textwrap.wrap(f"remark: {remark}", 110, initial_indent="  ", subsequent_indent=" " * 9)
         return table
 
     def __str__(self) -> str:

@@ -9,15 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt
 
+from anabranch.content import ByContent
 from anabranch.environment import Environment, State, initial_state, same_state, step, undo
 from anabranch.errors import ConfigError
+from anabranch.exact.longest import most_moves
 from anabranch.rewards import LogReward, bad_reward, rewarded
 from anabranch.sampling import chosen
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DataSet:
-    """Finished objects and their log-rewards relative to a level, zeros at their floor; compared by identity."""
+class DataSet(ByContent):
+    """Finished objects and their log-rewards relative to a level, zeros at their floor."""
 
     states: Any
     log_reward: Float[np.ndarray, " n"]
@@ -101,5 +103,5 @@ def _reachable(env: Environment, state: State) -> Bool[Array, ""]:
         moving = undoable.any()
         return chosen(moving, parent, state), sound | ~moving
 
-    first, sound = jax.lax.scan(back, state, length=env.max_steps)
+    first, sound = jax.lax.scan(back, state, length=most_moves(env))
     return sound.all() & same_state(first, initial_state(env))

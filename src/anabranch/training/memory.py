@@ -10,6 +10,7 @@ import numpy as np
 
 from anabranch.environment import initial_state
 from anabranch.errors import ConfigError
+from anabranch.exact.longest import rows_of
 from anabranch.replay import Buffer
 from anabranch.training.trainer import Trainer
 
@@ -60,7 +61,7 @@ def needed_bytes(setup: Trainer) -> dict[str, int]:
     at_once = lanes if setup.vectorised else 1
     return {
         "the network": lanes * ((3 if setup.lag_rate else 2) * _bytes(parameters) + _bytes(moments)),
-        "the batch": at_once * setup.batch * setup.env.rows * row,
+        "the batch": at_once * setup.batch * rows_of(setup.env) * row,
         "the replay buffer": lanes * ring,
     }
 

@@ -9,6 +9,7 @@ from anabranch.backward import BACKWARDS, BackwardPolicy, CountedPathsBackward, 
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError
 from anabranch.exact.graph import small_state_graph
+from anabranch.exact.longest import rows_of
 from anabranch.explore import require_on_policy
 from anabranch.laws.walked import walk_ahead
 from anabranch.objectives import Objective
@@ -100,6 +101,6 @@ def every_state_stops(env: Environment) -> bool:
     graph = small_state_graph(env)
     if graph is not None:
         return bool(graph.can_stop.all())
-    luck = jax.random.uniform(jax.random.key(0), (WALKS, env.rows))
+    luck = jax.random.uniform(jax.random.key(0), (WALKS, rows_of(env)))
     states: Any = walk_ahead(env, luck)[0]
     return bool(np.asarray(jax.jit(jax.vmap(jax.vmap(env.can_stop)))(states)).all())
