@@ -21,7 +21,8 @@ SOURCE = ROOT / "src" / "anabranch"
 LAYERS = """
 content errors progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
 environment underflow records
-arguments trajectories explore anneal data envs.dag_scores envs.adjacency
+arguments
+streams trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation
 metrics.top_k metrics.modes metrics.reward_gap metrics.flow_consistency
 metrics.summary reproductions.base

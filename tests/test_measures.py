@@ -114,7 +114,7 @@ def test_a_policy_is_judged_on_objects_that_it_never_draws(subset):
     log_reward = ab.log_rewards(graph, graded)
     few = np.array([graph.decode(int(x))[0] for x in graph.objects])
     collapsed = exact_policy(exact_flows(graph, np.where(few, log_reward, log_reward - 8.0)))
-    states = sample_states(env, collapsed, 500, seed=0)
+    states = sample_states(env, collapsed, 500, key=jax.random.key(0))
     assert np.asarray(states)[:, 0].mean() > 0.99
     options = {"backward": None, "settings": None, "distance": None, "seed": 0}
     found = metrics_of_drawn(env, collapsed, graded, states, **options)

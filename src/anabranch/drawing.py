@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from anabranch.arguments import require_environment, require_seed, require_whole
+from anabranch.arguments import require_environment, require_whole
 from anabranch.backward import BackwardPolicy, backward_policy
 from anabranch.doors import require_policy
 from anabranch.environment import Environment, State, take
@@ -18,9 +18,9 @@ from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_reward_values, require_log_reward
 from anabranch.sampling import rollout, walk_back
 from anabranch.scoring import Reading, score
+from anabranch.streams import Stream, key_of
 from anabranch.trajectories import Scores, Trajectories
 
-EVALUATION_STREAM = 2
 BATCH = 1024
 
 
@@ -36,12 +36,6 @@ class Samples:
     """log R of each object in nats, -inf where R = 0; None where no reward was given."""
 
 
-def evaluation_key(seed: int) -> Key[Array, ""]:
-    """The stream of keys for evaluation, apart from those of training."""
-    require_seed(seed)
-    return jax.random.fold_in(jax.random.key(seed), EVALUATION_STREAM)
-
-
 def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outflow: bool = False) -> Reading:
     """A Reading outside of training; the observation is made ready before anything is traced."""
     require_environment(env)
@@ -52,7 +46,7 @@ def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outf
 def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:
     """Draw n finished objects from the unperturbed policy."""
     require_whole(n=n)
-    states = sample_states(env, policy, n, seed=seed)
+    states = sample_states(env, policy, n, key=key_of(seed, Stream.SAMPLE))
     objects = [env.decode(take(states, number)) for number in range(n)]
     if log_reward is None:
         return Samples(objects, states, None)
@@ -60,14 +54,14 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
     return Samples(objects, states, log_reward_values(log_reward, states))
 
 
-def sample_states(env: Environment, policy: Policy, n: int, *, seed: int) -> Any:
+def sample_states(env: Environment, policy: Policy, n: int, *, key: Key[Array, ""]) -> Any:
     """Draw n finished objects as a batch of states in NumPy."""
     reading = reading_for(env, None)
     require_policy(policy)
     pieces = []
     for number in range(whole_batches(n)):
-        key = jax.random.fold_in(evaluation_key(seed), number)
-        pieces.append(jax.tree.map(np.asarray, _objects(policy, reading, key, BATCH)))
+        some = _objects(policy, reading, jax.random.fold_in(key, number), BATCH)
+        pieces.append(jax.tree.map(np.asarray, some))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *pieces)
 
 
@@ -84,7 +78,7 @@ def _objects(policy: Policy, reading: Reading, key: Key[Array, ""], size: int) -
 
 def sample_trajectories(env: Environment, policy: Policy, batch: int, *, seed: int) -> Trajectories:
     """Draw a batch of complete trajectories from the unperturbed policy."""
-    return _trajectories(policy, reading_for(env, None), evaluation_key(seed), batch)
+    return _trajectories(policy, reading_for(env, None), key_of(seed, Stream.TRAJECTORIES), batch)
 
 
 @eqx.filter_jit
@@ -96,7 +90,8 @@ def sample_backward(
     env: Environment, policy: Policy, states: Any, *, seed: int, backward: str | BackwardPolicy = "uniform"
 ) -> Trajectories:
     """Trajectories that end in the given finished objects (a batch of states), drawn by P_B from the end."""
-    return _walked_back(policy, reading_for(env, backward), evaluation_key(seed), states)
+    key = key_of(seed, Stream.BACKWARD_TRAJECTORIES)
+    return _walked_back(policy, reading_for(env, backward), key, states)
 
 
 @eqx.filter_jit

@@ -6,14 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Key
 
 from anabranch.arguments import require_objects, require_seed, require_whole
 from anabranch.backward import BackwardPolicy
 from anabranch.doors import require_policy
 from anabranch.drawing import (
     BATCH,
-    evaluation_key,
     log_ratio_backward,
     log_ratio_forward,
     reading_for,
@@ -28,8 +27,7 @@ from anabranch.metrics.means import Estimate, log_mean_exp_with_error, mean_with
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_reward_values, require_log_reward
 from anabranch.scoring import Reading
-
-BACKWARD_STREAM = 1
+from anabranch.streams import Stream, key_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,7 @@ def estimate(
     reading = reading_for(env, backward or "uniform")
     pieces = []
     for number in range(whole_batches(samples)):
-        key = jax.random.fold_in(evaluation_key(seed), number)
+        key = jax.random.fold_in(key_of(seed, Stream.ESTIMATE), number)
         pieces.append(jax.tree.map(np.asarray, log_ratio_forward(policy, reading, key, BATCH)))
     ratios, objects, rows = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:samples], *pieces)
     rewards = log_reward_values(log_reward, objects, chunk=BATCH)
@@ -80,7 +78,7 @@ def estimate(
     finite = bool(np.isfinite(rewards).all())
     eubo = None
     if target_states is not None:
-        backward_ratios = _log_ratios_of(policy, reading, target_states, seed)
+        backward_ratios = _log_ratios_of(policy, reading, target_states, key_of(seed, Stream.EUBO))
         eubo = mean_with_error(backward_ratios + log_reward_values(log_reward, target_states, chunk=BATCH))
     return Estimates(
         samples=samples,
@@ -94,13 +92,12 @@ def estimate(
     )
 
 
-def _log_ratios_of(policy: Policy, reading: Reading, states: Any, seed: int) -> Float[np.ndarray, " n"]:
+def _log_ratios_of(policy: Policy, reading: Reading, states: Any, key: Key[Array, ""]) -> Float[np.ndarray, " n"]:
     """pb - pf of one backward trajectory from each state of a batch."""
-    stream = jax.random.fold_in(evaluation_key(seed), BACKWARD_STREAM)
     count, pieces = jax.tree.leaves(states)[0].shape[0], []
     for number in range(whole_batches(count)):
         some = take(states, np.arange(number * BATCH, (number + 1) * BATCH) % count)
-        ratio = log_ratio_backward(policy, reading, jax.random.fold_in(stream, number), some)
+        ratio = log_ratio_backward(policy, reading, jax.random.fold_in(key, number), some)
         pieces.append(np.asarray(ratio, np.float64))
     return np.concatenate(pieces)[:count]
 
@@ -139,21 +136,22 @@ def log_prob(
     results = []
     for number, item in enumerate(objects):
         state = jax.tree.map(jnp.asarray, env.encode(item))
-        results.append(_sampled_log_prob(policy, reading, state, samples, seed, number))
+        own = jax.random.fold_in(key_of(seed, Stream.LOG_PROB), number)
+        results.append(_sampled_log_prob(policy, reading, state, samples, own))
     return results
 
 
 def log_probs(
-    env: Environment, policy: Policy, states: Any, *, backward: str | BackwardPolicy, samples: int, seed: int
+    env: Environment, policy: Policy, states: Any, *, backward: str | BackwardPolicy, samples: int, key: Key[Array, ""]
 ) -> list[Estimate]:
     """log p(x) of each finished object of a batch of states, estimated by `samples` trajectories drawn back from it."""
     count = jax.tree.leaves(states)[0].shape[0]
     copies = jax.tree.map(lambda leaf: jnp.repeat(jnp.asarray(leaf), samples, axis=0), states)
-    ratios = _log_ratios_of(policy, reading_for(env, backward), copies, seed)
+    ratios = _log_ratios_of(policy, reading_for(env, backward), copies, key)
     return [log_mean_exp_with_error(-row) for row in ratios.reshape(count, samples)]
 
 
-def _sampled_log_prob(policy: Policy, reading: Reading, state: Any, samples: int, seed: int, number: int) -> Estimate:
+def _sampled_log_prob(policy: Policy, reading: Reading, state: Any, samples: int, key: Key[Array, ""]) -> Estimate:
     copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (samples, *leaf.shape)), state)
-    ratios = _log_ratios_of(policy, reading, copies, seed + number)
+    ratios = _log_ratios_of(policy, reading, copies, key)
     return log_mean_exp_with_error(-ratios)

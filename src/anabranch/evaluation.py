@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.arguments import require_whole
 from anabranch.backward import BackwardPolicy
-from anabranch.drawing import evaluation_key, reading_for, sample_states
+from anabranch.drawing import reading_for, sample_states
 from anabranch.environment import Environment, initial_state, take
 from anabranch.estimates import Estimates, estimate
 from anabranch.exact.affordable import Exact, graph_beside_samples
@@ -34,6 +34,7 @@ from anabranch.objectives import Objective, objective_named
 from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_rewards
 from anabranch.scoring import Reading, look
+from anabranch.streams import Stream, generator_of, key_of
 from anabranch.targets import TabulatedReward, log_target
 
 
@@ -212,7 +213,7 @@ def evaluate(
         aim = TabulatedReward.of(law.graph, law.log_target)
     estimates = estimate(env, policy, aim, target_states=targets, **choices)
     wanted = {"settings": settings, "distance": distance, "seed": seed}
-    drawn = sample_states(env, policy, samples, seed=seed)
+    drawn = sample_states(env, policy, samples, key=key_of(seed, Stream.METRICS))
     sampled = floor = None
     if law is None:
         shares = {name: _share(*fact.indicators(drawn)) for name, fact in (facts or {}).items()}
@@ -294,6 +295,5 @@ def _share(event: np.ndarray, given: np.ndarray) -> float | None:
 
 
 def _target_states(law: ExactLaw, samples: int, seed: int) -> Any:
-    entropy = int(jax.random.bits(jax.random.fold_in(evaluation_key(seed), samples + 2)))
-    chosen = np.random.default_rng(entropy).choice(law.target.size, size=samples, p=law.target)
+    chosen = generator_of(seed, Stream.TARGET).choice(law.target.size, size=samples, p=law.target)
     return jax.tree.map(jnp.asarray, take(law.graph.states, law.graph.objects[chosen]))

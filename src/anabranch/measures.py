@@ -21,8 +21,8 @@ from anabranch.policy import Policy
 from anabranch.rewards import LogReward, log_reward_values
 from anabranch.sampling import rollout
 from anabranch.scoring import Reading
+from anabranch.streams import Stream, key_of
 
-TEST_STREAM = 3
 TEST_OBJECTS = 128
 LEAST_DRAWS = 8
 """Fewest trajectories by which the probability of one object is estimated."""
@@ -80,12 +80,13 @@ def metrics_of_drawn(
     drawn, first = numbered(env, states)
     values = log_reward_values(log_reward, states)[first]
     listed = Listed(values, lambda at: env.decode(take(states, int(first[at]))))
-    tested = _walked(policy, reading_for(env, None), jax.random.fold_in(jax.random.key(seed), TEST_STREAM))
+    tested = _walked(policy, reading_for(env, None), key_of(seed, Stream.TEST_OBJECTS))
     tested = jax.tree.map(np.asarray, tested)
     tested = take(tested, numbered(env, tested)[1])
     worth = log_reward_values(log_reward, tested)
     draws = max(LEAST_DRAWS, count // TEST_OBJECTS)
-    found = log_probs(env, policy, tested, backward=backward or "uniform", samples=draws, seed=seed)
+    options = {"backward": backward or "uniform", "samples": draws, "key": key_of(seed, Stream.TEST_LOG_PROB)}
+    found = log_probs(env, policy, tested, **options)
     known = np.median([one.error for one in found])
     source = f"{worth.size} ends of random walks, log p ± {known:.2g}"
     judged = Judged(np.array([one.value for one in found]), worth, source, False)

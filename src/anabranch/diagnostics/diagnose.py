@@ -25,6 +25,7 @@ from anabranch.explore import ON_POLICY, Explore
 from anabranch.objectives import Objective, objective_named
 from anabranch.policy import Policy
 from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward
+from anabranch.streams import Stream, key_of
 from anabranch.training.data import DataSet
 from anabranch.training.train import Run
 
@@ -129,7 +130,7 @@ def diagnose_policy(
             if data is not None:
                 held = DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=policy.level)
                 given = [("the data", held.states)]
-            drawn = [_drawn(env, other, seed + 1 + number) for number, other in enumerate(others)]
+            drawn = [_drawn(env, other, seed, number) for number, other in enumerate(others)]
             coverage = sampled_coverage(subject, _strangers(subject, [*given, *known], drawn))
         found = [*_causes_first(subject, law, coverage), *found, at_sampling_floor(subject)]
     return [finding for finding in found if finding is not None]
@@ -157,8 +158,8 @@ def _strangers(subject: Subject, known: Sequence[tuple[str, Any]], drawn: list[A
     return found
 
 
-def _drawn(env: Environment, policy: Policy, seed: int) -> Any:
-    return sample_states(env, policy, OTHER_DRAWS, seed=seed)
+def _drawn(env: Environment, policy: Policy, seed: int, number: int) -> Any:
+    return sample_states(env, policy, OTHER_DRAWS, key=jax.random.fold_in(key_of(seed, Stream.OTHER_SEEDS), number))
 
 
 def without_truth(evaluation: Evaluation) -> Evaluation:

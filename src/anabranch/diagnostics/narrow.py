@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from anabranch.diagnostics.subject import Finding, Subject
-from anabranch.drawing import evaluation_key, reading_for
+from anabranch.drawing import reading_for
 from anabranch.environment import undoable_by_slot
 from anabranch.policy import Policy
 from anabranch.sampling import rollout
 from anabranch.scoring import Reading
+from anabranch.streams import Stream, key_of
 
 TRAJECTORIES = 256
 NARROW = 0.25
@@ -25,7 +26,9 @@ def narrow_backward(subject: Subject) -> Finding | None:
     if backward is None or not backward.learned:
         return None
     reading = reading_for(subject.env, backward)
-    found, uniform = (float(total) for total in _entropies(subject.policy, reading, evaluation_key(subject.seed)))
+    found, uniform = (
+        float(total) for total in _entropies(subject.policy, reading, key_of(subject.seed, Stream.NARROW_BACKWARD))
+    )
     if uniform <= 0.0 or found >= NARROW * uniform:
         return None
     return Finding(

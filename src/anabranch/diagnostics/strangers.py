@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -11,6 +12,7 @@ from anabranch.drawing import sample_states
 from anabranch.environment import take
 from anabranch.estimates import log_probs
 from anabranch.exact.enumeration import state_keys
+from anabranch.streams import Stream, key_of
 
 MOST, LEAST = 128, 10
 """Most different objects whose log p is estimated, and fewest objects that tell anything."""
@@ -37,11 +39,11 @@ class Own:
     @classmethod
     def of(cls, subject: Subject) -> "Own | None":
         """From fresh draws; None where almost all of them have no reward."""
-        states = sample_states(subject.env, subject.policy, OWN_DRAWS, seed=subject.seed)
+        states = sample_states(subject.env, subject.policy, OWN_DRAWS, key=key_of(subject.seed, Stream.OWN_DRAWS))
         drawn = Strangers.of("its own draws", states, subject.log_reward)
         if drawn.log_reward.size < LEAST:
             return None
-        gap, _ = gaps(subject, drawn)
+        gap, _ = gaps(subject, drawn, number=0)
         middle, level = np.quantile(gap, (0.5, OWN_MOST))
         return cls(float(np.quantile(drawn.log_reward, OWN_LEAST)), float(middle), float(level))
 
@@ -60,19 +62,25 @@ class Tested:
     """log R - log p, the middle of those that are neglected, or of all where none is."""
 
 
-def gaps(subject: Subject, strangers: Strangers) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """log R - log p of the strangers, in the order given, and which they are; of MOST different ones at most."""
+def gaps(
+    subject: Subject, strangers: Strangers, *, number: int
+) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """log R - log p of the strangers, in the order given, and which they are; of MOST different ones at most.
+
+    `number` tells the strangers of one diagnosis apart: each draws by keys of its own.
+    """
     known: dict[bytes, int] = {}
-    number = np.array([known.setdefault(key, len(known)) for key in state_keys(strangers.states)])
-    kept = np.flatnonzero(number < MOST)
-    _, first = np.unique(number, return_index=True)
+    numbers = np.array([known.setdefault(key, len(known)) for key in state_keys(strangers.states)])
+    kept = np.flatnonzero(numbers < MOST)
+    _, first = np.unique(numbers, return_index=True)
     states = take(strangers.states, first[:MOST])
-    options = {"backward": subject.backward or "uniform", "samples": DRAWS, "seed": subject.seed}
+    key = jax.random.fold_in(key_of(subject.seed, Stream.STRANGERS_LOG_PROB), number)
+    options = {"backward": subject.backward or "uniform", "samples": DRAWS, "key": key}
     found = np.array([one.value for one in log_probs(subject.env, subject.policy, states, **options)])
-    return strangers.log_reward[kept] - found[number[kept]], kept
+    return strangers.log_reward[kept] - found[numbers[kept]], kept
 
 
-def tested(subject: Subject, strangers: Strangers, own: Own) -> Tested | None:
+def tested(subject: Subject, strangers: Strangers, own: Own, *, number: int) -> Tested | None:
     """A sampler on one kind of strangers; None where too few are as good as its own objects.
 
     At a flow log R - log p is log Z for every object. It is compared with what the sampler's own objects have by the
@@ -85,7 +93,7 @@ def tested(subject: Subject, strangers: Strangers, own: Own) -> Tested | None:
         )
     if strangers.log_reward.size < LEAST:
         return None
-    gap, kept = gaps(subject, strangers)
+    gap, kept = gaps(subject, strangers, number=number)
     below = gap > own.level - np.log(TENTH)
     missing = neglected = float(below.mean())
     if strangers.log_mass is not None:
@@ -101,7 +109,8 @@ def sampled_coverage(subject: Subject, sources: list[Strangers]) -> Finding | No
     own = Own.of(subject)
     if own is None:
         return None
-    results = [found for source in sources if (found := tested(subject, source, own)) is not None]
+    tests = [tested(subject, source, own, number=at) for at, source in enumerate(sources, 1)]
+    results = [found for found in tests if found is not None]
     asked = [found for found in results if found.source != "random walks" or found.missing >= NEGLECTED]
     if not asked:
         return Finding(

@@ -16,13 +16,13 @@ from anabranch.metrics.means import log_mean_exp_with_error
 from anabranch.rewards import LogReward, log_reward_values, relative_log_rewards, rewarded
 from anabranch.sampling import rollout
 from anabranch.scoring import Reading, score
+from anabranch.streams import Stream, key_of
 from anabranch.wanderer import Wanderer
 
 GROUPS, PER_GROUP, RESAMPLED = 32, 32, 256
 MOST_TILT = 3.0
 """The spread, in nats, of the preferences for labels in the most one-sided group of walks."""
 SEARCH = LocalSearch(rounds=32, accept="metropolis")
-WALK_STREAM = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def walked(env: Environment, log_reward: LogReward, *, zero_floor: float, level:
     and gets nearer to it the longer it runs. Neither looks at the sampler.
     """
     reading = reading_for(env, "uniform")
-    walk_key, search_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), WALK_STREAM))
+    walk_key, search_key = jax.random.split(key_of(seed, Stream.STRANGERS))
     ends, log_weight = jax.tree.map(np.asarray, _walks(reading, log_reward, level, walk_key))
     found = []
     mass = log_mean_exp_with_error(log_weight.astype(np.float64)).value

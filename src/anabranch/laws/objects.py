@@ -11,6 +11,7 @@ import numpy as np
 from anabranch.environment import Environment, State
 from anabranch.laws.evidence import Evidence, Facts
 from anabranch.laws.words import leaves_text, say_both, shortened
+from anabranch.streams import Stream, generator_of
 
 IN_ORDER = 10_000
 """More objects than this are decoded in random order, lest time runs out on the shallow ones."""
@@ -33,7 +34,7 @@ def judge_objects(evidence: Evidence, facts: Facts, *, seconds: float, seed: int
     env, deadline = evidence.env, time.monotonic() + seconds
     numbers = facts.objects
     if numbers.size > IN_ORDER:
-        numbers = np.random.default_rng(seed).permutation(numbers)
+        numbers = generator_of(seed, Stream.CHECK_OBJECTS).permutation(numbers)
     if not (env.overrides("decode") or env.overrides("encode") or env.merges_objects):
         numbers = numbers[:1]  # nested tuples of all leaves differ where the states do
     first: dict[Any, int] = {}

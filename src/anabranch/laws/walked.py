@@ -14,6 +14,7 @@ from anabranch.laws.edges import undo_fault
 from anabranch.laws.enumerated import bytes_of_state, cycle_text, too_long_text
 from anabranch.laws.evidence import Evidence, on_device
 from anabranch.laws.words import actions_text, say
+from anabranch.streams import Stream, key_of
 
 MOST_BYTES = 2**28
 """Walks are fewer where their states would take more memory."""
@@ -56,7 +57,7 @@ def affordable_walks(env: Environment, walks: int, seconds: float) -> int:
 
 def walked_evidence(env: Environment, *, walks: int, seed: int) -> Evidence:
     """States and edges of uniform random walks, which go on while anything is legal, and of walks back again."""
-    luck = jax.random.uniform(jax.random.key(seed), (2, walks, env.max_steps + 1))
+    luck = jax.random.uniform(key_of(seed, Stream.CHECK_WALKS), (2, walks, env.max_steps + 1))
     ahead = Walks(*jax.tree.map(np.asarray, walk_ahead(env, luck[0])))
     there = np.pad(ahead.moving[:, :-1], ((0, 0), (1, 0)), constant_values=True)
     index: dict[bytes, int] = {}

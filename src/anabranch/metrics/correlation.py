@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from anabranch.errors import ConfigError
 from anabranch.records import require_types
+from anabranch.streams import Stream, generator_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def _correlation(
     value, low, high = coefficient(x, y), float("nan"), float("nan")
     upper = (1.0 + interval.level) / 2.0
     if interval.kind == "bootstrap" and np.isfinite(value):
-        chosen = np.random.default_rng(interval.seed).integers(0, x.size, (interval.resamples, x.size))
+        chosen = generator_of(interval.seed, Stream.RESAMPLES).integers(0, x.size, (interval.resamples, x.size))
         values = np.array([coefficient(x[row], y[row]) for row in chosen])
         low, high = (float(bound) for bound in np.nanquantile(values, [1.0 - upper, upper]))
     elif abs(value) == 1.0:

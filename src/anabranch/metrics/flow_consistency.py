@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 
 from anabranch.errors import ConfigError
 from anabranch.metrics.means import Estimate, mean_with_error
+from anabranch.streams import Stream, generator_of
 
 CROWDED = 16
 """Times as many objects as a set holds, below which most draws with replacement would repeat one."""
@@ -33,7 +34,7 @@ def flow_consistency(
         )
     if np.isneginf(log_prob).all():
         raise ConfigError("The sampler draws none of these objects: log p(x) is -inf for all of them.")
-    chosen = _subsets(log_prob, size, subsets, np.random.default_rng(seed))
+    chosen = _subsets(log_prob, size, subsets, generator_of(seed, Stream.SUBSETS))
     model, target = (_restricted(values[chosen]) for values in (log_prob, log_reward))
     distance = np.where(target.any(axis=1), 0.5 * np.abs(model - target).sum(axis=1), 1.0)
     return mean_with_error(distance)

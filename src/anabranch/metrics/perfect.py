@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from anabranch.errors import ConfigError
+from anabranch.streams import Stream, generator_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class PerfectSampler:
     def draws(self) -> Int[np.ndarray, "replicas samples"]:
         """The numbers of the objects drawn; an object of probability 0 is never among them."""
         edges = np.cumsum(self.target)
-        uniform = np.random.default_rng(self.seed).random((self.replicas, self.samples))
+        uniform = generator_of(self.seed, Stream.PERFECT_SAMPLER).random((self.replicas, self.samples))
         return np.searchsorted(edges, uniform * edges[-1], side="right").clip(max=np.flatnonzero(self.target)[-1])
 
     def reference(self, statistic: Callable[[Int[np.ndarray, " samples"]], float]) -> Reference:

@@ -21,6 +21,7 @@ from anabranch.records import converted, replaced, unknown_key
 from anabranch.replay import Replay
 from anabranch.runs.directory import RunDirectory
 from anabranch.runs.parts import own_part
+from anabranch.streams import Stream, key_of
 from anabranch.tasks import BUILT_IN, Task, make, task_names
 from anabranch.training.optimizer import Adam
 from anabranch.training.train import Run
@@ -187,7 +188,7 @@ def _plain(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
 def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -> Policy:
     """A policy of the right shape that holds the given arrays; raises RunError with a list of what differs."""
     learned = setup.backward is not None and setup.backward.learned
-    key = jax.random.key(0)
+    key = key_of(0, Stream.INIT)
     shape = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
     offset = shape.log_z if ".log_flow_offset" in arrays else None
     shape = started(shape, level=setup.level, log_z=shape.log_z, log_flow_offset=offset)

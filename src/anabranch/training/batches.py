@@ -14,14 +14,10 @@ from anabranch.replay import Buffer
 from anabranch.rewards import rewarded
 from anabranch.sampling import Flags, retrace, rollout, walk_back
 from anabranch.scoring import Seen
+from anabranch.streams import StepStream
 from anabranch.training.data import epoch_places
 from anabranch.training.trainer import Trainer
 from anabranch.trajectories import Trajectories
-
-REPLAY_STREAM, SEARCH_STREAM, MEMORY_STREAM = 11, 12, 13
-"""Not 0 or 1: those are the keys into which a rollout splits its own."""
-EPOCH_STREAM = 2**32 - 1
-"""Of the run's key, which is otherwise folded with the number of each step."""
 
 
 class Part(eqx.Module):
@@ -92,7 +88,7 @@ def gathered(
         judged.append((reward.bad, trajectories.objects))
         parts.append(Part(trajectories, seen if setup.chunk else None, reward.log_reward))
     if searched:
-        part, verdict = _searched(setup, policy, parts[0], jax.random.fold_in(key, SEARCH_STREAM), searched)
+        part, verdict = _searched(setup, policy, parts[0], jax.random.fold_in(key, StepStream.SEARCH), searched)
         parts.append(part)
         judged.append(verdict)
     if buffer is not None and parts:
@@ -102,10 +98,10 @@ def gathered(
         buffer = buffer.pushed(new, values, deduplicate=setup.replay.deduplicate)
     if replayed:
         assert buffer is not None
-        draw_key, walk_key = jax.random.split(jax.random.fold_in(key, REPLAY_STREAM))
+        draw_key, walk_key = jax.random.split(jax.random.fold_in(key, StepStream.REPLAY))
         if setup.objective.needs_data:
             assert setup.data is not None
-            places = epoch_places(jax.random.fold_in(run_key, EPOCH_STREAM), at_step, replayed, setup.data.size)
+            places = epoch_places(jax.random.fold_in(run_key, StepStream.EPOCH), at_step, replayed, setup.data.size)
         else:
             assert setup.replay is not None
             places = buffer.draw(draw_key, replayed, setup.replay)
@@ -142,7 +138,7 @@ def remembered(setup: Trainer, buffer: Buffer, key: Key[Array, ""]) -> Trajector
     """Trajectories of the buffer as they were once drawn."""
     assert setup.replay is not None
     assert buffer.actions is not None
-    places = buffer.draw(jax.random.fold_in(key, MEMORY_STREAM), setup.batch, setup.replay)
+    places = buffer.draw(jax.random.fold_in(key, StepStream.MEMORY), setup.batch, setup.replay)
     return retrace(setup.env, buffer.actions[places].T, buffer.length[places])
 
 

@@ -12,6 +12,7 @@ from anabranch.environment import initial_state
 from anabranch.errors import ConfigError
 from anabranch.exact.longest import rows_of
 from anabranch.replay import Buffer
+from anabranch.streams import Stream, key_of
 from anabranch.training.trainer import Trainer
 
 NUMBERS_A_ROW = 8
@@ -46,7 +47,7 @@ def require_memory(setup: Trainer) -> None:
 def needed_bytes(setup: Trainer) -> dict[str, int]:
     """The least that each part of a training takes, in bytes."""
     learned = setup.backward is not None and setup.backward.learned
-    key = jax.random.key(0)
+    key = key_of(0, Stream.INIT)
     policy = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
     parameters = eqx.filter(policy, _is_parameter)
     moments = jax.eval_shape(setup.transformation.init, parameters)

@@ -13,6 +13,7 @@ from anabranch.exact.longest import rows_of
 from anabranch.explore import require_on_policy
 from anabranch.laws.walked import walk_ahead
 from anabranch.objectives import Objective
+from anabranch.streams import Stream, key_of
 from anabranch.training.trainer import Trainer
 
 WALKS = 64
@@ -101,6 +102,6 @@ def every_state_stops(env: Environment) -> bool:
     graph = small_state_graph(env)
     if graph is not None:
         return bool(graph.can_stop.all())
-    luck = jax.random.uniform(jax.random.key(0), (WALKS, rows_of(env)))
+    luck = jax.random.uniform(key_of(0, Stream.STOPPING), (WALKS, rows_of(env)))
     states: Any = walk_ahead(env, luck)[0]
     return bool(np.asarray(jax.jit(jax.vmap(jax.vmap(env.can_stop)))(states)).all())

@@ -14,14 +14,13 @@ from anabranch.reference import FlowStart, flow_start
 from anabranch.replay import Buffer, Replay
 from anabranch.rewards import bad_reward
 from anabranch.scoring import score
+from anabranch.streams import Stream
 from anabranch.training.batches import Batch, Fault, gathered, remembered, side_by_side
 from anabranch.training.extras import extras
 from anabranch.training.memory import require_memory
 from anabranch.training.requirements import require_served
 from anabranch.training.trainer import SEEDS_AXIS, Trainer, with_values
 from anabranch.trajectories import Scores
-
-INIT_STREAM, TRAIN_STREAM = 0, 1
 
 
 class TrainState(eqx.Module):
@@ -90,7 +89,7 @@ def _each(trainer: Trainer, function: Any) -> Any:
 @eqx.filter_jit
 def _fresh_policy(trainer: Trainer, seed: Int[Array, ""]) -> Policy:
     learned = trainer.backward is not None and trainer.backward.learned
-    key = jax.random.fold_in(jax.random.key(seed), INIT_STREAM)
+    key = jax.random.fold_in(jax.random.key(seed), Stream.INIT)
     return trainer.policy.build(trainer.env, key=key, learned_backward=learned)
 
 
@@ -100,7 +99,7 @@ def _fresh_state(trainer: Trainer, policy: Policy, seed: Int[Array, ""], values:
         policy=policy,
         optimizer=trainer.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
         step=jnp.array(0),
-        key=jax.random.fold_in(jax.random.key(seed), TRAIN_STREAM),
+        key=jax.random.fold_in(jax.random.key(seed), Stream.TRAIN),
         buffer=None if trainer.replay is None else _fresh_buffer(trainer, trainer.replay),
         lagged=policy if trainer.lag_rate else None,
         prior=None if trainer.prior is None else trainer.prior.policy,
