@@ -1,15 +1,23 @@
-"""Shapes and types are checked at run time in tests only, and programs are compiled fast, not to be fast."""
+"""Shapes and types are checked at run time in tests only; programs are compiled fast, not to be fast, once a run."""
 
 import os
-
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
-)
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
+COMPILED = "ANABRANCH_TESTS_COMPILED"
+"""Names the folder of compiled programs of one run of the tests, for its worker processes."""
+FAST_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+)
+os.environ.setdefault("XLA_FLAGS", FAST_TO_COMPILE)
+if COMPILED not in os.environ:
+    os.environ[COMPILED] = os.environ.get("JAX_COMPILATION_CACHE_DIR") or tempfile.mkdtemp(prefix="anabranch-tests-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 install_import_hook("anabranch", "beartype.beartype")
 
 pytest_plugins = ["drawings"]
@@ -22,3 +30,10 @@ def _compiled_programs_end_with_their_module():
     import jax
 
     jax.clear_caches()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder of compiled programs, when the process that made it ends."""
+    made = Path(os.environ[COMPILED])
+    if not hasattr(config, "workerinput") and made.name.startswith("anabranch-tests-"):
+        shutil.rmtree(made, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -14,7 +13,6 @@ from anabranch.cli import main
 MY_SPACES = str(Path(__file__).parent / "my_spaces.py")
 STEPS = 40
 FLAGS = ("--steps", str(STEPS), "--policy.width", "16")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")  # tests leave the user's cache of compiled programs alone
 
 
 def train_faces(**changes: Any) -> ab.Run:
