@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "anabranch"
 
 LAYERS = """
-content errors progress packing exact.metrics cli.tables cli.obeying plots.canvas reproductions
-environment underflow records
+content errors progress tracing exact.metrics cli.tables cli.obeying plots.canvas reproductions
+environment underflow records packing
 arguments
 streams trajectories explore anneal data envs.dag_scores envs.adjacency
 metrics.distances metrics.settings metrics.means metrics.effective_samples metrics.perfect metrics.correlation

@@ -11,6 +11,7 @@ import anabranch as ab
 from anabranch import drawing, estimates, measures
 from anabranch.diagnostics import narrow, walks
 from anabranch.metrics.perfect import PerfectSampler
+from anabranch.reference import SURVEY_SEED
 from anabranch.streams import StepStream, Stream, generator_of, key_of
 
 SOURCE = Path(ab.__file__).parent
@@ -54,6 +55,12 @@ def calls(name):
 @pytest.mark.parametrize("table", [Stream, StepStream])
 def test_no_two_uses_share_a_stream(table):
     assert len(table) == len(table.__members__), "equal numbers make one an alias of the other"
+
+
+def test_no_run_may_have_the_seed_of_the_survey():
+    with pytest.raises(ab.ConfigError, match="seed must be a whole number"):
+        key_of(SURVEY_SEED, Stream.TRAIN)
+    key_of(SURVEY_SEED - 1, Stream.TRAIN)
 
 
 def test_the_streams_of_a_step_are_apart_from_the_rollout():

@@ -14,7 +14,7 @@ from anabranch.training.trainer import trainer
 
 WRONG_CALLS = Path(__file__).parent / "strangers" / "wrong_calls.py"
 BRACKETS = "write its brackets."
-SEED = "seed must be a whole number from 0 to 2,147,483,647"
+SEED = "seed must be a whole number from 0 to 2,147,483,646"
 SPACE = "env takes an instance of an Environment, such as Subset(n=5, k=3); given"
 POLICY = "policy takes a Policy, such as run.policy; given an object of Run."
 REWARD = "log_reward takes a JAX function of one state, log R(x); given"

@@ -6,7 +6,7 @@ from typing import Any
 from anabranch.environment import Environment
 from anabranch.errors import ConfigError, brackets, described
 
-LARGEST_SEED = 2**31 - 1
+LARGEST_SEED = 2**31 - 2
 """Seeds are 32-bit integers inside JAX."""
 
 

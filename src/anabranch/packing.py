@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from anabranch.tracing import traced_once
+
 
 def on_real_rows(
     function: Callable[[Any, Any], Any],
@@ -31,8 +33,8 @@ def on_real_rows(
     if chunk is None:
         return _masked(jax.vmap(function, (None, 0))(parameters, rows), mask)
     chunk = min(chunk, 2 ** int(math.log2(mask.shape[0])))
-    batched = jax.vmap(function, (None, 0))
-    shapes = jax.eval_shape(batched, parameters, rows)
+    single, shapes = traced_once(function, parameters, _gather(rows, 0))
+    batched = jax.vmap(single, (None, 0))
 
     @jax.custom_vjp
     def evaluate(parameters: Any, rows: Any, mask: Any, known: Any) -> Any:
@@ -47,7 +49,7 @@ def on_real_rows(
             where = jnp.where(real, index, mask.shape[0])
             return jax.tree.map(lambda r, p: r.at[where].set(p, mode="drop"), results, piece)
 
-        empty = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+        empty = jax.tree.map(lambda shape: jnp.zeros((*mask.shape, *shape.shape), shape.dtype), shapes)
         return _over_chunks(add, empty, mask, chunk, axis), (parameters, rows, mask)
 
     def backward(saved: Any, cotangents: Any) -> Any:
@@ -73,7 +75,7 @@ def _masked(values: Any, mask: Bool[Array, " N"]) -> Any:
     return jax.tree.map(zero_padding, values)
 
 
-def _gather(rows: Any, index: Int[Array, " C"]) -> Any:
+def _gather(rows: Any, index: Int[Array, " C"] | int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], rows)
 
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from anabranch.arguments import LARGEST_SEED
 from anabranch.backward import UniformBackward
 from anabranch.drawing import reading_for
 from anabranch.environment import Environment, State, forward_mask, take
@@ -106,8 +107,8 @@ def _survey(env: Environment, log_reward: LogReward, number: int) -> Survey:
     return Survey(states, length, log_ratio.astype(np.float64), log_choices.astype(np.float64), values)
 
 
-SURVEY_SEED = 2**31 - 1
-"""Of the walks' own stream of keys, whatever the seed of a run."""
+SURVEY_SEED = LARGEST_SEED + 1
+"""Of the walks' own keys, whatever the seed of a run: beyond the seeds that a run may have."""
 
 
 def reference_level(env: Environment, log_reward: LogReward) -> float:
@@ -157,7 +158,7 @@ def flow_start(
 def _walks(reading: Reading, key: Key[Array, ""]) -> tuple[State, Any, Any, Any]:
     env = reading.env
     wanderer = Wanderer.of(env, jnp.zeros(env.num_actions))
-    trajectories, seen, _ = rollout(wanderer, reading, key, WALKS)
+    trajectories, seen, _ = rollout(wanderer, reading, key, WALKS, narrow=False)
     scores = score(wanderer, reading, trajectories, jnp.zeros(WALKS), known=seen)
     choices = jax.vmap(jax.vmap(lambda state: forward_mask(env, state).sum()))(trajectories.states)
     log_choices = jnp.where(trajectories.mask, jnp.log(jnp.maximum(choices, 1)), 0.0)

@@ -12,6 +12,7 @@ from anabranch.exact.longest import rows_of
 from anabranch.explore import ON_POLICY, Explore
 from anabranch.policy import Heads, Policy
 from anabranch.scoring import Reading, Seen, read, row_scores
+from anabranch.tracing import traced_once
 from anabranch.trajectories import Trajectories
 
 
@@ -60,10 +61,12 @@ def rollout(
     at_step: Int[Array, ""] | int = 0,
     remember: bool = False,
     start: State | None = None,
+    narrow: bool = True,
 ) -> tuple[Trajectories, Seen, Flags]:
     """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
 
-    Ends when the whole batch has stopped, and runs on fewer and fewer lanes as trajectories stop.
+    Ends when the whole batch has stopped. With `narrow` it runs on fewer and fewer lanes as trajectories stop, which
+    compiles the step for each width: worth it in a training, not for a few walks.
     `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
     cheap gradient; `start` is a batch of states to go on from, instead of the initial one.
     """
@@ -81,6 +84,11 @@ def rollout(
         row = row_scores(sight, heads, reading, state, action, previous, first)
         return action, child, Seen(row, memory), ~mask.any()
 
+    start = initial_states(env, batch) if start is None else start
+    none = jnp.zeros(batch, jnp.int32)
+    lanes = (start, none, none == 0, uniforms[0], shares)
+    one, row = traced_once(one, *take(lanes, 0))
+
     def body(walk: _Walk) -> _Walk:
         t, column, state = walk.t, walk.column, walk.state
         everyone = column.shape[0] == batch
@@ -96,19 +104,26 @@ def rollout(
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
         return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))
 
-    if start is None:
-        start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
-    none = jnp.zeros(batch, jnp.int32)
-    action, _, seen, _ = jax.eval_shape(lambda: jax.vmap(one)(start, none, none == 0, uniforms[0], shares))
-    shapes = (jax.eval_shape(lambda: start), action, seen)
-    written = jax.tree.map(lambda leaf: jnp.zeros((rows, *leaf.shape), leaf.dtype), shapes)
-    calm = Flags(jnp.array(False), jnp.array(False), initial_state(env))
-    walk = _Walk(jnp.array(0), jnp.arange(batch), start, none, none == 0, none, written, calm, jnp.array(batch))
-    widths = lane_widths(batch)
+    walk = _begun(env, start, row, rows)
+    widths = lane_widths(batch) if narrow else [batch]
     for width, enough in zip(widths, [*widths[1:], 0], strict=True):
         walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
     states, actions, seen = walk.written
     return Trajectories(states, actions, walk.length), seen, walk.flags
+
+
+def initial_states(env: Environment, batch: int) -> State:
+    """The initial state, so many times."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
+
+
+def _begun(env: Environment, start: State, row: Any, rows: int) -> "_Walk":
+    """The walk before its first step, with room for `rows` rows like that of one lane."""
+    batch = jax.tree.leaves(start)[0].shape[0]
+    action, child, seen, _ = row
+    written = jax.tree.map(lambda leaf: jnp.zeros((rows, batch, *leaf.shape), leaf.dtype), (child, action, seen))
+    none, calm = jnp.zeros(batch, jnp.int32), Flags(jnp.array(False), jnp.array(False), initial_state(env))
+    return _Walk(jnp.array(0), jnp.arange(batch), start, none, none == 0, none, written, calm, jnp.array(batch))
 
 
 class _Walk(eqx.Module):
@@ -212,7 +227,6 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
 
 def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, " B"]) -> Trajectories:
     """The trajectories of given labels, from the initial state."""
-    start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (actions.shape[1], *leaf.shape)), initial_state(env))
 
     def body(states: State, entry: Any) -> tuple[State, State]:
         labels, moving = entry
@@ -220,5 +234,6 @@ def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, 
         return chosen(moving, children, states), states
 
     moving = jnp.arange(actions.shape[0])[:, None] < length[None, :] - 1
-    _, states = jax.lax.scan(body, start, (jnp.minimum(actions, env.num_actions - 1), moving))
+    labels = jnp.minimum(actions, env.num_actions - 1)
+    _, states = jax.lax.scan(body, initial_states(env, actions.shape[1]), (labels, moving))
     return Trajectories(states, actions, length)

@@ -45,7 +45,7 @@ def _entropies(policy: Policy, reading: Reading, key: Key[Array, ""]) -> tuple[F
     """The summed entropy of P_B, and of the uniform one, over real rows with at least two ways back."""
     env, backward = reading.env, reading.backward
     assert backward is not None
-    trajectories = rollout(policy, reading, key, TRAJECTORIES)[0]
+    trajectories = rollout(policy, reading, key, TRAJECTORIES, narrow=False)[0]
 
     def one(state: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
         log_pb = backward.log_probs(env, state, policy.heads(env, state))

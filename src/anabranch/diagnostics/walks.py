@@ -88,7 +88,7 @@ def _walks(
     def group(entry: Any) -> tuple[State, Float[Array, " b"]]:
         number, preference = entry
         wanderer = Wanderer.of(env, preference)
-        trajectories, seen, _ = rollout(wanderer, reading, jax.random.fold_in(key, number), PER_GROUP)
+        trajectories, seen, _ = rollout(wanderer, reading, jax.random.fold_in(key, number), PER_GROUP, narrow=False)
         values = relative_log_rewards(log_reward, trajectories.objects, level=level)
         return trajectories.objects, score(wanderer, reading, trajectories, values, known=seen).zeta
 

@@ -15,6 +15,7 @@ from anabranch.replay import Buffer, Replay
 from anabranch.rewards import bad_reward
 from anabranch.scoring import score
 from anabranch.streams import Stream
+from anabranch.tracing import traced_once
 from anabranch.training.batches import Batch, Fault, gathered, remembered, side_by_side
 from anabranch.training.extras import extras
 from anabranch.training.memory import require_memory
@@ -204,23 +205,33 @@ def advance(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple
 
 
 def _advanced(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
-    def once(state: TrainState, fault: Fault | None) -> Any:
-        state, metrics, fresh = step(trainer, state)
-        if fault is not None:
-            fresh = jax.tree.map(lambda old, new: jnp.where(fault.raised, old, new), fault, fresh)
-        return state, metrics, fresh
+    dynamic, static = eqx.partition(state, eqx.is_array)
+
+    def once(state: TrainState) -> Any:
+        fresh, metrics, fault = step(trainer, state)
+        return eqx.filter(fresh, eqx.is_array), metrics, fault
+
+    every = _each(trainer, once) if trainer.vectorised else once
+    advanced, shapes = traced_once(lambda dynamic: every(eqx.combine(dynamic, static)), dynamic)
 
     def body(_: Any, carry: Any) -> Any:
         dynamic, total, fault = carry
-        state, metrics, fault = every(eqx.combine(dynamic, static), fault)
-        return eqx.filter(state, eqx.is_array), jax.tree.map(jnp.add, total, metrics), fault
+        dynamic, metrics, fresh = advanced(dynamic)
+        return dynamic, jax.tree.map(jnp.add, total, metrics), _first_fault(fault, fresh)
 
-    every = _each(trainer, once) if trainer.vectorised else once
-    dynamic, static = eqx.partition(state, eqx.is_array)
-    shapes = eqx.filter_eval_shape(lambda state: every(state, None)[1:], state)
-    total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes[1:])
     dynamic, total, fault = jax.lax.fori_loop(0, count, body, (dynamic, total, fault))
     return eqx.combine(dynamic, static), jax.tree.map(lambda leaf: leaf / count, total), fault
+
+
+def _first_fault(old: Fault, new: Fault) -> Fault:
+    """The first of two faults that was raised, of one lane or of each."""
+
+    def first(old: Array, new: Array) -> Array:
+        return jnp.where(old_raised.reshape(*old_raised.shape, *[1] * (new.ndim - old_raised.ndim)), old, new)
+
+    old_raised = old.raised
+    return jax.tree.map(first, old, new)
 
 
 def fault_error(trainer: Trainer, fault: Fault) -> Error | None:
