@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import anabranch as ab
-from anabranch.backward import LearnedBackward
 from anabranch.envs.bits import BitStrings, NearestMode
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.ising import Ising, IsingReward
-from anabranch.evaluation import law_against
-from anabranch.scoring import Reading
-from anabranch.training.trainer import Trainer
+from anabranch.evaluation.exact_law import law_against
+from anabranch.policies.backward import LearnedBackward
+from anabranch.scoring.reading import Reading
+from anabranch.training.setup import Trainer
 from benchmarks.parts import memory_at_batch_256, step_parts
 
 RESULTS = Path(__file__).parent / "results"

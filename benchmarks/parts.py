@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 
 import anabranch as ab
-from anabranch.sampling import rollout
-from anabranch.training.batches import gathered
+from anabranch.sampling.rollout import rollout
+from anabranch.training.gather import gathered
+from anabranch.training.setup import Trainer
 from anabranch.training.step import TrainState
-from anabranch.training.trainer import Trainer
 
 MEMORY_PROGRAM = """
 import jax

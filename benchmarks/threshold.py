@@ -25,7 +25,7 @@ import numpy as np
 
 import anabranch as ab
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
-from anabranch.exact.flows import EdgeLaw, terminal_distribution
+from anabranch.evaluation.flows import EdgeLaw, terminal_distribution
 from benchmarks.run import LIBRARIES, PEERS, RESULTS, measure, python_of
 
 THRESHOLD, LIMIT_SECONDS = 0.1, 600.0

@@ -20,7 +20,7 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 install_import_hook("anabranch", "beartype.beartype")
 
-pytest_plugins = ["drawings"]
+pytest_plugins = ["support.drawings"]
 
 
 @pytest.fixture(autouse=True, scope="module")

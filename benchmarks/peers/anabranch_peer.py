@@ -16,11 +16,11 @@ import numpy as np
 from protocol import Peer, Row, main
 
 import anabranch as ab
-from anabranch.backward import LearnedBackward
 from anabranch.envs.bits import BitStrings, NearestMode
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.ising import Ising, IsingReward
-from anabranch.scoring import Reading, look
+from anabranch.policies.backward import LearnedBackward
+from anabranch.scoring.reading import Reading, look
 
 OBJECTIVES = {"tb": ab.TrajectoryBalance, "db": ab.DetailedBalance}
 

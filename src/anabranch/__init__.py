@@ -4,40 +4,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anabranch.anneal import Anneal
-    from anabranch.backward import (
-        BackwardPolicy,
-        LearnedBackward,
-        MaximumEntropyBackward,
-        PessimisticBackward,
-        TrajectoryLikelihoodBackward,
-        UniformBackward,
-    )
     from anabranch.diagnostics.diagnose import diagnose, diagnose_policy
     from anabranch.diagnostics.subject import Finding
-    from anabranch.drawing import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.environment import Environment
-    from anabranch.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
-    from anabranch.estimates import Estimates, estimate, log_prob
-    from anabranch.evaluation import Evaluation, ExactLaw, Fact, evaluate, exact_law, total_variation
-    from anabranch.exact.flows import Flows, exact_flows, exact_policy
-    from anabranch.exact.graph import StateGraph, state_graph
-    from anabranch.exact.metrics import perfect_sampler_floor, target_distribution
-    from anabranch.exact.tabulate import tabulate
-    from anabranch.explore import Explore
+    from anabranch.envs.tasks import Settings, Task, make, task_names
+    from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution
+    from anabranch.evaluation.estimates import Estimates, estimate, log_prob
+    from anabranch.evaluation.evaluate import Evaluation, evaluate
+    from anabranch.evaluation.exact_law import ExactLaw, exact_law, total_variation
+    from anabranch.evaluation.facts import Fact
+    from anabranch.evaluation.flows import Flows, exact_flows, exact_policy
+    from anabranch.evaluation.metrics.correlation import Correlation, Interval, pearson, spearman
+    from anabranch.evaluation.metrics.distances import (
+        edit_distance,
+        hamming_distance,
+        mean_pairwise_distance,
+        object_distance,
+    )
+    from anabranch.evaluation.metrics.effective_samples import effective_sample_size
+    from anabranch.evaluation.metrics.flow_consistency import flow_consistency
+    from anabranch.evaluation.metrics.modes import ModesFound, modes_found
+    from anabranch.evaluation.metrics.perfect import PerfectSampler, Reference
+    from anabranch.evaluation.metrics.reward_gap import reward_gap
+    from anabranch.evaluation.metrics.settings import MetricSettings
+    from anabranch.evaluation.metrics.summary import SampleMetrics
+    from anabranch.evaluation.metrics.top_k import TopK, top_k
+    from anabranch.graph.state_graph import StateGraph, state_graph
+    from anabranch.graph.tabulate import tabulate
+    from anabranch.ground.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
+    from anabranch.ground.means import Estimate
     from anabranch.laws.check import CheckReport, check
-    from anabranch.local_search import LocalSearch
-    from anabranch.metrics.correlation import Correlation, Interval, pearson, spearman
-    from anabranch.metrics.distances import edit_distance, hamming_distance, mean_pairwise_distance, object_distance
-    from anabranch.metrics.effective_samples import effective_sample_size
-    from anabranch.metrics.flow_consistency import flow_consistency
-    from anabranch.metrics.means import Estimate
-    from anabranch.metrics.modes import ModesFound, modes_found
-    from anabranch.metrics.perfect import PerfectSampler, Reference
-    from anabranch.metrics.reward_gap import reward_gap
-    from anabranch.metrics.settings import MetricSettings
-    from anabranch.metrics.summary import SampleMetrics
-    from anabranch.metrics.top_k import TopK, top_k
     from anabranch.objectives import (
         BalanceObjective,
         DetailedBalance,
@@ -56,21 +52,35 @@ if TYPE_CHECKING:
         TrajectoryBalance,
         VarGrad,
     )
-    from anabranch.observation import observer
-    from anabranch.policy import MLP, Heads, Policy, PolicyRecipe, Tabular
-    from anabranch.replay import Replay
-    from anabranch.rewards import log_rewards
+    from anabranch.policies.backward import (
+        BackwardPolicy,
+        LearnedBackward,
+        MaximumEntropyBackward,
+        PessimisticBackward,
+        TrajectoryLikelihoodBackward,
+        UniformBackward,
+    )
+    from anabranch.policies.heads import Heads, Policy, PolicyRecipe
+    from anabranch.policies.mlp import MLP
+    from anabranch.policies.observation import observer
+    from anabranch.policies.tabular import Tabular
+    from anabranch.rewards.anneal import Anneal
+    from anabranch.rewards.log_reward import log_rewards
     from anabranch.runs.load import load
-    from anabranch.tasks import Settings, Task, make, task_names
+    from anabranch.sampling.draw import Samples, sample, sample_backward, sample_trajectories, score_trajectories
+    from anabranch.sampling.explore import Explore
+    from anabranch.sampling.local_search import LocalSearch
+    from anabranch.sampling.replay import Replay
     from anabranch.training.optimizer import Adam
+    from anabranch.training.run import Run
+    from anabranch.training.setup import Trainer, trainer
     from anabranch.training.step import TrainState, advance, init, step
     from anabranch.training.sweep import Swept, sweep
-    from anabranch.training.train import Run, train
-    from anabranch.training.trainer import Trainer, trainer
+    from anabranch.training.train import train
     from anabranch.trajectories import Scores, Trajectories
 
 _PUBLIC = {
-    "backward": (
+    "policies.backward": (
         "BackwardPolicy",
         "LearnedBackward",
         "MaximumEntropyBackward",
@@ -81,29 +91,44 @@ _PUBLIC = {
     "laws.check": ("CheckReport", "check"),
     "diagnostics.diagnose": ("diagnose", "diagnose_policy"),
     "diagnostics.subject": ("Finding",),
-    "drawing": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
+    "sampling.draw": (
+        "Samples",
+        "sample",
+        "sample_backward",
+        "sample_trajectories",
+        "score_trajectories",
+    ),
     "environment": ("Environment",),
-    "errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),
-    "estimates": ("Estimates", "estimate", "log_prob"),
-    "evaluation": ("Evaluation", "ExactLaw", "Fact", "evaluate", "exact_law", "total_variation"),
-    "exact.flows": ("Flows", "exact_flows", "exact_policy"),
-    "exact.graph": ("StateGraph", "state_graph"),
-    "exact.metrics": ("perfect_sampler_floor", "target_distribution"),
-    "exact.tabulate": ("tabulate",),
-    "anneal": ("Anneal",),
-    "explore": ("Explore",),
-    "local_search": ("LocalSearch",),
-    "metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),
-    "metrics.distances": ("edit_distance", "hamming_distance", "mean_pairwise_distance", "object_distance"),
-    "metrics.effective_samples": ("effective_sample_size",),
-    "metrics.flow_consistency": ("flow_consistency",),
-    "metrics.means": ("Estimate",),
-    "metrics.modes": ("ModesFound", "modes_found"),
-    "metrics.perfect": ("PerfectSampler", "Reference"),
-    "metrics.reward_gap": ("reward_gap",),
-    "metrics.settings": ("MetricSettings",),
-    "metrics.summary": ("SampleMetrics",),
-    "metrics.top_k": ("TopK", "top_k"),
+    "ground.errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),
+    "evaluation.estimates": ("Estimates", "estimate", "log_prob"),
+    "evaluation.evaluate": (
+        "Evaluation",
+        "evaluate",
+    ),
+    "evaluation.exact_law": (
+        "ExactLaw",
+        "exact_law",
+        "total_variation",
+    ),
+    "evaluation.facts": ("Fact",),
+    "evaluation.flows": ("Flows", "exact_flows", "exact_policy"),
+    "graph.state_graph": ("StateGraph", "state_graph"),
+    "evaluation.divergences": ("perfect_sampler_floor", "target_distribution"),
+    "graph.tabulate": ("tabulate",),
+    "rewards.anneal": ("Anneal",),
+    "sampling.explore": ("Explore",),
+    "sampling.local_search": ("LocalSearch",),
+    "evaluation.metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),
+    "evaluation.metrics.distances": ("edit_distance", "hamming_distance", "mean_pairwise_distance", "object_distance"),
+    "evaluation.metrics.effective_samples": ("effective_sample_size",),
+    "evaluation.metrics.flow_consistency": ("flow_consistency",),
+    "ground.means": ("Estimate",),
+    "evaluation.metrics.modes": ("ModesFound", "modes_found"),
+    "evaluation.metrics.perfect": ("PerfectSampler", "Reference"),
+    "evaluation.metrics.reward_gap": ("reward_gap",),
+    "evaluation.metrics.settings": ("MetricSettings",),
+    "evaluation.metrics.summary": ("SampleMetrics",),
+    "evaluation.metrics.top_k": ("TopK", "top_k"),
     "objectives": (
         "BalanceObjective",
         "DetailedBalance",
@@ -122,17 +147,24 @@ _PUBLIC = {
         "TrajectoryBalance",
         "VarGrad",
     ),
-    "observation": ("observer",),
-    "policy": ("MLP", "Heads", "Policy", "PolicyRecipe", "Tabular"),
-    "replay": ("Replay",),
-    "rewards": ("log_rewards",),
+    "policies.observation": ("observer",),
+    "policies.mlp": ("MLP",),
+    "policies.heads": (
+        "Heads",
+        "Policy",
+        "PolicyRecipe",
+    ),
+    "policies.tabular": ("Tabular",),
+    "sampling.replay": ("Replay",),
+    "rewards.log_reward": ("log_rewards",),
     "runs.load": ("load",),
-    "tasks": ("Settings", "Task", "make", "task_names"),
+    "envs.tasks": ("Settings", "Task", "make", "task_names"),
     "training.optimizer": ("Adam",),
-    "training.train": ("Run", "train"),
+    "training.run": ("Run",),
+    "training.train": ("train",),
     "training.step": ("TrainState", "advance", "init", "step"),
     "training.sweep": ("Swept", "sweep"),
-    "training.trainer": ("Trainer", "trainer"),
+    "training.setup": ("Trainer", "trainer"),
     "trajectories": ("Scores", "Trajectories"),
 }
 """The room of each public name. Names are imported on first use, so that the command line starts without JAX."""

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from anabranch.content import ByContent
+from anabranch.ground.arguments import require_instance
+from anabranch.ground.content import ByContent
 
 State = PyTree[Any]
 """One unbatched pytree of integer or boolean arrays."""
@@ -175,3 +176,8 @@ def same_state(one: State, other: State) -> Bool[Array, ""]:
     """Whether all leaves of two states are equal; for use inside JAX."""
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     return jnp.array([jnp.array_equal(a, b) for a, b in pairs]).all()
+
+
+def require_environment(env: Any) -> None:
+    """Raise ConfigError where an environment is a class or something else."""
+    require_instance(env, Environment, argument="env", wanted="an instance of an Environment, such as Subset(n=5, k=3)")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from anabranch.cli.obeying import INTERRUPTED, leave, obedient
-from anabranch.errors import Error, named
+from anabranch.ground.errors import Error, named
 
 VERBS = {
     "train": ("anabranch.cli.training", "train a policy on a task and keep the run"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.sources import environment_from, require_known_fields
-from anabranch.errors import LawError
+from anabranch.ground.errors import LawError
 
 POSITIONAL = ("TARGET", "a task by name, or FILE.py:NAME of an Environment (class or instance) or a Task")
 OPTIONS = (

@@ -6,7 +6,7 @@ from typing import Any
 
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.training import OPTIONS, POSITIONAL, free_directory, read_choices, short_name
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 OBJECTIVES = Option(name="objectives", annotation=str, default="fm,db,tb,subtb,pg", help="names, with commas between")
 OUT = Option(name="out", annotation=str | None, default=None, help="a new folder for the runs and the picture")
@@ -23,9 +23,9 @@ def compare(arguments: Sequence[str]) -> int:
         raise ConfigError(f"--objectives needs different names; given {first.options['objectives']!r}.")
     plans = [read_choices("compare", first.positional, arguments, options, objective=name) for name in names]
 
-    from anabranch.runs.directory import require_new
-    from anabranch.training.requirements import require_served
-    from anabranch.training.trainer import trainer
+    from anabranch.storage.directory import require_new
+    from anabranch.training.compatibility import require_served
+    from anabranch.training.setup import trainer
 
     for task, _, choices in plans:
         settings = {name: value for name, value in choices.items() if name != "exact"}
@@ -45,7 +45,7 @@ def compare(arguments: Sequence[str]) -> int:
 
 
 def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) -> dict[str, Any]:
-    from anabranch.evaluation import exact_summary
+    from anabranch.evaluation.evaluate import exact_summary
     from anabranch.training.train import train as train_run
 
     run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, **choices)

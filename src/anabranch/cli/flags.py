@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from anabranch.errors import ConfigError
-from anabranch.records import Field, fields_of, parsed, replaced
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import Field, fields_of, parsed, replaced
 
 LARGEST = 2**31 - 1
 """Of the whole numbers that a flag takes: what JAX's integers hold."""

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 if TYPE_CHECKING:
     from anabranch.environment import Environment
-    from anabranch.policy import Policy
-    from anabranch.tasks import Task
-    from anabranch.training.train import Run
+    from anabranch.envs.tasks import Task
+    from anabranch.policies.heads import Policy
+    from anabranch.training.run import Run
 
 
 def data_from(path: str | None, env: "Environment") -> list[Any] | None:
@@ -63,8 +63,8 @@ def prior_from(path: str | None, task: "Task") -> "Policy | None":
 
 def with_sources(run: "Run", task: "Task", *, prior: str | None, data: str | None) -> "Run":
     """A run that was read back, with the prior and the data of its training, which no run directory keeps."""
-    from anabranch.training.data import DataSet
-    from anabranch.training.trainer import Prior
+    from anabranch.sampling.data_set import DataSet
+    from anabranch.training.setup import Prior
 
     policy, objects = prior_from(prior, task), data_from(data, task.env)
     setup = run.trainer

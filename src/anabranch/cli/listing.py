@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from anabranch.cli.flags import parse
 from anabranch.cli.sources import task_from
-from anabranch.tasks import make, task_names
+from anabranch.envs.tasks import make, task_names
 
 SUBJECT = ("SUBJECT", "a task by name, FILE.py:NAME of a Task, or a run directory")
 
@@ -15,10 +15,10 @@ SUBJECT = ("SUBJECT", "a task by name, FILE.py:NAME of a Task, or a run director
 def list(arguments: Sequence[str]) -> int:
     """Name everything that can be chosen."""
     parse("list", None, (), arguments)
-    from anabranch.backward import BACKWARDS
     from anabranch.cli.tables import show_table
     from anabranch.objectives import OBJECTIVES
-    from anabranch.policy import POLICIES
+    from anabranch.policies.backward import BACKWARDS
+    from anabranch.policies.recipes import POLICIES
 
     show_table("tasks", ("name", "what it is"), [(name, make(name).summary) for name in task_names()], left=2)
     homes = {name: sys.modules[objective.__module__] for name, objective in OBJECTIVES.items()}
@@ -31,16 +31,16 @@ def show(arguments: Sequence[str]) -> int:
     """Describe a task, or print the configuration of a run."""
     spec = parse("show", SUBJECT, (), arguments).positional
     if spec not in task_names() and os.path.isdir(spec):
-        from anabranch.runs.directory import RunDirectory
+        from anabranch.storage.directory import RunDirectory
 
         print(json.dumps(RunDirectory.open(spec).read_config(), indent=2))
         return 0
     task = task_from(spec)
     from anabranch.cli.tables import show_table
-    from anabranch.errors import SpaceTooLargeError
-    from anabranch.exact.graph import state_graph
-    from anabranch.exact.metrics import log_partition
-    from anabranch.rewards import log_rewards
+    from anabranch.evaluation.divergences import log_partition
+    from anabranch.graph.state_graph import state_graph
+    from anabranch.ground.errors import SpaceTooLargeError
+    from anabranch.rewards.log_reward import log_rewards
 
     rows = [("environment", str(task.env)), ("reward", str(task.log_reward))]
     rows += [("labels", f"{task.env.num_actions} and STOP"), ("longest path", f"{task.env.max_steps} moves")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.flags import Given, Option
 from anabranch.cli.sources import foreign, is_foreign
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 if TYPE_CHECKING:
     from anabranch.objectives import Objective
@@ -22,9 +22,9 @@ def part_from(kind: str, spec: str) -> Any:
 
     Raises ConfigError where the file has another thing by that name, or none.
     """
-    from anabranch.backward import BackwardPolicy
     from anabranch.objectives import Objective
-    from anabranch.policy import PolicyRecipe
+    from anabranch.policies.backward import BackwardPolicy
+    from anabranch.policies.heads import PolicyRecipe
 
     if not is_foreign(spec):
         raise ConfigError(f"--{kind} names a part of your own, FILE.py:NAME; given {spec!r}, which needs no file.")
@@ -59,7 +59,7 @@ def with_view(given: Given) -> "tuple[Given, Objective | None]":
     unknown name, or one too many.
     """
     from anabranch.objectives import objective_named
-    from anabranch.runs.directory import RunDirectory
+    from anabranch.storage.directory import RunDirectory
 
     specs = list(given.options["objective"] or [])
     described = RunDirectory.open(given.positional).read_config().get("objective")

@@ -14,12 +14,13 @@ def plot(arguments: Sequence[str]) -> int:
     """Write graph.png, distribution.png, curves.png and gallery.png."""
     given = parse("plot", DIRECTORY, (OUT, SEED, WHICH, TASK, *PARTS), arguments)
     run, task = open_one(given)
-    from anabranch.drawing import sample
     from anabranch.environment import take
-    from anabranch.errors import RunError, SpaceTooLargeError
-    from anabranch.evaluation import exact_law, learned_log_z
-    from anabranch.exact.graph import state_graph
+    from anabranch.evaluation.evaluate import learned_log_z
+    from anabranch.evaluation.exact_law import exact_law
+    from anabranch.graph.state_graph import state_graph
+    from anabranch.ground.errors import RunError, SpaceTooLargeError
     from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
+    from anabranch.sampling.draw import sample
 
     name = f"{task.name}, {run.trainer.objective.name}"
     drawn = sample(task.env, run.policy, 64, seed=given.options["seed"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.sources import start_jax
-from anabranch.errors import ConfigError, named
+from anabranch.ground.errors import ConfigError, named
 from anabranch.reproductions import REPRODUCTIONS
 
 POSITIONAL = ("NAME", "one of: " + ", ".join(REPRODUCTIONS))
@@ -22,14 +22,14 @@ def reproduce(arguments: Sequence[str]) -> int:
     """Run one reproduction, write its page, print its table."""
     given = parse("reproduce", POSITIONAL, OPTIONS, arguments)
     name, count = given.positional, given.options["seeds"]
-    module = named(name, REPRODUCTIONS, "reproduction")
+    module, _, attribute = named(name, REPRODUCTIONS, "reproduction").partition(":")
     if count < 1:
         raise ConfigError(f"--seeds counts seeds, at least 1; given {count}.")
     folder = Path(given.options["out"])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder} is a file; give a folder for the page.")
     start_jax()
-    reproduction = importlib.import_module(module).REPRODUCTION
+    reproduction = getattr(importlib.import_module(module), attribute)
 
     from anabranch.reproductions.page import page, table
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from anabranch.data import user_cache_folder
-from anabranch.errors import ConfigError, Error, did_you_mean
-from anabranch.tasks import Task, make, require_task_name
+from anabranch.envs.downloads import user_cache_folder
+from anabranch.envs.tasks import Task, make, require_task_name
+from anabranch.ground.errors import ConfigError, Error, did_you_mean
 
 if TYPE_CHECKING:
     from anabranch.environment import Environment

@@ -6,8 +6,8 @@ from typing import Any
 
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.training import OPTIONS, POSITIONAL, read_choices
-from anabranch.errors import ConfigError
-from anabranch.records import fields_of, parsed
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import fields_of, parsed
 
 OVER = Option(
     name="over",
@@ -60,7 +60,7 @@ def _axis(text: str, choices: dict[str, Any]) -> tuple[str, list[Any]]:
 
 def _show(found: list[Any], names: list[str], title: str) -> None:
     from anabranch.cli.tables import show_table
-    from anabranch.metrics.means import half_width
+    from anabranch.ground.means import half_width
 
     def spread(values: list[float] | None, form: str) -> str:
         if not values:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from anabranch.cli.evaluating import EXACT, exact_of, report
+from anabranch.cli.evaluating import EXACT, exact_of
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import data_from, prior_from
 from anabranch.cli.obeying import INTERRUPTED, obedient
 from anabranch.cli.parts import part_from
+from anabranch.cli.report import report
 from anabranch.cli.sources import is_foreign, task_from
-from anabranch.tasks import Task
+from anabranch.envs.tasks import Task
 
 CHOICES = (
     Option(
@@ -112,14 +113,15 @@ def read_choices(
 ) -> tuple[Task, Given, dict[str, Any]]:
     """The task with its flags applied, what was given, and the arguments of `train`."""
     task = task_from(spec)
-    from anabranch.anneal import Anneal
-    from anabranch.errors import ConfigError, named
-    from anabranch.explore import Explore
-    from anabranch.local_search import LocalSearch
+    from anabranch.envs.tasks import rebound
+    from anabranch.ground.errors import ConfigError, named
     from anabranch.objectives import objective_named
-    from anabranch.policy import MLP, POLICIES
-    from anabranch.replay import Replay
-    from anabranch.tasks import rebound
+    from anabranch.policies.mlp import MLP
+    from anabranch.policies.recipes import POLICIES
+    from anabranch.rewards.anneal import Anneal
+    from anabranch.sampling.explore import Explore
+    from anabranch.sampling.local_search import LocalSearch
+    from anabranch.sampling.replay import Replay
     from anabranch.training.optimizer import Adam
 
     first = parse(verb, POSITIONAL, options, arguments, partial=True)

@@ -10,10 +10,10 @@ from anabranch.cli.given_samplers import with_sources
 from anabranch.cli.parts import BACKWARD, POLICY, with_view
 
 if TYPE_CHECKING:
+    from anabranch.envs.tasks import Task
     from anabranch.objectives import Objective
     from anabranch.objectives.equations import Equation
-    from anabranch.tasks import Task
-    from anabranch.training.train import Run
+    from anabranch.training.run import Run
     from anabranch.trajectories import Trajectories
 
 OBJECTIVE = Option(
@@ -37,8 +37,8 @@ def walk(arguments: Sequence[str]) -> int:
     given, view = with_view(parse("walk", DIRECTORY, options, arguments))
     run, task = open_one(given)
     run = with_sources(run, task, prior=given.options["prior"], data=None)
-    from anabranch.balances import balance
-    from anabranch.drawing import sample_trajectories
+    from anabranch.diagnostics.balances import balance
+    from anabranch.sampling.draw import sample_trajectories
 
     goal = view or run.trainer.objective
     batch = COMPARED if goal.compares_trajectories else 1
@@ -62,10 +62,10 @@ def flow_text(log_flow: float | None) -> str:
 def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, title: str) -> None:
     import jax.numpy as jnp
 
-    from anabranch.backward import UniformBackward
     from anabranch.cli.tables import show_table
-    from anabranch.drawing import score_trajectories
     from anabranch.environment import take
+    from anabranch.policies.backward import UniformBackward
+    from anabranch.sampling.draw import score_trajectories
 
     setup = run.trainer
     backward = setup.backward or UniformBackward()
@@ -107,7 +107,7 @@ def _show_floor(run: "Run", task: "Task", trajectories: "Trajectories") -> None:
 
     from anabranch.cli.tables import console
     from anabranch.environment import take
-    from anabranch.rewards import floor_text
+    from anabranch.rewards.log_reward import floor_text
 
     if float(jax.jit(task.log_reward)(take(trajectories.objects, 0))) == -math.inf:
         floor = floor_text(run.trainer.zero_floor, run.trainer.level)

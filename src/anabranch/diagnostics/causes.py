@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from anabranch.anneal import WIDE
 from anabranch.diagnostics.subject import Finding, Subject
-from anabranch.evaluation import ExactLaw
-from anabranch.reference import survey_of
+from anabranch.evaluation.exact_law import ExactLaw
+from anabranch.rewards.anneal import WIDE
+from anabranch.sampling.reference_level import survey_of
 
 FAR = 10.0
 """Nats by which log Z cannot be off because objects are missed: a sampler of one object in e^10 is no sampler."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from anabranch.diagnostics.subject import TENTH, THOUSANDTH, Finding, Subject, recovery, share
-from anabranch.evaluation import ExactLaw
+from anabranch.evaluation.exact_law import ExactLaw
 
 COLLAPSED = 0.2
 """So much of the target is missed where a sampler has collapsed: one of four modes is a quarter."""

@@ -7,27 +7,28 @@ from typing import Any
 import jax
 import numpy as np
 
-from anabranch.anneal import Anneal
-from anabranch.backward import BackwardPolicy, backward_policy
 from anabranch.diagnostics.causes import far_log_z, inaccurate, wide_rewards
 from anabranch.diagnostics.coverage import exact_coverage
 from anabranch.diagnostics.narrow import narrow_backward
+from anabranch.diagnostics.reference_objects import UNTESTED, sampled_coverage
 from anabranch.diagnostics.signs import at_sampling_floor, epsilon_for_horizon, floored_share, log_z_lag
-from anabranch.diagnostics.strangers import UNTESTED, sampled_coverage
 from anabranch.diagnostics.subject import Finding, Subject
 from anabranch.diagnostics.walks import Strangers, walked
-from anabranch.drawing import sample_states
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError
-from anabranch.evaluation import Evaluation, ExactLaw, evaluate, exact_law
-from anabranch.exact.graph import state_graph
-from anabranch.explore import ON_POLICY, Explore
+from anabranch.evaluation.evaluate import Evaluation, evaluate
+from anabranch.evaluation.exact_law import ExactLaw, exact_law
+from anabranch.graph.state_graph import state_graph
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives import Objective, objective_named
-from anabranch.policy import Policy
-from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward
-from anabranch.streams import Stream, key_of
-from anabranch.training.data import DataSet
-from anabranch.training.train import Run
+from anabranch.policies.backward import BackwardPolicy, backward_policy
+from anabranch.policies.heads import Policy
+from anabranch.rewards.anneal import Anneal
+from anabranch.rewards.log_reward import DEFAULT_ZERO_FLOOR, LogReward
+from anabranch.sampling.data_set import DataSet
+from anabranch.sampling.draw import sample_states
+from anabranch.sampling.explore import ON_POLICY, Explore
+from anabranch.training.run import Run
 
 OTHER_DRAWS = 128
 """Objects from each other seed."""

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from anabranch.diagnostics.subject import Finding, Subject
-from anabranch.drawing import reading_for
 from anabranch.environment import undoable_by_slot
-from anabranch.policy import Policy
-from anabranch.sampling import rollout
-from anabranch.scoring import Reading
-from anabranch.streams import Stream, key_of
+from anabranch.ground.streams import Stream, key_of
+from anabranch.policies.heads import Policy
+from anabranch.sampling.draw import reading_for
+from anabranch.sampling.rollout import rollout
+from anabranch.scoring.reading import Reading
 
 TRAJECTORIES = 256
 NARROW = 0.25

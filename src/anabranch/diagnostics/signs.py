@@ -6,9 +6,9 @@ import numpy as np
 
 from anabranch.diagnostics.causes import far_log_z
 from anabranch.diagnostics.subject import Finding, Subject, share, unperturbed
-from anabranch.evaluation import ExactLaw
-from anabranch.exact.longest import rows_of
-from anabranch.rewards import floor_text
+from anabranch.evaluation.exact_law import ExactLaw
+from anabranch.graph.longest import rows_of
+from anabranch.rewards.log_reward import floor_text
 
 LAG = 0.1
 """Nats by which a learned log Z may be wrong without a word: a tenth of Z."""

@@ -2,15 +2,15 @@
 
 import dataclasses
 
-from anabranch.anneal import Anneal
-from anabranch.backward import BackwardPolicy
 from anabranch.environment import Environment
-from anabranch.evaluation import Evaluation
-from anabranch.exact.longest import rows_of
-from anabranch.explore import Explore
+from anabranch.evaluation.evaluate import Evaluation
+from anabranch.graph.longest import rows_of
 from anabranch.objectives import Objective
-from anabranch.policy import Policy
-from anabranch.rewards import LogReward
+from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.heads import Policy
+from anabranch.rewards.anneal import Anneal
+from anabranch.rewards.log_reward import LogReward
+from anabranch.sampling.explore import Explore
 
 TENTH, THOUSANDTH = 0.1, 0.001
 """An object is neglected where it gets less than a tenth of its due, and missed where less than a thousandth."""

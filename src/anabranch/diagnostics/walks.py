@@ -9,15 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from anabranch.drawing import reading_for
 from anabranch.environment import Environment, State, take
-from anabranch.local_search import LocalSearch, improved
-from anabranch.metrics.means import log_mean_exp_with_error
-from anabranch.rewards import LogReward, log_reward_values, relative_log_rewards, rewarded
-from anabranch.sampling import rollout
-from anabranch.scoring import Reading, score
-from anabranch.streams import Stream, key_of
-from anabranch.wanderer import Wanderer
+from anabranch.ground.means import log_mean_exp_with_error
+from anabranch.ground.streams import Stream, key_of
+from anabranch.policies.wanderer import Wanderer
+from anabranch.rewards.log_reward import LogReward, log_reward_values, relative_log_rewards, rewarded
+from anabranch.sampling.draw import reading_for
+from anabranch.sampling.local_search import LocalSearch, improved
+from anabranch.sampling.rollout import rollout
+from anabranch.scoring.reading import Reading
+from anabranch.scoring.score import score
 
 GROUPS, PER_GROUP, RESAMPLED = 32, 32, 256
 MOST_TILT = 3.0

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 
 def dag_from(item: Any, nodes: int) -> tuple[Bool[np.ndarray, "nodes nodes"], Int32[np.ndarray, "nodes nodes"]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from anabranch.envs.fasta import parse_fasta
 from anabranch.envs.letters import Alignment, aligned
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 BINARY = {
     b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip file or an Office document", b"BZh": "a bzip2 file",

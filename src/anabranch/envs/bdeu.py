@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.special import gammaln
 
 from anabranch.envs.dag_scores import MOST_CACHED
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

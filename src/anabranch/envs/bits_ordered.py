@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.envs.bits import SETTINGS, BitStrings, NearestMode
-from anabranch.tasks import Task
+from anabranch.envs.tasks import Task
 
 
 class BitsLeftToRight(BitStrings):

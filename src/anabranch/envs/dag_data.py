@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from anabranch.content import ByContent
 from anabranch.envs.bdeu import BDeu
 from anabranch.envs.dag_scores import LocalScore, bge, bic, centred, gaussian, lost_nats
 from anabranch.envs.table_files import Table, parse_table, table_content, table_of
-from anabranch.errors import ConfigError
+from anabranch.ground.content import ByContent
+from anabranch.ground.errors import ConfigError
 
 MOST_LOST = 1e-3
 """Nats that the rounding of the data to float64 may change a score by."""

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from anabranch.environment import Environment, State
 from anabranch.envs.adjacency import dag_from
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 MOST_NODES = 33
 """There are at most 2^(nodes - 2) paths between two nodes; counted modulo 2^32 they are 0 only where there is none."""

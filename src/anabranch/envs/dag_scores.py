@@ -14,7 +14,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import gammaln
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 MOST_CACHED = 12
 """Most nodes of a table of local scores: it has nodes * 2^nodes entries."""

@@ -11,15 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.anneal import Anneal
 from anabranch.envs.bdeu import BDeu
 from anabranch.envs.dag_data import Observed, local_score, observed
 from anabranch.envs.dag_graphs import Dag, Dags, has_edge
 from anabranch.envs.dag_scores import MOST_CACHED, LocalScore, random_network
-from anabranch.errors import ConfigError
-from anabranch.evaluation import ExactLaw, Fact
+from anabranch.envs.tasks import Settings, Task
+from anabranch.evaluation.exact_law import ExactLaw
+from anabranch.evaluation.facts import Fact
+from anabranch.ground.errors import ConfigError
 from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
+from anabranch.rewards.anneal import Anneal
 from anabranch.training.optimizer import Adam
 
 SCORES = ("bge", "gaussian", "bic", "bdeu")

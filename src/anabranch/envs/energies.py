@@ -8,11 +8,11 @@ import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.content import ByContent
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import FULL, PALETTE, cells
-from anabranch.errors import ConfigError, RewardError
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.content import ByContent
+from anabranch.ground.errors import ConfigError, RewardError
 
 
 class Sites(Environment):

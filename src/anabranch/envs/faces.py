@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
-from anabranch.errors import ConfigError
-from anabranch.evaluation import Fact
-from anabranch.explore import Explore
+from anabranch.envs.tasks import Settings, Task
+from anabranch.evaluation.facts import Fact
+from anabranch.ground.errors import ConfigError
 from anabranch.objectives import FlowMatching, Objective, PolicyGradient
-from anabranch.policy import MLP
-from anabranch.rewards import require_nonnegative
-from anabranch.tasks import Settings, Task
+from anabranch.policies.mlp import MLP
+from anabranch.rewards.log_reward import require_nonnegative
+from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
 
 PARTS = ("smile", "frown", "left brow up", "left brow down", "right brow up", "right brow down")

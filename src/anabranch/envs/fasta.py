@@ -3,7 +3,7 @@
 import re
 
 from anabranch.envs.letters import Alignment, aligned
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 NOT_LETTERS = re.compile(r"[\s\d]")
 """Blanks and counts of sites, which some programs put between letters."""

@@ -10,9 +10,9 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
-from anabranch.errors import ConfigError
-from anabranch.rewards import require_nonnegative
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.errors import ConfigError
+from anabranch.rewards.log_reward import require_nonnegative
 
 
 class Hypergrid(Environment):

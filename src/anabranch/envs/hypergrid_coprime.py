@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Int
 
 from anabranch.envs.hypergrid import SETTINGS, Hypergrid
 from anabranch.envs.hypergrid_tiers import POWERS, Preset, TieredReward, presets, ways_to_end
-from anabranch.errors import ConfigError
-from anabranch.tasks import Task
+from anabranch.envs.tasks import Task
+from anabranch.ground.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

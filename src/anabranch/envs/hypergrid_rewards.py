@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from anabranch.envs.hypergrid import SETTINGS, Hypergrid, log_total
-from anabranch.errors import RewardError
-from anabranch.rewards import require_nonnegative
-from anabranch.tasks import Task
+from anabranch.envs.tasks import Task
+from anabranch.ground.errors import RewardError
+from anabranch.rewards.log_reward import require_nonnegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.envs.hypergrid import Hypergrid, log_total
-from anabranch.errors import ConfigError
-from anabranch.rewards import require_nonnegative
+from anabranch.ground.errors import ConfigError
+from anabranch.rewards.log_reward import require_nonnegative
 
 Difficulty = Literal["easy", "medium", "hard", "challenging", "impossible"]
 DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard", "challenging", "impossible")

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float, Int, Int8
 
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
-from anabranch.errors import ConfigError
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.errors import ConfigError
 
 
 class Ising(Environment):

@@ -4,7 +4,7 @@ import numpy as np
 
 from anabranch.envs.letters import NUCLEOTIDES, Alignment
 from anabranch.envs.newick import Tree, write_newick
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 
 def simulate_alignment(taxa: int, sites: int, *, branch: float = 0.15, seed: int = 0) -> tuple[Alignment, str]:

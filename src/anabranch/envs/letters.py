@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import UInt32
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 NUCLEOTIDES = "ACGT"
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"

@@ -8,8 +8,8 @@ from jaxtyping import Array, Bool, Float
 from anabranch.envs.newick import robinson_foulds
 from anabranch.envs.phylogeny import Phylogeny
 from anabranch.envs.pruning import log_likelihood
-from anabranch.errors import ConfigError
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

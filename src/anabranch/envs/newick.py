@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 Tree = str | tuple[Any, Any]
 """A taxon's name, or the two trees that are joined."""

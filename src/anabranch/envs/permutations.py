@@ -10,9 +10,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
-from anabranch.errors import ConfigError
-from anabranch.evaluation import Fact
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.evaluation.facts import Fact
+from anabranch.ground.errors import ConfigError
 
 
 class Permutations(Environment):

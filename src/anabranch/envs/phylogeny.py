@@ -14,8 +14,8 @@ from anabranch.envs.dendrogram import dendrogram
 from anabranch.envs.letters import Alignment
 from anabranch.envs.newick import Tree, read_newick, robinson_foulds, taxa_of, write_newick
 from anabranch.envs.parsimony import fitch_changes, least_changes, site_patterns
-from anabranch.errors import ConfigError
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.errors import ConfigError
 
 
 class Phylogeny(Environment):

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, PALETTE, cells
-from anabranch.errors import ConfigError
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.errors import ConfigError
 
 
 class Sequences(Environment):

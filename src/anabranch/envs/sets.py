@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
-from anabranch.errors import ConfigError
-from anabranch.tasks import Task, usual_settings
+from anabranch.envs.tasks import Task, usual_settings
+from anabranch.ground.errors import ConfigError
 
 
 class Subsets(Environment):

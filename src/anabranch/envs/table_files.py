@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from anabranch.envs.alignment_files import text_of
-from anabranch.errors import ConfigError, did_you_mean
+from anabranch.ground.errors import ConfigError, did_you_mean
 
 MISSING = ("", "na", "n/a", "nan", "null", "?")
 """What stands in the place of a value that is not known, in small letters."""

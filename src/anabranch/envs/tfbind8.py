@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.data import load
 from anabranch.environment import Environment, State
-from anabranch.errors import ConfigError
-from anabranch.explore import Explore
+from anabranch.envs.downloads import load
+from anabranch.envs.tasks import Settings, Task
+from anabranch.ground.errors import ConfigError
 from anabranch.objectives import Objective
-from anabranch.tasks import Settings, Task
+from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
 
 LETTERS = "ACGT"
@@ -137,7 +137,7 @@ class BindingReward:
     (doi:10.1126/science.aad2257); a string and its reverse complement are one molecule and have one score.
     With the defaults, the setting of Shen et al. 2023 (arXiv:2305.07170), log Z = 11.462147 and the mean
     reward of perfect samples is 3.319955. The measurements are fetched when they are first needed (see
-    `anabranch.data`); `table` names a file of the same form instead.
+    `anabranch.envs.downloads`); `table` names a file of the same form instead.
     """
 
     env: DNA

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
-from anabranch.arguments import is_whole, require_seed
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError, SpaceTooLargeError, brackets, described
+from anabranch.ground.arguments import is_whole, require_seed
+from anabranch.ground.errors import ConfigError, SpaceTooLargeError, brackets, described
+from anabranch.ground.fields import converted
 from anabranch.laws.edges import backward_refutation, forward_refutation
 from anabranch.laws.enumerated import enumerated_evidence
 from anabranch.laws.evidence import Evidence, Facts, gather_facts, gather_retrace
@@ -25,7 +26,6 @@ from anabranch.laws.report import LAWS, CheckReport, RefutedError, refuted_error
 from anabranch.laws.static import slot_refutation, static_refutation
 from anabranch.laws.walked import affordable_walks, walked_evidence
 from anabranch.laws.words import name_of, shortened
-from anabranch.records import converted
 
 __all__ = ["LAWS", "CheckReport", "RefutedError", "check", "examine"]
 

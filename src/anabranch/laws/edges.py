@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anabranch.environment import Environment, State, same_state, step, undo
-from anabranch.exact.enumeration import state_keys
+from anabranch.graph.enumeration import state_keys
 from anabranch.laws.evidence import Evidence, Facts, Retrace, on_device
 from anabranch.laws.words import say, say_both
 

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 
 from anabranch.environment import Environment, initial_state, take
-from anabranch.errors import SpaceTooLargeError
-from anabranch.exact.enumeration import Enumeration, chunk_for, enumerate_states
-from anabranch.exact.graph import longest_path_levels
+from anabranch.graph.enumeration import Enumeration, chunk_for, enumerate_states
+from anabranch.graph.state_graph import longest_path_levels
+from anabranch.ground.errors import SpaceTooLargeError
 from anabranch.laws.evidence import Evidence
 from anabranch.laws.words import actions_text, path_text, say
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from anabranch.environment import Environment, State, same_state, take, undo
-from anabranch.exact.enumeration import chunk_for, in_chunks
+from anabranch.graph.enumeration import chunk_for, in_chunks
 from anabranch.laws.words import say
 
 

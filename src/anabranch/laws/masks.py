@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from anabranch.errors import ConfigError
-from anabranch.exact.enumeration import chunk_for, in_chunks, state_keys
+from anabranch.graph.enumeration import chunk_for, in_chunks, state_keys
+from anabranch.ground.errors import ConfigError
 from anabranch.laws.evidence import Evidence, Facts
 from anabranch.laws.words import actions_text, say_both
-from anabranch.observation import observer
+from anabranch.policies.observation import observer
 
 
 def source_refutation(evidence: Evidence, facts: Facts) -> str | None:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from anabranch.environment import Environment, State
+from anabranch.ground.streams import Stream, generator_of
 from anabranch.laws.evidence import Evidence, Facts
 from anabranch.laws.words import leaves_text, say_both, shortened
-from anabranch.streams import Stream, generator_of
 
 IN_ORDER = 10_000
 """More objects than this are decoded in random order, lest time runs out on the shallow ones."""

@@ -4,7 +4,7 @@ import dataclasses
 import textwrap
 from collections.abc import Mapping
 
-from anabranch.errors import LawError
+from anabranch.ground.errors import LawError
 
 LAWS: Mapping[str, str] = {
     "L1": "a legal step can be undone, and undo takes it back",

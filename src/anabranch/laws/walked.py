@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State, initial_state, same_state, step, take, undo
-from anabranch.exact.enumeration import state_keys
+from anabranch.graph.enumeration import state_keys
+from anabranch.ground.streams import Stream, key_of
 from anabranch.laws.edges import undo_fault
 from anabranch.laws.enumerated import bytes_of_state, cycle_text, too_long_text
 from anabranch.laws.evidence import Evidence, on_device
 from anabranch.laws.words import actions_text, say
-from anabranch.streams import Stream, key_of
 
 MOST_BYTES = 2**28
 """Walks are fewer where their states would take more memory."""

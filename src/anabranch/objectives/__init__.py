@@ -1,6 +1,6 @@
 """The objectives of the library, by name."""
 
-from anabranch.errors import named
+from anabranch.ground.errors import named
 from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.detailed_balance import DetailedBalance
 from anabranch.objectives.flow_matching import FlowMatching

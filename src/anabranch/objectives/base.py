@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import require_types
 from anabranch.objectives.equations import Equation
 from anabranch.objectives.penalties import PENALTIES, Penalty, PenaltyName, alpha_family
-from anabranch.records import require_types
 from anabranch.trajectories import Scores
 
 

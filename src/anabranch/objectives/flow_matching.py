@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
 from anabranch.objectives.equations import Equation, one_trajectory
 from anabranch.trajectories import Scores

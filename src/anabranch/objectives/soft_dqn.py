@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
 from anabranch.objectives.equations import Equation, one_trajectory, pieces
 from anabranch.trajectories import Scores

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective
 from anabranch.objectives.equations import Equation, one_trajectory, pieces
 from anabranch.trajectories import Scores

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import INK, MARGIN, MUTED, RULE, finish, log_scale, number, panel, shorten, write
 from anabranch.plots.curves import overlay, series
 from anabranch.plots.legend import Header, series_style

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import INK, MUTED, finish, log_scale, panel, write
 from anabranch.plots.legend import Header, series_keys, series_style
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from anabranch.errors import ConfigError
-from anabranch.exact.metrics import total_variation_distance
+from anabranch.evaluation.divergences import total_variation_distance
+from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import INK, MODEL, MUTED, RULE, TARGET, finish, log_scale, number, panel, shorten, write
 from anabranch.plots.legend import Header, Key
 from anabranch.plots.svg import draw_svg

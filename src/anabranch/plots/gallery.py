@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import MARGIN, text_card
 from anabranch.plots.legend import Header
 from anabranch.plots.svg import draw_svg

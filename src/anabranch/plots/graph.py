@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from anabranch.errors import ConfigError
-from anabranch.exact.flows import EdgeLaw, visit_probabilities
-from anabranch.exact.graph import StateGraph
+from anabranch.evaluation.flows import EdgeLaw, visit_probabilities
+from anabranch.graph.state_graph import StateGraph
+from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import MARGIN, MODEL, MUTED, POINTS, TARGET, counted, number, write
 from anabranch.plots.layout import MOST_EDGES, Layout, View, arrange, busiest_states, view_of
 from anabranch.plots.legend import Header, Key

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from anabranch.exact.graph import StateGraph
+from anabranch.graph.state_graph import StateGraph
 
 SWEEPS, STARTS = 24, 6
 MOST_EDGES, MOST_WAYPOINTS, MANY = 4_000, 600, 400

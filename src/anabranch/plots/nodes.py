@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from anabranch.environment import take
-from anabranch.exact.graph import StateGraph
+from anabranch.graph.state_graph import StateGraph
 from anabranch.plots.canvas import MODEL, MODEL_INK, PAPER, POINTS, TARGET, TARGET_INK, number, text_card, write
 from anabranch.plots.layout import Layout, View
 from anabranch.plots.svg import count_elements, draw_svg

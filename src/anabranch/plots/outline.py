@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 
 Outline = tuple[Float[np.ndarray, "points 2"], Int[np.ndarray, " points"]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anabranch.errors import ConfigError
+from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import FONT, POINTS
 from anabranch.plots.outline import NUMBER, OUTLINES, Numbers
 

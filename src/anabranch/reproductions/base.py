@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from anabranch.metrics.means import half_width
+from anabranch.ground.means import half_width
 
 Say = Callable[[str], None]
 """Takes one line of progress."""

@@ -6,11 +6,11 @@ import jax
 
 from anabranch.envs.dag_graphs import Dags
 from anabranch.envs.dags import DagReward, edge_marginal_correlation
-from anabranch.evaluation import exact_law
-from anabranch.exact.graph import state_graph
-from anabranch.explore import Explore
-from anabranch.policy import MLP
+from anabranch.evaluation.exact_law import exact_law
+from anabranch.graph.state_graph import state_graph
+from anabranch.policies.mlp import MLP
 from anabranch.reproductions.base import Line, Reproduction, Say, at_least, at_most, plain
+from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
 from anabranch.training.train import train
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from anabranch.drawing import sample
 from anabranch.envs.ising import Ising, IsingReward
-from anabranch.estimates import estimate
-from anabranch.explore import Explore
+from anabranch.evaluation.estimates import estimate
 from anabranch.reproductions.base import Line, Reproduction, Say, near, plain
+from anabranch.sampling.draw import sample
+from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
 from anabranch.training.train import train
 

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from anabranch.backward import BACKWARDS
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
-from anabranch.estimates import estimate
-from anabranch.exact.flows import exact_flows, exact_policy
-from anabranch.exact.graph import state_graph
+from anabranch.evaluation.estimates import estimate
+from anabranch.evaluation.flows import exact_flows, exact_policy
+from anabranch.graph.state_graph import state_graph
 from anabranch.objectives import OBJECTIVES, Objective, PolicyGradient
+from anabranch.policies.backward import BACKWARDS
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near
-from anabranch.rewards import log_rewards
+from anabranch.rewards.log_reward import log_rewards
+from anabranch.training.compatibility import supported
 from anabranch.training.optimizer import Adam
-from anabranch.training.requirements import supported
-from anabranch.training.train import Run, train
+from anabranch.training.run import Run
+from anabranch.training.train import train
 
 STEPS, BATCH = 250, 128
 MAIN = ("tb", "db", "subtb", "vargrad")

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from anabranch.evaluation import exact_law
-from anabranch.exact.graph import state_graph
+from anabranch.envs.tasks import make
+from anabranch.evaluation.exact_law import exact_law
+from anabranch.graph.state_graph import state_graph
 from anabranch.objectives import TrajectoryBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near
-from anabranch.tasks import make
 from anabranch.training.train import train
 
 

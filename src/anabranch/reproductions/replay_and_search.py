@@ -6,17 +6,17 @@ from typing import Any
 import jax.numpy as jnp
 
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
-from anabranch.evaluation import total_variation
-from anabranch.exact.graph import state_graph
-from anabranch.explore import Explore
-from anabranch.local_search import LocalSearch
-from anabranch.replay import Replay
+from anabranch.envs.tasks import make
+from anabranch.evaluation.exact_law import total_variation
+from anabranch.graph.state_graph import state_graph
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most
-from anabranch.tasks import make
+from anabranch.sampling.explore import Explore
+from anabranch.sampling.local_search import LocalSearch
+from anabranch.sampling.replay import Replay
 from anabranch.training.optimizer import Adam
+from anabranch.training.setup import Trainer, trainer
 from anabranch.training.step import advance, init
 from anabranch.training.train import train
-from anabranch.training.trainer import Trainer, trainer
 
 BATCH, BAR = 16, 0.3
 HARD_STEPS, EVERY = 8_000, 500

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from anabranch.envs.sets import AdditiveEnergy, FixedSizeSets, Subsets
-from anabranch.estimates import estimate
-from anabranch.explore import Explore
+from anabranch.evaluation.estimates import estimate
 from anabranch.objectives import DetailedBalance, ForwardLookingDetailedBalance, Objective
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near, plain
+from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
-from anabranch.training.train import Run, train
+from anabranch.training.run import Run
+from anabranch.training.train import train
 
 STEPS, FIRST_STEPS, SMALL_STEPS = 10_000, 2_000, 5_000
 SHARE = 0.95

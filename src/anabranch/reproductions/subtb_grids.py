@@ -6,13 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
-from anabranch.explore import ON_POLICY, Explore
 from anabranch.objectives import DetailedBalance, Objective, SubTrajectoryBalance, TrajectoryBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, over_seeds, plain
+from anabranch.sampling.explore import ON_POLICY, Explore
 from anabranch.training.optimizer import Adam
+from anabranch.training.setup import trainer
 from anabranch.training.step import advance, init
-from anabranch.training.trainer import trainer
-from anabranch.training.watch import Watch
+from anabranch.training.truth import Watch
 
 STEPS, BATCH, POINTS = 5_000, 16, 50
 GRIDS = {"2 x 32": Hypergrid(dim=2, side=32), "4 x 8": Hypergrid(dim=4, side=8)}

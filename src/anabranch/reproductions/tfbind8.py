@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from anabranch.envs.tfbind8 import DNA, BindingReward
-from anabranch.estimates import estimate
-from anabranch.evaluation import exact_law
-from anabranch.exact.graph import state_graph
-from anabranch.explore import Explore
-from anabranch.policy import MLP
+from anabranch.evaluation.estimates import estimate
+from anabranch.evaluation.exact_law import exact_law
+from anabranch.graph.state_graph import state_graph
+from anabranch.policies.mlp import MLP
 from anabranch.reproductions.base import Line, Reproduction, Say, at_least, at_most, near, plain
+from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
 from anabranch.training.train import train
 

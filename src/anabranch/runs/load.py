@@ -10,22 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from anabranch.anneal import Anneal
-from anabranch.backward import BackwardPolicy
-from anabranch.errors import RunError
-from anabranch.explore import Explore
-from anabranch.local_search import LocalSearch
+from anabranch.envs.tasks import BUILT_IN, Task, make, task_names
+from anabranch.ground.errors import RunError
+from anabranch.ground.fields import converted, replaced, unknown_key
+from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives import Objective, objective_named
-from anabranch.policy import POLICIES, Policy, PolicyRecipe, started
-from anabranch.records import converted, replaced, unknown_key
-from anabranch.replay import Replay
-from anabranch.runs.directory import RunDirectory
-from anabranch.runs.parts import own_part
-from anabranch.streams import Stream, key_of
-from anabranch.tasks import BUILT_IN, Task, make, task_names
+from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.heads import Policy, PolicyRecipe, started
+from anabranch.policies.recipes import POLICIES
+from anabranch.rewards.anneal import Anneal
+from anabranch.sampling.explore import Explore
+from anabranch.sampling.local_search import LocalSearch
+from anabranch.sampling.replay import Replay
+from anabranch.storage.directory import RunDirectory
+from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
-from anabranch.training.train import Run
-from anabranch.training.trainer import Trainer, trainer
+from anabranch.training.run import Run
+from anabranch.training.setup import Trainer, trainer
 
 PLAIN = {
     "backward": str | None,

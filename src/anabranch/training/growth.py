@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from anabranch.errors import Error, RunError
-from anabranch.evaluation import learned_log_z
+from anabranch.evaluation.evaluate import learned_log_z
+from anabranch.ground.errors import Error, RunError
+from anabranch.training.setup import Trainer
 from anabranch.training.step import StepMetrics, TrainState, advance, fault_error
-from anabranch.training.trainer import Trainer
-from anabranch.training.watch import for_seeds
+from anabranch.training.truth import for_seeds
 
 REPORTS = 50
 CHUNK_SECONDS = 0.5

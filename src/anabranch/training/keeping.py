@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from anabranch.policy import Policy
-from anabranch.runs.directory import RunDirectory
-from anabranch.training.record import arrays_of, write_result
+from anabranch.policies.heads import Policy
+from anabranch.storage.directory import RunDirectory
+from anabranch.training.configuration import arrays_of, write_result
 
 EVERY, MOST_SHARE = 0.5, 0.05
 """Seconds between two checkpoints, and the share of the time that writing them may take."""

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from anabranch.environment import initial_state
-from anabranch.errors import ConfigError
-from anabranch.exact.longest import rows_of
-from anabranch.replay import Buffer
-from anabranch.streams import Stream, key_of
-from anabranch.training.trainer import Trainer
+from anabranch.graph.longest import rows_of
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.streams import Stream, key_of
+from anabranch.sampling.replay import Buffer
+from anabranch.training.setup import Trainer
 
 NUMBERS_A_ROW = 8
 """What a row of a trajectory holds beside its state and the layers of the network: an action, and scores."""

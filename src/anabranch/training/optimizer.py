@@ -8,8 +8,8 @@ import jax
 import optax
 from jaxtyping import Array, Float
 
-from anabranch.errors import ConfigError
-from anabranch.records import require_types
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import require_types
 
 Rate = float | Float[Array, ""]
 """A learning rate, traced where a sweep varies it."""

@@ -8,19 +8,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from anabranch.errors import Error, LawError
-from anabranch.policy import Policy, at_level, started
-from anabranch.reference import FlowStart, flow_start
-from anabranch.replay import Buffer, Replay
-from anabranch.rewards import bad_reward
-from anabranch.scoring import score
-from anabranch.streams import Stream
-from anabranch.tracing import traced_once
-from anabranch.training.batches import Batch, Fault, gathered, remembered, side_by_side
-from anabranch.training.extras import extras
+from anabranch.ground.errors import Error, LawError
+from anabranch.ground.streams import Stream
+from anabranch.ground.tracing import traced_once
+from anabranch.policies.heads import Policy, at_level, started
+from anabranch.rewards.log_reward import bad_reward
+from anabranch.sampling.reference_level import FlowStart, flow_start
+from anabranch.sampling.replay import Buffer, Replay
+from anabranch.scoring.score import score
+from anabranch.training.compatibility import require_served
+from anabranch.training.gather import Batch, Fault, gathered, remembered, side_by_side
 from anabranch.training.memory import require_memory
-from anabranch.training.requirements import require_served
-from anabranch.training.trainer import SEEDS_AXIS, Trainer, with_values
+from anabranch.training.needs import extras
+from anabranch.training.setup import SEEDS_AXIS, Trainer, with_values
 from anabranch.trajectories import Scores
 
 

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError, did_you_mean
-from anabranch.exact.affordable import Exact, require_exact
-from anabranch.records import replaced
-from anabranch.rewards import LogReward
-from anabranch.training.requirements import require_served
+from anabranch.evaluation.affordable import Exact, require_exact
+from anabranch.ground.errors import ConfigError, did_you_mean
+from anabranch.ground.fields import replaced
+from anabranch.rewards.log_reward import LogReward
+from anabranch.training.compatibility import require_served
+from anabranch.training.setup import TRACED, Trainer, trainer
 from anabranch.training.step import TrainState, advance, fault_error, init_lanes
-from anabranch.training.trainer import TRACED, Trainer, trainer
-from anabranch.training.watch import Watch
+from anabranch.training.truth import Watch
 
 RECORDS = ("objective", "explore", "policy", "optimizer", "anneal", "replay", "search")
 PLAIN = ("steps", "batch", "log_z_rate", "zero_floor", "backward")

@@ -1,6 +1,5 @@
 """The easy door: train a policy, measure it exactly on the way, keep the run."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,89 +9,30 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from anabranch.anneal import Anneal
-from anabranch.arguments import require_function, require_instance, require_seed
-from anabranch.backward import BackwardPolicy
-from anabranch.doors import require_policy
-from anabranch.drawing import sample
 from anabranch.environment import Environment
-from anabranch.errors import ConfigError
-from anabranch.exact.affordable import Exact, require_exact
-from anabranch.explore import Explore
-from anabranch.local_search import LocalSearch
+from anabranch.evaluation.affordable import Exact, require_exact
+from anabranch.ground.arguments import require_function, require_instance, require_seed
 from anabranch.objectives import Objective
-from anabranch.policy import Policy, PolicyRecipe
-from anabranch.progress import ProgressLine
-from anabranch.replay import Replay
-from anabranch.rewards import DEFAULT_ZERO_FLOOR, LogReward
-from anabranch.runs.directory import RunDirectory, require_new
+from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
+from anabranch.rewards.anneal import Anneal
+from anabranch.rewards.log_reward import DEFAULT_ZERO_FLOOR, LogReward
+from anabranch.sampling.explore import Explore
+from anabranch.sampling.local_search import LocalSearch
+from anabranch.sampling.replay import Replay
+from anabranch.storage.directory import require_new
+from anabranch.training.compatibility import require_served
+from anabranch.training.configuration import configuration
 from anabranch.training.growth import Growth
 from anabranch.training.keeping import Keeper
 from anabranch.training.optimizer import Adam
-from anabranch.training.record import configuration, write_result
-from anabranch.training.requirements import require_served
+from anabranch.training.progress import ProgressLine
+from anabranch.training.run import Run
+from anabranch.training.setup import Trainer, trainer
 from anabranch.training.step import advance, init
-from anabranch.training.trainer import Trainer, trainer
-from anabranch.training.watch import Watch, policy_of_seed
+from anabranch.training.truth import Watch
 
 MOST_EVALUATION_SHARE = 0.2
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Run:
-    """A trained policy and how it came about."""
-
-    policy: Policy
-    history: list[dict[str, Any]]
-    """One row for each report: step, seconds, loss, log_z, log_reward, rows, floored, total_variation."""
-    config: dict[str, Any]
-    directory: Path | None
-    trainer: Trainer
-    steps: int
-    seconds: float
-    """Of compiled training, without compilation and evaluation."""
-    interrupted: bool = False
-
-    def __getitem__(self, number: int) -> "Run":
-        """The run of one seed of several. Raises ConfigError where there is no such seed."""
-        seeds = self.trainer.seeds
-        if seeds is None or not -seeds <= number < seeds:
-            raise ConfigError(
-                f"This run has {'a single seed' if seeds is None else f'{seeds} seeds'}; asked for [{number}]."
-            )
-        number %= seeds
-        history = [
-            {key: value[number] if isinstance(value, list) else value for key, value in row.items()}
-            for row in self.history
-        ]
-        return dataclasses.replace(
-            self,
-            policy=policy_of_seed(self.policy, number),
-            history=history,
-            config={**self.config, "seed": self.config["seed"] + number, "seeds": None},
-            directory=None,
-            trainer=dataclasses.replace(self.trainer, seeds=None),
-        )
-
-    def each(self) -> "list[Run]":
-        """The runs of all seeds; this run alone where there is but one."""
-        return [self] if self.trainer.seeds is None else [self[number] for number in range(self.trainer.seeds)]
-
-    def objects(self, n: int, *, seed: int = 0) -> list[Any]:
-        """n fresh objects from the policy."""
-        return sample(self.trainer.env, self.policy, n, seed=seed).objects
-
-    def save(self, path: str | Path) -> None:
-        """Write the run into a new directory. Raises RunError where something is there already."""
-        directory = RunDirectory.create(path)
-        for row in self.history:
-            directory.append_metrics(row)
-        write_result(directory, self.config, self.policy, **self.result)
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """What the training took, as run.json keeps it."""
-        return {"steps": self.steps, "seconds": self.seconds, "interrupted": self.interrupted}
 
 
 def train(

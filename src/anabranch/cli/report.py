@@ -1,0 +1,266 @@
+"""What is known about a run, as tables, as JSON, and as a summary over its seeds."""
+
+import math
+from collections.abc import Sequence
+from json import dumps
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from anabranch.cli.given_samplers import missing_source
+from anabranch.evaluation.metrics.settings import MetricSettings
+
+if TYPE_CHECKING:
+    from anabranch.diagnostics.subject import Finding
+    from anabranch.envs.tasks import Task
+    from anabranch.evaluation.affordable import Exact
+    from anabranch.evaluation.evaluate import Evaluation
+    from anabranch.evaluation.metrics.correlation import Correlation
+    from anabranch.evaluation.metrics.perfect import Reference
+    from anabranch.evaluation.metrics.summary import ModeCount, SampleMetrics
+    from anabranch.training.run import Run
+
+EXACT_NUMBER = "log_z_exact"
+"""The number of an evaluation that is the same for every seed, but for the rounding of a sum."""
+
+
+def evaluation_of(
+    run: "Run",
+    task: "Task",
+    *,
+    samples: int,
+    seed: int,
+    settings: MetricSettings | None = None,
+    exact: "Exact" = "auto",
+) -> "Evaluation":
+    """Evaluate a run of one seed on its task."""
+    from anabranch.evaluation.evaluate import evaluate as measure
+
+    setup = run.trainer
+    choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.sources}
+    metrics = {"settings": settings, "distance": task.distance, "exact": exact}
+    return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
+
+
+def report(
+    run: "Run",
+    task: "Task",
+    *,
+    title: str,
+    samples: int = 10_000,
+    seed: int = 0,
+    json: bool = False,
+    settings: MetricSettings | None = None,
+    exact: "Exact" = "auto",
+) -> None:
+    """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
+    runs = run.each()
+    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings, exact=exact) for one in runs]
+    findings = findings_of(run, results, seed=seed)
+    if json:
+        parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
+        parts = [part | findings_as_json(findings, part["seed"]) for part in parts]
+        print(dumps(parts[0] if run.trainer.seeds is None else {"runs": parts, **_intervals(results)}))
+        return
+    if run.trainer.seeds is None:
+        show_evaluation(run, results[0], title=title)
+    else:
+        show_seeds(run, results, title=title)
+    missing = missing_source(run)
+    if missing is not None:
+        print(missing)
+    show_findings(run, findings)
+
+
+def _numbers(result: "Evaluation") -> dict[str, float | None]:
+    names = ("total_variation", "kl", "jsd", "log_z", "log_z_exact", "floored", "sampled_total_variation")
+    facts = {f"P({name})": value for name, value in result.facts.items()}
+    exact = {name: getattr(result, name) for name in names}
+    return {**exact, "log_z_weighted": result.estimates.log_z.value, **metric_numbers(result.metrics), **facts}
+
+
+def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
+    """Mean and half-width of the 95 % interval (Student's t) of each number over the seeds; null where unknown."""
+    from anabranch.ground.means import half_width
+
+    columns = {name: [_numbers(result)[name] for result in results] for name in _numbers(results[0])}
+    mean: dict[str, float | None] = {}
+    interval: dict[str, float | None] = {}
+    for name, values in columns.items():
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        whole = len(known) == len(values)
+        mean[name] = fmean(known) if whole else None
+        varies = whole and len(known) > 1 and name != EXACT_NUMBER
+        interval[name] = half_width(known) if varies else None
+    return {"seeds": len(results), "mean": mean, "interval": interval}
+
+
+def show_seeds(run: "Run", results: "list[Evaluation]", *, title: str) -> None:
+    """Print several seeds as one table: mean, 95 % interval, least and most."""
+    from anabranch.cli.tables import number, show_table
+
+    summary, rows = _intervals(results), []
+    for name, mean in summary["mean"].items():
+        values = [value for value in (_numbers(result)[name] for result in results) if value is not None]
+        if values:
+            half = summary["interval"][name]
+            spread = "exact" if name == EXACT_NUMBER else "-" if half is None else f"± {half:.2g}"
+            rows.append(
+                (name.replace("_", " "), number(mean, ".5f"), spread, f"{min(values):.5f}", f"{max(values):.5f}")
+            )
+    note = f"{len(results)} seeds in one program: {run.steps:,} steps each in {run.seconds:.2f} s of compiled training"
+    show_table(title, ("", "mean", "95 % interval", "least", "most"), rows, note=note)
+
+
+def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
+    """An evaluation as one JSON object; unknown is null."""
+    import dataclasses
+
+    config = run.config
+    head = {
+        "task": config["task"],
+        "objective": config["objective"]["name"],
+        "backward": None if run.trainer.backward is None else run.trainer.backward.name,
+        "seed": config["seed"],
+        "steps": run.steps,
+        "seconds": run.seconds,
+    }
+    return _finite({**head, **dataclasses.asdict(result)})
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _exact(value: float | None) -> str:
+    return "exact value unknown" if value is None else f"exact {value:.4f}"
+
+
+def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
+    """Print an evaluation as a table: learned, exact, and what a perfect sampler would show."""
+    from anabranch.cli.tables import number, show_table
+
+    estimates, worth = result.estimates, f"{result.estimates.effective_samples:,.0f}"
+    rows = [("log Z, learned", number(result.log_z), _exact(result.log_z_exact))]
+    rows.append(
+        ("log Z, importance-weighted", str(estimates.log_z), f"effective samples {worth} of {result.samples:,}")
+    )
+    if result.exact:
+        rows.insert(0, ("total variation, exact", number(result.total_variation, ".5f"), f"{result.states:,} states"))
+        floor = f"a perfect sampler: {number(result.perfect_sampler_floor)} on average"
+        rows.append((f"total variation, {result.samples:,} samples", number(result.sampled_total_variation), floor))
+        rows.append(("KL(target || model)", number(result.kl, ".3g"), "nats"))
+        rows.append(("Jensen-Shannon divergence", number(result.jsd, ".3g"), "nats"))
+    for name, bound in (("ELBO <= log Z", estimates.elbo), ("EUBO >= log Z", estimates.eubo)):
+        if bound is not None:
+            rows.append((name, str(bound), "nats"))
+    rows += metric_rows(result.metrics)
+    rows += [(f"P({name})", number(value, ".5f"), "") for name, value in result.facts.items()]
+    if result.floored > 0:
+        from anabranch.rewards.log_reward import floor_text
+
+        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
+        rows.append(("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {floor}"))
+    speed = run.steps / max(run.seconds, 1e-9)
+    note = f"{run.steps:,} steps in {run.seconds:.2f} s of compiled training, {speed:,.0f} a second"
+    show_table(title, ("", "measured", "beside it"), rows, note=note)
+
+
+Row = tuple[str, str, str]
+
+
+def metric_rows(metrics: "SampleMetrics") -> list[Row]:
+    """What was measured, and beside it what a perfect sampler would have; only what applies."""
+    from anabranch.cli.tables import number
+
+    rows = []
+    if metrics.top_objects:
+        best, beside = f"the best {metrics.top_objects:,} objects drawn", _beside(metrics.top_log_reward.perfect)
+        rows.append((f"log mean R of {best}", number(metrics.top_log_reward.value), beside))
+    if metrics.diversity is not None:
+        rows.append(("their mean distance", number(metrics.diversity.value), _beside(metrics.diversity.perfect)))
+    if metrics.modes is not None:
+        rows.append(_modes(metrics.modes))
+    if metrics.reward_gap is not None:
+        rows.append(("E[R] / target's E[R]", str(metrics.reward_gap), _beside(metrics.perfect_reward_gap)))
+    for name, found in (("Spearman", metrics.spearman), ("Pearson", metrics.pearson)):
+        if found is not None:
+            beside = _judged(found, metrics.test_set, ties=name == "Spearman")
+            rows.append((f"{name}, log p with log R", number(found.value), beside))
+    if metrics.flow_consistency is not None:
+        sets = f"flow consistency, sets of {metrics.subset_size}"
+        rows.append((sets, str(metrics.flow_consistency), f"a perfect sampler: 0; {metrics.test_set}"))
+    return rows
+
+
+def metric_numbers(metrics: "SampleMetrics") -> dict[str, float | None]:
+    """Each metric as one number; None where unknown."""
+    return {
+        "top_log_reward": metrics.top_log_reward.value,
+        "diversity": None if metrics.diversity is None else metrics.diversity.value,
+        "modes": None if metrics.modes is None else metrics.modes.found.value,
+        "reward_gap": None if metrics.reward_gap is None else metrics.reward_gap.value,
+        "spearman": None if metrics.spearman is None else metrics.spearman.value,
+        "pearson": None if metrics.pearson is None else metrics.pearson.value,
+        "flow_consistency": None if metrics.flow_consistency is None else metrics.flow_consistency.value,
+    }
+
+
+def _beside(perfect: "Reference | None", form: str = ".4f") -> str:
+    from anabranch.ground.means import with_error
+
+    return "" if perfect is None else f"a perfect sampler: {with_error(perfect.mean, perfect.spread, form)}"
+
+
+def _modes(modes: "ModeCount") -> Row:
+    apart = f", {modes.separation:g} apart" if modes.separation else ""
+    total = "" if modes.total is None else f" of {modes.total:,}"
+    halfway = next(
+        budget for budget, found in zip(modes.budgets, modes.curve, strict=True) if 2 * found >= modes.curve[-1]
+    )
+    after = f"half of them within {halfway:,} samples" if modes.curve[-1] else ""
+    beside = "; ".join(text for text in (_beside(modes.found.perfect, ",.1f"), after) if text)
+    return f"modes, log R >= {modes.threshold:.4g}{apart}", f"{modes.found.value:,.0f}{total}", beside
+
+
+def _judged(found: "Correlation", test_set: str | None, *, ties: bool) -> str:
+    parts = [] if found.low != found.low else [f"[{found.low:.4f}, {found.high:.4f}]"]
+    parts.append(str(test_set))
+    if found.left_out:
+        parts.append(f"without {found.left_out:,} of R = 0")
+    if ties and found.tied:
+        parts.append(f"{found.tied:,} in ties of R")
+    return f"a perfect sampler: 1; {', '.join(parts)}"
+
+
+def findings_of(run: "Run", results: "Sequence[Evaluation]", *, seed: int) -> "list[Finding]":
+    """The findings about all seeds of a run."""
+    from anabranch.diagnostics.diagnose import diagnose
+
+    return diagnose(run, evaluations=results, seed=seed)
+
+
+def findings_as_json(findings: "Sequence[Finding]", seed: int) -> dict[str, Any]:
+    """The part of a JSON object that holds those of one seed."""
+    import dataclasses
+
+    return {"findings": [dataclasses.asdict(one) for one in findings if one.seed == seed]}
+
+
+def show_findings(run: "Run", findings: "Sequence[Finding]") -> None:
+    """Print what was found: each kind once, with the seeds that have it, the evidence of the first, and the advice."""
+    from anabranch.cli.tables import console
+
+    seeds = run.trainer.seeds or 1
+    kinds: dict[str, list[Finding]] = {}
+    for one in findings:
+        kinds.setdefault(one.what, []).append(one)
+    screen = console()
+    for what, having in kinds.items():
+        first = having[0]
+        which = ", ".join(str(one.seed) for one in having)
+        where = "" if seeds == 1 else f" ({len(having)} of {seeds} seeds: {which}; here seed {first.seed})"
+        screen.print(f"{what}{where}: {first.evidence}\n  {first.advice}")

@@ -1,0 +1,199 @@
+"""Tasks: named pairs of an environment and a reward, with facts to report and settings that work."""
+
+import dataclasses
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from anabranch.ground.errors import ConfigError, did_you_mean
+from anabranch.ground.fields import replaced
+
+if TYPE_CHECKING:
+    from anabranch.environment import Environment
+    from anabranch.evaluation.facts import Fact
+    from anabranch.objectives import Objective
+    from anabranch.policies.mlp import MLP
+    from anabranch.policies.tabular import Tabular
+    from anabranch.rewards.anneal import Anneal
+    from anabranch.sampling.explore import Explore
+    from anabranch.sampling.local_search import LocalSearch
+    from anabranch.sampling.replay import Replay
+    from anabranch.training.optimizer import Adam
+
+BUILT_IN = {
+    "faces": "anabranch.envs.faces",
+    "hypergrid": "anabranch.envs.hypergrid",
+    "hypergrid-standard": "anabranch.envs.hypergrid",
+    "hypergrid-hard": "anabranch.envs.hypergrid",
+    "hypergrid-cosine": "anabranch.envs.hypergrid_rewards",
+    "hypergrid-sparse": "anabranch.envs.hypergrid_rewards",
+    "hypergrid-deceptive": "anabranch.envs.hypergrid_rewards",
+    "hypergrid-xor": "anabranch.envs.hypergrid_parity",
+    "hypergrid-coprime": "anabranch.envs.hypergrid_coprime",
+    "hypergrid-multiscale": "anabranch.envs.hypergrid_digits",
+    "bits": "anabranch.envs.bits",
+    "bits-120": "anabranch.envs.bits",
+    "bits-left": "anabranch.envs.bits_ordered",
+    "bits-ends": "anabranch.envs.bits_ordered",
+    "sets": "anabranch.envs.sets",
+    "subsets": "anabranch.envs.sets",
+    "sequences": "anabranch.envs.sequences",
+    "permutations": "anabranch.envs.permutations",
+    "tree": "anabranch.envs.tree",
+    "ising": "anabranch.envs.ising",
+    "ising-9": "anabranch.envs.ising",
+    "tfbind8": "anabranch.envs.tfbind8",
+    "dags": "anabranch.envs.dags",
+    "dags-5": "anabranch.envs.dags",
+    "phylogeny": "anabranch.envs.phylogeny",
+    "phylogeny-likelihood": "anabranch.envs.likelihood",
+    "potts": "anabranch.envs.energies",
+}
+"""The module of each built-in task; it is imported when the task is used."""
+
+ENTRY_POINTS = "anabranch.tasks"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The arguments of `train` that suit a task; None leaves the default of `train`."""
+
+    steps: int = 5_000
+    batch: int = 16
+    explore: "Explore | None" = None
+    policy: "MLP | Tabular | None" = None
+    optimizer: "Adam | None" = None
+    log_z_rate: float = 0.1
+    zero_floor: float = 1e-4
+    anneal: "Anneal | None" = None
+    replay: "Replay | None" = None
+    search: "LocalSearch | None" = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As keyword arguments of `train`."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def usual_settings(
+    *, steps: int = 5_000, batch: int = 16, epsilon: float = 0.05, learning_rate: float = 1e-3
+) -> Callable[["Objective"], Settings]:
+    """The usual network, with some exploration where the objective allows it."""
+
+    def settings(objective: "Objective") -> Settings:
+        from anabranch.sampling.explore import Explore
+        from anabranch.training.optimizer import Adam
+
+        explore = None if objective.on_policy else Explore(epsilon=epsilon)
+        return Settings(steps=steps, batch=batch, optimizer=Adam(learning_rate=learning_rate), explore=explore)
+
+    return settings
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingsFor:
+    """The settings of a task as a function of an objective, or of its name."""
+
+    choose: Callable[["Objective"], Settings]
+
+    def __call__(self, objective: "str | Objective") -> Settings:
+        """The settings for an objective. Raises ConfigError for an unknown name."""
+        from anabranch.objectives import objective_named
+
+        return self.choose(objective_named(objective))
+
+
+def _default_settings(objective: "Objective") -> Settings:
+    del objective
+    return Settings()
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """An environment and a log-reward on its finished objects, with what is worth reporting.
+
+    `log_reward` is a JAX function of one state, log R in nats, -inf for a reward of zero.
+    """
+
+    env: "Environment"
+    log_reward: Callable[[Any], Any]
+    name: str = "task"
+    summary: str = ""
+    facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
+    settings: Callable[..., Settings] = _default_settings
+    """From an objective to its settings; called with a name, it takes the objective of that name."""
+    distance: Callable[[Any, Any], float] | None = None
+    """Between two decoded objects, for diversity and modes; None: Hamming's, or the edit distance."""
+
+    def __post_init__(self) -> None:
+        from anabranch.environment import require_environment
+        from anabranch.ground.arguments import require_function
+
+        require_environment(self.env)
+        require_function(self.log_reward, argument="log_reward", wanted="a function of one state")
+        require_function(self.settings, argument="settings", wanted="a function from an objective to Settings")
+        if not isinstance(self.settings, SettingsFor):
+            object.__setattr__(self, "settings", SettingsFor(self.settings))
+        try:
+            hash(self.log_reward)
+        except TypeError as error:
+            kind = type(self.log_reward).__name__
+            raise ConfigError(f"The reward {kind} is not hashable: write @dataclass(frozen=True).") from error
+
+    def with_settings(self, env: Mapping[str, Any], reward: Mapping[str, Any], *, where: str) -> "Task":
+        """The task with settings of its environment and its reward replaced.
+
+        Raises ConfigError that names the place and the nearest known setting.
+        """
+        space = replaced(self.env, env, where=f"{where}: env")
+        score = rebound(self.log_reward, space)
+        if reward:
+            if not dataclasses.is_dataclass(score):
+                raise ConfigError(f"{where}: the reward has no settings; given {', '.join(reward)}.")
+            score = replaced(score, reward, where=f"{where}: reward")
+        return dataclasses.replace(self, env=space, log_reward=score)
+
+
+def task_names() -> list[str]:
+    """All tasks known by name, built in and from installed packages."""
+    return sorted({*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))})
+
+
+def require_task_name(name: str) -> None:
+    """Raise ConfigError, with the nearest name, where there is no such task; imports nothing heavy."""
+    if name not in BUILT_IN and name not in task_names():
+        raise ConfigError(f"There is no task {name!r}{did_you_mean(name, task_names())}")
+
+
+def make(name: str, *, env: Mapping[str, Any] | None = None, reward: Mapping[str, Any] | None = None) -> Task:
+    """The task of that name, with settings of its environment and its reward replaced.
+
+    Raises ConfigError for an unknown name or setting.
+    """
+    require_task_name(name)
+    return _declared(name).with_settings(env or {}, reward or {}, where=name)
+
+
+def _declared(name: str) -> Task:
+    if name in BUILT_IN:
+        return importlib.import_module(BUILT_IN[name]).TASKS[name]
+    (point, *_) = importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)
+    try:
+        loaded = point.load()
+    except Exception as error:
+        kind = type(error).__name__
+        raise ConfigError(f"The task {name} ({point.value}) cannot be loaded, {kind}: {error}.") from error
+    if not isinstance(loaded, Task):
+        raise ConfigError(
+            f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(loaded).__name__}."
+        )
+    return loaded
+
+
+def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:
+    """The reward for another configuration of its environment, where it holds one in a field `env`."""
+    record: Any = log_reward
+    holds_env = dataclasses.is_dataclass(record) and not isinstance(record, type)
+    if holds_env and any(field.name == "env" for field in dataclasses.fields(record)):
+        return dataclasses.replace(record, env=env)  # pyright: ignore[reportArgumentType]
+    return log_reward

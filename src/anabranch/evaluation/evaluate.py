@@ -1,0 +1,186 @@
+"""How right a policy is: exactly where the space can be enumerated, with the truth beside each estimate."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anabranch.environment import Environment, initial_state, take
+from anabranch.evaluation.affordable import Exact, graph_beside_samples
+from anabranch.evaluation.divergences import (
+    perfect_sampler_floor,
+    total_variation_distance,
+)
+from anabranch.evaluation.estimates import Estimates, estimate
+from anabranch.evaluation.exact_law import ExactLaw, law_against
+from anabranch.evaluation.facts import Fact
+from anabranch.evaluation.metrics.distances import Distance
+from anabranch.evaluation.metrics.settings import MetricSettings
+from anabranch.evaluation.metrics.summary import SampleMetrics
+from anabranch.evaluation.sample_metrics import metrics_of_drawn, metrics_of_listed
+from anabranch.evaluation.targets import TabulatedReward, log_target
+from anabranch.ground.arguments import require_whole
+from anabranch.ground.streams import Stream, generator_of, key_of
+from anabranch.objectives import Objective, objective_named
+from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.heads import Policy
+from anabranch.rewards.log_reward import LogReward, log_rewards
+from anabranch.sampling.draw import reading_for, sample_states
+from anabranch.scoring.reading import look
+
+
+def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> float | None:
+    """The log Z that a policy has learned: its leaf, or the outflow of the source; None where there is none."""
+    if not objective.has_log_z:
+        return None
+    level = float(objective.log_target(np.array([policy.level]), np.zeros(1))[0])
+    if not objective.outflow:
+        return level + float(policy.log_z)
+    return level + float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """All measured numbers about one policy; None where unknown."""
+
+    states: int | None
+    exact: bool
+    """Whether the target is known exactly; not so where the space is too large, or a prior or data are missing."""
+    total_variation: float | None
+    kl: float | None
+    jsd: float | None
+    log_z: float | None
+    log_z_exact: float | None
+    floored: float
+    """Probability (exact, or share of the samples) of an object whose reward is zero."""
+    facts: dict[str, float | None]
+    samples: int
+    sampled_total_variation: float | None
+    """Total variation of the samples' frequencies; compare with `perfect_sampler_floor`."""
+    perfect_sampler_floor: float | None
+    """The expected total variation of as many perfect samples."""
+    estimates: Estimates
+    metrics: SampleMetrics
+    """What the field measures on samples, each beside a perfect sampler's value."""
+
+
+def evaluate(
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    *,
+    objective: str | Objective,
+    backward: str | BackwardPolicy | None = None,
+    prior: Policy | None = None,
+    data: Any = None,
+    facts: Mapping[str, Fact] | None = None,
+    samples: int = 10_000,
+    seed: int = 0,
+    settings: MetricSettings | None = None,
+    distance: Distance | None = None,
+    exact: Exact = "auto",
+) -> Evaluation:
+    """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
+
+    The target is R / Z; with relative balance the `prior`'s law times R^beta, with maximum likelihood the law of
+    `data`, a batch of finished states, and without these nothing is held against it. Where the target is not R / Z,
+    Z and the estimates are those of its weights. `exact` asks for the exact law (True, or SpaceTooLargeError), leaves
+    it out (False), or takes it where the rewards of all objects cost little or are fewer than the samples ("auto").
+    `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
+    """
+    require_whole(samples=samples)
+    law = _law_of(env, policy, log_reward, objective_named(objective), prior, data, exact=exact, samples=samples)
+    targets = None if law is None else _target_states(law, samples, seed)
+    choices = {"backward": backward, "samples": samples, "seed": seed}
+    aim = log_reward
+    if law is not None and law.log_target is not law.log_reward:
+        aim = TabulatedReward.of(law.graph, law.log_target)
+    estimates = estimate(env, policy, aim, target_states=targets, **choices)
+    wanted = {"settings": settings, "distance": distance, "seed": seed}
+    drawn = sample_states(env, policy, samples, key=key_of(seed, Stream.METRICS))
+    sampled = floor = None
+    if law is None:
+        shares = {name: _share(*fact.indicators(drawn)) for name, fact in (facts or {}).items()}
+        metrics = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **wanted)
+    else:
+        shares = {name: law.fact(fact) for name, fact in (facts or {}).items()}
+        sampled, floor, metrics = _beside_law(law, drawn, **wanted)
+    return Evaluation(
+        states=None if law is None else law.graph.num_states,
+        exact=law is not None,
+        total_variation=None if law is None else law.total_variation,
+        kl=None if law is None else law.kl,
+        jsd=None if law is None else law.jsd,
+        log_z=learned_log_z(policy, objective_named(objective), env),
+        log_z_exact=None if law is None else law.log_z,
+        floored=estimates.zero_share if law is None else law.floored,
+        facts=shares,
+        samples=samples,
+        sampled_total_variation=sampled,
+        perfect_sampler_floor=floor,
+        estimates=estimates,
+        metrics=metrics,
+    )
+
+
+def _beside_law(law: ExactLaw, drawn: Any, **wanted: Any) -> tuple[float, float, SampleMetrics]:
+    """The total variation of drawn objects, what a perfect sampler's would be, and the metrics of both."""
+    numbers, (target, model) = law.numbers_of(drawn), law.merged
+    sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / numbers.size)
+    laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
+    metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
+    return sampled, perfect_sampler_floor(target, numbers.size), metrics
+
+
+def _law_of(
+    env: Environment,
+    policy: Policy,
+    log_reward: LogReward,
+    objective: Objective,
+    prior: Policy | None,
+    data: Any,
+    *,
+    exact: Exact,
+    samples: int = 0,
+) -> ExactLaw | None:
+    """The exact law beside the objective's target; None where it is too expensive, or the target not known."""
+    graph = graph_beside_samples(env, log_reward, exact, samples)
+    if graph is None:
+        return None
+    values = log_rewards(graph, log_reward)
+    aim = log_target(graph, values, objective, prior=prior, data=data)
+    return None if aim is None else law_against(graph, policy, values, log_target=aim)
+
+
+def exact_summary(
+    policy: Policy,
+    env: Environment,
+    log_reward: LogReward,
+    *,
+    objective: Objective,
+    prior: Policy | None = None,
+    data: Any = None,
+    facts: Mapping[str, Fact],
+    exact: Exact = "auto",
+) -> dict[str, Any]:
+    """The few numbers of a comparison: exact distance, log Z and facts; None where there is no exact answer."""
+    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact)
+    return {
+        "total_variation": None if law is None else law.total_variation,
+        "kl": None if law is None else law.kl,
+        "log_z": learned_log_z(policy, objective, env),
+        "log_z_exact": None if law is None else law.log_z,
+        "facts": {name: None if law is None else law.fact(fact) for name, fact in facts.items()},
+    }
+
+
+def _share(event: np.ndarray, given: np.ndarray) -> float | None:
+    return float(event.sum() / given.sum()) if given.sum() > 0 else None
+
+
+def _target_states(law: ExactLaw, samples: int, seed: int) -> Any:
+    chosen = generator_of(seed, Stream.TARGET).choice(law.target.size, size=samples, p=law.target)
+    return jax.tree.map(jnp.asarray, take(law.graph.states, law.graph.objects[chosen]))

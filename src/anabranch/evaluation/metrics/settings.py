@@ -1,0 +1,28 @@
+"""What to measure on a sample; read by the command line before anything heavy is imported."""
+
+import dataclasses
+
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import require_types
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MetricSettings:
+    """What to measure: k of top-k, the threshold (log R, in nats) and separation of modes, the size of FCS's sets.
+
+    Without a threshold, it is what at least one in a hundred of the objects with a reward reach, where all objects are
+    known; elsewhere modes are not counted.
+    """
+
+    top_k: int = 100
+    mode_threshold: float | None = None
+    mode_separation: float = 0.0
+    subset_size: int = 8
+
+    def __post_init__(self) -> None:
+        require_types(self)
+        if self.top_k < 1 or self.subset_size < 2 or not 0.0 <= self.mode_separation < float("inf"):
+            raise ConfigError(
+                "Metrics need top_k >= 1, subset_size >= 2 and mode_separation >= 0; given "
+                f"top_k={self.top_k}, subset_size={self.subset_size}, mode_separation={self.mode_separation}."
+            )

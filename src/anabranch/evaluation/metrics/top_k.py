@@ -1,0 +1,51 @@
+"""The best objects that were found: how good they are, and how different from each other."""
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from anabranch.evaluation.metrics.distances import Distance, mean_pairwise_distance, object_distance
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.means import log_mean_exp_with_error
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TopK:
+    """The `objects` best different objects among those drawn."""
+
+    objects: int
+    """k, or fewer where fewer different ones were drawn."""
+    log_reward: float
+    """log of their mean reward, in nats."""
+    diversity: float
+    """Their mean pairwise distance; NaN for a single one."""
+
+
+def best(log_reward: Float[np.ndarray, " n"], k: int) -> np.ndarray:
+    """The positions of the k largest, the largest first, ties in the given order. Raises ConfigError for k < 1."""
+    if k < 1:
+        raise ConfigError(f"top-k needs k >= 1; given {k}.")
+    return np.argsort(-log_reward, kind="stable")[:k]
+
+
+def top_k(
+    objects: Sequence[Hashable],
+    log_reward: Float[np.ndarray, " n"],
+    *,
+    k: int = 100,
+    distance: Distance = object_distance,
+) -> TopK:
+    """The mean reward and the diversity of the k best different objects of a sample, with log R of each draw in nats.
+
+    An object that was drawn often counts once: a sampler that repeats itself is not rewarded for it.
+    """
+    first = {item: at for at, item in reversed(list(enumerate(objects)))}
+    places = np.array(sorted(first.values()))
+    chosen = places[best(log_reward[places], k)]
+    return TopK(
+        objects=chosen.size,
+        log_reward=log_mean_exp_with_error(log_reward[chosen]).value,
+        diversity=mean_pairwise_distance([objects[at] for at in chosen], distance=distance),
+    )

@@ -1,1 +1,0 @@
-"""The exact truth about small environments."""

@@ -1,0 +1,1 @@
+"""A space, listed: its states, its edges, and numbers for each."""

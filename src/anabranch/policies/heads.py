@@ -1,0 +1,109 @@
+"""Policies: one observation to raw logits; and the one function that masks."""
+
+import abc
+import copy
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from anabranch.environment import Environment, State
+from anabranch.ground.arguments import require_instance
+from anabranch.policies.observation import observer
+
+
+class Heads(eqx.Module):
+    """The raw logits of a policy at one state, before any mask."""
+
+    forward: Float[Array, " labels"]
+    """A + 1 entries, STOP last; in flow matching the log edge flows."""
+    backward: Float[Array, " slots"] | None
+    """One entry a backward slot; None where P_B is not learned."""
+    log_flow: Float[Array, ""]
+    log_paths: Float[Array, ""] | None = None
+    """The log number of ways to the state, where a learned backward policy may need it."""
+
+
+class Policy(eqx.Module):
+    """Abstract: maps one observation to Heads. Its inexact array leaves are the parameters.
+
+    log_z, log F and log edge flows are learned relative to `level`, in float32; what is reported has it added.
+    """
+
+    log_z: eqx.AbstractVar[Float[Array, ""]]
+    level: float = eqx.field(default=0.0, kw_only=True, static=True)
+    """The reference level of log R, in nats."""
+    log_flow_offset: Float[Array, ""] | None = eqx.field(default=None, kw_only=True)
+    """Added to the flow head (to the forward head, where that holds log edge flows), so that flows start near theirs;
+    trained like a bias. None is 0."""
+
+    @abc.abstractmethod
+    def __call__(self, observation: Array) -> Heads:
+        """The heads for one observation."""
+
+    def heads(self, env: Environment, state: State) -> Heads:
+        """The heads at one state."""
+        return self(observer(env)(state))
+
+    def remember(self, env: Environment, state: State) -> tuple[Heads, Any]:
+        """Optional: the heads at one state, and a pytree of arrays from which `recall` is cheaper."""
+        return self.heads(env, state), None
+
+    def recall(self, env: Environment, state: State, memory: Any) -> Heads:
+        """Optional: the same heads, with the right gradient, from what `remember` kept of the same parameters."""
+        del memory
+        return self.heads(env, state)
+
+
+def at_level(policy: Policy, level: float) -> Policy:
+    """The same flows relative to another level."""
+    change = policy.level - level
+    offset = None if policy.log_flow_offset is None else policy.log_flow_offset + change
+    return started(policy, level=level, log_z=policy.log_z + change, log_flow_offset=offset)
+
+
+def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -> Policy:
+    """A policy with another level, log Z and offset of its flows."""
+    fresh = eqx.tree_at(
+        lambda one: (one.log_z, one.log_flow_offset),
+        policy,
+        (log_z, log_flow_offset),
+        is_leaf=lambda leaf: leaf is None,
+    )
+    # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
+    fresh = copy.copy(fresh)
+    object.__setattr__(fresh, "level", level)
+    return fresh
+
+
+def masked_log_softmax(
+    logits: Float[Array, " n"], mask: Bool[Array, " n"]
+) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+    """Log-probabilities over the allowed entries (-inf elsewhere), and the log of their summed weight.
+
+    A row with nothing allowed gives zeros and a log-weight of 0: finite, and never a choice, because the
+    sampler raises a flag for it. Gradients are finite everywhere.
+    """
+    some = mask.any()
+    top = jax.lax.stop_gradient(jnp.max(logits, where=mask, initial=-jnp.inf))
+    top = jnp.where(some, top, 0.0)
+    shifted = jnp.where(mask, logits - top, 0.0)
+    weight = jnp.sum(jnp.exp(shifted), where=mask)
+    log_weight = jnp.log(jnp.where(some, weight, 1.0))
+    return jnp.where(mask, shifted - log_weight, jnp.where(some, -jnp.inf, 0.0)), log_weight + top
+
+
+@runtime_checkable
+class PolicyRecipe(Protocol):
+    """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a Policy."""
+
+    def build(self, env: Environment, *, key: Key[Array, ""], learned_backward: bool) -> Policy:
+        """A fresh policy for an environment, with a backward head where P_B is learned."""
+        ...
+
+
+def require_policy(policy: Any, *, argument: str = "policy") -> None:
+    """Raise ConfigError where an argument is no trained or fresh policy (a whole run, a recipe, a name)."""
+    require_instance(policy, Policy, argument=argument, wanted="a Policy, such as run.policy")

@@ -1,0 +1,126 @@
+"""Networks of full layers."""
+
+import dataclasses
+from itertools import pairwise
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from anabranch.environment import Environment, State
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import require_types
+from anabranch.policies.heads import Heads, Policy
+from anabranch.policies.observation import observer
+
+
+@jax.custom_jvp
+def known_affine(
+    inputs: Float[Array, " n"], weight: Float[Array, "n m"], bias: Float[Array, " m"], known: Float[Array, " m"]
+) -> Float[Array, " m"]:
+    """`inputs @ weight + bias` whose value is known already: free forward, differentiated as itself."""
+    del inputs, weight, bias
+    return known
+
+
+@known_affine.defjvp
+def _known_affine_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    inputs, weight, _, known = primals
+    d_inputs, d_weight, d_bias, _ = tangents
+    return known, d_inputs @ weight + inputs @ d_weight + d_bias
+
+
+def linear(observation: Array, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:
+    """The product of a vector of floats and a matrix, or the sum of the rows that integer tokens name."""
+    tokens = jnp.issubdtype(observation.dtype, jnp.integer)
+    return weight[observation].sum(0) if tokens else observation @ weight
+
+
+OUTPUT_MULTIPLE = 16
+"""The last layer is as wide as a multiple of this: matrix products of odd widths are up to a third slower."""
+
+
+class MLPPolicy(Policy):
+    """A trunk of hidden layers and one linear layer for all heads; tokens enter as a sum of embeddings."""
+
+    weights: list[Float[Array, "_ _"]]
+    biases: list[Float[Array, " _"]]
+    skip: Float[Array, "inputs outputs"] | None
+    log_z: Float[Array, ""]
+    labels: int = eqx.field(static=True)
+    slots: int = eqx.field(static=True)
+
+    def __call__(self, observation: Array) -> Heads:
+        """The heads for one vector of floats or of integer tokens."""
+        return self._heads(observation, self._layers(observation)[-1])
+
+    def remember(self, env: Environment, state: State) -> tuple[Heads, Any]:
+        """The heads, and what every layer but the first put out."""
+        observation = observer(env)(state)
+        layers = self._layers(observation)
+        return self._heads(observation, layers[-1]), layers[1:]
+
+    def recall(self, env: Environment, state: State, memory: Any) -> Heads:
+        """The heads without a matrix product but those of the observation; the gradient still takes its own."""
+        observation = observer(env)(state)
+        hidden = self._first(observation)
+        for weight, bias, known in zip(self.weights[1:], self.biases[1:], memory, strict=True):
+            hidden = known_affine(jax.nn.relu(hidden), weight, bias, known)
+        return self._heads(observation, hidden)
+
+    def _first(self, observation: Array) -> Float[Array, " width"]:
+        return linear(observation, self.weights[0]) + self.biases[0]
+
+    def _layers(self, observation: Array) -> list[Float[Array, " _"]]:
+        layers = [self._first(observation)]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            layers.append(jax.nn.relu(layers[-1]) @ weight + bias)
+        return layers
+
+    def _heads(self, observation: Array, output: Float[Array, " outputs"]) -> Heads:
+        if self.skip is not None:
+            output = output + linear(observation, self.skip)
+        end = self.labels + self.slots
+        if not self.slots:
+            return Heads(output[:end], None, output[end])
+        return Heads(output[: self.labels], output[self.labels : end], output[end], output[end + 1])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MLP:
+    """Recipe of an MLPPolicy: `depth` hidden layers of `width` units (ReLU).
+
+    With `skip` a linear layer leads from the observation straight to the heads as well, so that single features
+    (words of a string) are learned by heart beside what generalises (Cheng et al. 2016, arXiv:1606.07792).
+    """
+
+    width: int = 256
+    depth: int = 2
+    skip: bool = False
+
+    def __post_init__(self) -> None:
+        require_types(self)
+        if self.width < 1 or self.depth < 1:
+            raise ConfigError(f"MLP needs a positive width and depth; given width={self.width}, depth={self.depth}.")
+
+    def build(self, env: Environment, *, key: Key[Array, ""], learned_backward: bool) -> MLPPolicy:
+        """Draw the initial parameters: uniform within 1/sqrt(inputs), biases included; `skip` at 0.
+
+        Tokens start as the one-hot vector whose linear map they are: the vocabulary counts as the inputs.
+        """
+        watch = observer(env)
+        labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
+        inputs = watch.size if watch.vocabulary is None else watch.vocabulary
+        outputs = -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
+        sizes = [inputs, *[self.width] * self.depth, outputs]
+        weights, biases = [], []
+        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+            bound = 1.0 / np.sqrt(max(fan_in, 1))
+            weight_key, bias_key = jax.random.split(jax.random.fold_in(key, layer))
+            weights.append(jax.random.uniform(weight_key, (fan_in, fan_out), minval=-bound, maxval=bound))
+            biases.append(jax.random.uniform(bias_key, (fan_out,), minval=-bound, maxval=bound))
+        skip = jnp.zeros((inputs, outputs)) if self.skip else None
+        return MLPPolicy(weights=weights, biases=biases, skip=skip, log_z=jnp.zeros(()), labels=labels, slots=slots)

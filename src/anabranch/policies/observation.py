@@ -1,0 +1,100 @@
+"""What a network sees of a state: the author's `observe`, or one derived from the state itself."""
+
+import dataclasses
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from anabranch.environment import Environment, State, initial_state
+from anabranch.graph.state_graph import small_state_graph
+from anabranch.ground.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Observer:
+    """A function from one state to one observation: a vector of floats, or of tokens below `vocabulary`."""
+
+    env: Environment
+    vocabulary: int | None
+    ranges: tuple[tuple[int, int], ...] | None = None
+    """Lowest and highest value of each leaf of the state, where the observation is derived."""
+
+    def __call__(self, state: State) -> Array:
+        if self.ranges is None:
+            return jnp.asarray(self.env.observe(state))
+        leaves = jax.tree.leaves(state)
+        if self.vocabulary is None:
+            pieces = [_one_hot(leaf, low, high) for leaf, (low, high) in zip(leaves, self.ranges, strict=True)]
+            return jnp.concatenate(pieces)
+        tokens, offset = [], 0
+        for leaf, (low, high) in zip(leaves, self.ranges, strict=True):
+            size = high - low + 1
+            value = jnp.clip(jnp.ravel(leaf) - low, 0, size - 1)
+            tokens.append(value + offset + size * jnp.arange(leaf.size))
+            offset += size * leaf.size
+        return jnp.concatenate(tokens)
+
+    @property
+    def size(self) -> int:
+        """The length of one observation."""
+        return jax.eval_shape(lambda: self(initial_state(self.env))).shape[0]
+
+
+def _one_hot(leaf: Array, low: int, high: int) -> Array:
+    if leaf.dtype == bool:
+        return jnp.ravel(leaf).astype(float)
+    return (jnp.ravel(leaf)[:, None] - low == jnp.arange(high - low + 1)).astype(float).ravel()
+
+
+def observer(env: Environment) -> Observer:
+    """The observation of an environment: its own `observe`, or booleans as floats and integers one-hot.
+
+    Integers alone become tokens, whose embedding sum is the same linear map as a one-hot vector's. The
+    range of an integer leaf is declared by `bounds`, or found by enumeration. Raises ConfigError where
+    neither is possible, and for a space without labels, where there is nothing to learn.
+    """
+    if env.num_actions == 0:
+        raise ConfigError(f"{type(env).__name__} has no labels (legal is bool[0]): give it at least one step to take.")
+    return _remembered_observer(env, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@lru_cache(maxsize=64)
+def _remembered_observer(env: Environment, x64: bool) -> Observer:
+    del x64
+    if env.overrides("observe"):
+        return Observer(env, env.vocabulary)
+    leaves = jax.tree.leaves(jax.eval_shape(lambda: initial_state(env)))
+    if all(leaf.dtype == bool for leaf in leaves):
+        return Observer(env, None, tuple((0, 1) for _ in leaves))
+    ranges = _declared_ranges(env, len(leaves)) or _enumerated_ranges(env)
+    if any(leaf.dtype == bool for leaf in leaves):
+        return Observer(env, None, ranges)
+    sizes = [leaf.size * (high - low + 1) for leaf, (low, high) in zip(leaves, ranges, strict=True)]
+    return Observer(env, sum(sizes), ranges)
+
+
+def _declared_ranges(env: Environment, count: int) -> tuple[tuple[int, int], ...] | None:
+    declared = env.bounds()
+    if declared is None:
+        return None
+    pairs = jax.tree.leaves(declared, is_leaf=lambda node: isinstance(node, tuple) and isinstance(node[0], int))
+    if len(pairs) != count:
+        raise ConfigError(
+            f"{type(env).__name__}.bounds() gives {len(pairs)} ranges for a state of {count} leaves: "
+            "return a pytree like the state with (lowest, highest) for each leaf."
+        )
+    return tuple((int(low), int(high)) for low, high in pairs)
+
+
+def _enumerated_ranges(env: Environment) -> tuple[tuple[int, int], ...]:
+    graph = small_state_graph(env)
+    if graph is None:
+        raise ConfigError(
+            f"{type(env).__name__} has integer states of unknown range and is too large to enumerate: "
+            "define bounds() (the lowest and highest value of each leaf) or observe()."
+        )
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(graph.states)]
+    return tuple((int(leaf.min()), int(leaf.max())) for leaf in leaves)

@@ -1,0 +1,34 @@
+"""A policy that looks at nothing: random walks, for what must not depend on the sampler under test or in training."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from anabranch.environment import Environment, State
+from anabranch.graph.longest import most_moves
+from anabranch.policies.heads import Heads, Policy
+
+
+class Wanderer(Policy):
+    """A policy that looks at nothing: the same logits everywhere."""
+
+    log_z: Float[Array, ""]
+    logits: Float[Array, " labels"]
+
+    @classmethod
+    def of(cls, env: Environment, preferences: Float[Array, " A"]) -> "Wanderer":
+        """The wanderer with these preferences for labels; STOP comes four times in a longest trajectory."""
+        log_stop = math.log(4.0 / max(most_moves(env), 4)) + jax.nn.logsumexp(preferences) - math.log(preferences.size)
+        return cls(jnp.zeros(()), jnp.append(preferences, log_stop))
+
+    def __call__(self, observation: Array) -> Heads:
+        """The same heads everywhere."""
+        del observation
+        return Heads(self.logits, None, jnp.zeros(()))
+
+    def heads(self, env: Environment, state: State) -> Heads:
+        """The same heads everywhere, without an observation."""
+        del env, state
+        return Heads(self.logits, None, jnp.zeros(()))

@@ -1,0 +1,127 @@
+"""Draw objects and trajectories from a policy: the doors to the sampler for plain Python."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from anabranch.environment import Environment, require_environment, take
+from anabranch.ground.arguments import require_whole
+from anabranch.ground.streams import Stream, key_of
+from anabranch.policies.backward import BackwardPolicy, backward_policy
+from anabranch.policies.heads import Policy, require_policy
+from anabranch.policies.observation import observer
+from anabranch.rewards.log_reward import LogReward, log_reward_values, require_log_reward
+from anabranch.sampling.regrow import walk_back
+from anabranch.sampling.rollout import rollout
+from anabranch.scoring.reading import Reading
+from anabranch.scoring.score import score
+from anabranch.trajectories import Scores, Trajectories
+
+BATCH = 1024
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Objects drawn from a policy."""
+
+    objects: list[Any]
+    """Decoded, plain Python."""
+    states: Any
+    """Pytree of [n, ...] NumPy arrays."""
+    log_reward: Float[np.ndarray, " n"] | None
+    """log R of each object in nats, -inf where R = 0; None where no reward was given."""
+
+
+def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outflow: bool = False) -> Reading:
+    """A Reading outside of training; the observation is made ready before anything is traced."""
+    require_environment(env)
+    observer(env)
+    return Reading(env, None if backward is None else backward_policy(backward, env), outflow)
+
+
+def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:
+    """Draw n finished objects from the unperturbed policy."""
+    require_whole(n=n)
+    states = sample_states(env, policy, n, key=key_of(seed, Stream.SAMPLE))
+    objects = [env.decode(take(states, number)) for number in range(n)]
+    if log_reward is None:
+        return Samples(objects, states, None)
+    require_log_reward(env, log_reward)
+    return Samples(objects, states, log_reward_values(log_reward, states))
+
+
+def sample_states(env: Environment, policy: Policy, n: int, *, key: Key[Array, ""]) -> Any:
+    """Draw n finished objects as a batch of states in NumPy."""
+    reading = reading_for(env, None)
+    require_policy(policy)
+    pieces = []
+    for number in range(whole_batches(n)):
+        some = _objects(policy, reading, jax.random.fold_in(key, number), BATCH)
+        pieces.append(jax.tree.map(np.asarray, some))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *pieces)
+
+
+def whole_batches(n: int) -> int:
+    """How many batches of one size cover n samples. Raises ConfigError where n is not positive."""
+    require_whole(samples=n)
+    return -(-n // BATCH)
+
+
+@eqx.filter_jit
+def _objects(policy: Policy, reading: Reading, key: Key[Array, ""], size: int) -> Any:
+    return rollout(policy, reading, key, size)[0].objects
+
+
+def sample_trajectories(env: Environment, policy: Policy, batch: int, *, seed: int) -> Trajectories:
+    """Draw a batch of complete trajectories from the unperturbed policy."""
+    return _trajectories(policy, reading_for(env, None), key_of(seed, Stream.TRAJECTORIES), batch)
+
+
+@eqx.filter_jit
+def _trajectories(policy: Policy, reading: Reading, key: Key[Array, ""], batch: int) -> Trajectories:
+    return rollout(policy, reading, key, batch)[0]
+
+
+def sample_backward(
+    env: Environment, policy: Policy, states: Any, *, seed: int, backward: str | BackwardPolicy = "uniform"
+) -> Trajectories:
+    """Trajectories that end in the given finished objects (a batch of states), drawn by P_B from the end."""
+    key = key_of(seed, Stream.BACKWARD_TRAJECTORIES)
+    return _walked_back(policy, reading_for(env, backward), key, states)
+
+
+@eqx.filter_jit
+def _walked_back(policy: Policy, reading: Reading, key: Key[Array, ""], states: Any) -> Trajectories:
+    return walk_back(policy, reading, key, jax.tree.map(jnp.asarray, states))
+
+
+def score_trajectories(
+    env: Environment,
+    policy: Policy,
+    trajectories: Trajectories,
+    log_reward: Float[Array, " B"],
+    *,
+    backward: str | BackwardPolicy = "uniform",
+    outflow: bool = False,
+    needs_inflow: bool = False,
+) -> Scores:
+    """Score given trajectories under a policy, everything recomputed (valid off-policy).
+
+    `log_reward` holds log R of each object in nats. `outflow` and `needs_inflow` are an objective's own. The flows and
+    rewards of the result are relative to `policy.level`, which is subtracted from `log_reward` in float64.
+    """
+    reading = reading_for(env, backward, outflow=outflow)
+    relative = jnp.asarray(np.asarray(log_reward, np.float64) - policy.level, float)
+    return _scored(policy, reading, trajectories, relative, needs_inflow)
+
+
+@eqx.filter_jit
+def _scored(
+    policy: Policy, reading: Reading, trajectories: Trajectories, log_reward: Any, needs_inflow: bool
+) -> Scores:
+    return score(policy, reading, trajectories, log_reward, needs_inflow=needs_inflow)

@@ -1,0 +1,77 @@
+"""Exploration: which distribution the sampler draws from; the loss always scores the unperturbed policy."""
+
+import dataclasses
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.fields import require_types
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Explore:
+    """With probability `epsilon` walk at random: decided at each step, or once for a whole trajectory.
+
+    `anneal` steps take epsilon linearly to 0 (0: constant). `temperature` flattens P_F (above 1) or
+    sharpens it. In a random walk every allowed label has weight 1 and STOP `stop_weight`; None means 1
+    for a single step, and 4 / max_steps for whole trajectories, which would otherwise end at once.
+    """
+
+    epsilon: float = 0.1
+    per: Literal["step", "trajectory"] = "step"
+    anneal: int = 0
+    temperature: float = 1.0
+    stop_weight: float | None = None
+
+    def __post_init__(self) -> None:
+        require_types(self)
+        if not 0.0 <= self.epsilon <= 1.0:
+            raise ConfigError(f"epsilon is a probability between 0 and 1; given {self.epsilon}.")
+        if not 0.0 < self.temperature < float("inf"):
+            raise ConfigError(f"temperature must be positive and finite; given {self.temperature}.")
+        if self.anneal < 0:
+            raise ConfigError(f"anneal counts steps, 0 for a constant epsilon; given {self.anneal}.")
+        if self.stop_weight is not None and not 0.0 < self.stop_weight < float("inf"):
+            raise ConfigError(f"stop_weight must be positive and finite; given {self.stop_weight}.")
+
+    def shares(self, uniforms: Float[Array, " B"], step: Int[Array, ""]) -> Float[Array, " B"]:
+        """The share of the random walk in each trajectory's distribution at training step `step`."""
+        left = jnp.clip(1.0 - step / self.anneal, 0.0, 1.0) if self.anneal else 1.0
+        epsilon = self.epsilon * left
+        if self.per == "trajectory":
+            return (uniforms < epsilon).astype(float)
+        return jnp.full(uniforms.shape, epsilon)
+
+    def probabilities(
+        self, log_probs: Float[Array, " labels"], mask: Bool[Array, " labels"], share: Float[Array, ""], max_steps: int
+    ) -> Float[Array, " labels"]:
+        """The unnormalised distribution of the next action, exactly 0 where it is not allowed."""
+        if _is(self.temperature, 1.0):
+            chosen = jnp.where(mask, jnp.exp(log_probs), 0.0)
+        else:
+            chosen = jax.nn.softmax(jnp.where(mask, log_probs / self.temperature, -jnp.inf), where=mask)
+        if _is(self.epsilon, 0.0):
+            return chosen
+        stop_weight = self.stop_weight
+        if stop_weight is None:
+            stop_weight = 1.0 if self.per == "step" else 4.0 / max(max_steps, 1)
+        weights = mask.astype(float).at[-1].multiply(stop_weight)
+        walk = weights / jnp.maximum(weights.sum(), jnp.finfo(weights.dtype).tiny)
+        return (1.0 - share) * chosen + share * walk
+
+
+def _is(setting: Any, value: float) -> bool:
+    """Whether a setting is known to be this number; False while it is traced."""
+    return isinstance(setting, int | float) and setting == value
+
+
+ON_POLICY = Explore(epsilon=0.0)
+
+
+def require_on_policy(explore: Explore, name: str) -> None:
+    """Raise ConfigError where an on-policy objective is given exploration."""
+    if explore.epsilon != 0.0 or explore.temperature != 1.0:
+        raise ConfigError(f"{name} is valid on-policy only: leave epsilon at 0 and temperature at 1.")

@@ -1,0 +1,166 @@
+"""Where log R, log Z and the flows of a space lie, estimated from random walks before the first step of a training.
+
+p(x) is proportional to R(x): multiplying R by a constant changes nothing. So that it changes nothing in training
+either, log R enters relative to a reference level, and log Z and log F start near their values instead of at 0. Both
+come from walks that draw every allowed label alike: log R of their ends, and the importance weights
+R(x) P_B / P_walk of the walks, whose mean is Z for any P_B. The walks are the same for every seed of a run.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from anabranch.environment import Environment, State, forward_mask, take
+from anabranch.ground.arguments import LARGEST_SEED
+from anabranch.ground.errors import RewardError
+from anabranch.ground.means import log_mean_exp_with_error
+from anabranch.objectives import Objective
+from anabranch.policies.backward import UniformBackward
+from anabranch.policies.wanderer import Wanderer
+from anabranch.rewards.log_reward import LARGEST_RELATIVE, LogReward, energies, log_reward_values, whole_level
+from anabranch.rewards.underflow import require_no_underflow
+from anabranch.sampling.draw import reading_for
+from anabranch.sampling.rollout import rollout
+from anabranch.scoring.reading import Reading
+from anabranch.scoring.score import score
+
+WALKS, MOST_BATCHES = 256, 16
+"""Walks in a batch, and how many batches are tried until some object has a reward above 0."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Survey:
+    """Random walks of a space, in NumPy."""
+
+    states: State
+    """Pytree of [rows, W, ...]."""
+    length: Int[np.ndarray, " W"]
+    log_ratio: Float[np.ndarray, "rows W"]
+    """log P_B - log P_walk of each row's action; 0 on padding."""
+    log_choices: Float[np.ndarray, "rows W"]
+    """log of the number of allowed labels, STOP included; 0 on padding."""
+    log_reward: Float[np.ndarray, " W"]
+    """Of the ends, in float64; -inf where R = 0 or the reward is none."""
+
+    @property
+    def mask(self) -> Bool[np.ndarray, "rows W"]:
+        """Which rows are real."""
+        return np.arange(self.log_ratio.shape[0])[:, None] < self.length
+
+    @property
+    def level(self) -> float:
+        """log of the mean reward of the ends with R > 0, in whole nats; 0 where there is none."""
+        valid = self.log_reward[np.isfinite(self.log_reward)]
+        return whole_level(log_mean_exp_with_error(valid).value) if valid.size else 0.0
+
+    @property
+    def span(self) -> float:
+        """Nats between the 5 % and the 95 % quantile of log R of the ends with R > 0; 0 where there is none."""
+        valid = self.log_reward[np.isfinite(self.log_reward)]
+        return float(np.subtract(*np.quantile(valid, (0.95, 0.05)))) if valid.size else 0.0
+
+    def log_state_flow(self, log_reward: Float[np.ndarray, " W"]) -> Float[np.ndarray, " rows"]:
+        """log of the estimated mean flow of the states that the walks pass in each row, log Z first; NaN beyond all.
+
+        From row t on a walk has the weight R(x) P_B / P_walk, whose mean is F(s_t).
+        """
+        ahead = np.cumsum(self.log_ratio[::-1], axis=0)[::-1] + log_reward
+        weight = np.where(self.mask, ahead, -np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.logaddexp.reduce(weight, axis=1) - np.log(self.mask.sum(1))
+
+    def on_rows(self, function: Callable[[State], Float[Array, " n"]]) -> Float[np.ndarray, "rows W"]:
+        """A JAX function of a batch of states at every row."""
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.states)
+        return np.asarray(jax.jit(function)(flat), np.float64).reshape(self.mask.shape)
+
+
+@functools.lru_cache(maxsize=16)
+def survey_of(env: Environment, log_reward: LogReward) -> Survey:
+    """Walk at random until some end has a reward above 0, at most MOST_BATCHES times; remembered.
+
+    Raises RewardError where there is none because all rewards underflow in float32.
+    """
+    survey = None
+    for number in range(MOST_BATCHES):
+        survey = _survey(env, log_reward, number)
+        if np.isfinite(survey.log_reward).any():
+            return survey
+    assert survey is not None
+    require_no_underflow(log_reward, take(survey.states, (survey.length - 1, np.arange(survey.length.size))))
+    return survey
+
+
+def _survey(env: Environment, log_reward: LogReward, number: int) -> Survey:
+    key = jax.random.fold_in(jax.random.key(SURVEY_SEED), number)
+    found = jax.tree.map(np.asarray, _walks(reading_for(env, UniformBackward()), key))
+    states, length, log_ratio, log_choices = found
+    objects = take(states, (length - 1, np.arange(length.size)))
+    values = log_reward_values(log_reward, objects)
+    values = np.where(np.isfinite(values), values, -np.inf)
+    return Survey(states, length, log_ratio.astype(np.float64), log_choices.astype(np.float64), values)
+
+
+SURVEY_SEED = LARGEST_SEED + 1
+"""Of the walks' own keys, whatever the seed of a run: beyond the seeds that a run may have."""
+
+
+def reference_level(env: Environment, log_reward: LogReward) -> float:
+    """The reference level of log R: of the mean reward of random objects with R > 0, in whole nats.
+
+    Raises RewardError where the rewards of random objects span more than float32 can hold.
+    """
+    survey = survey_of(env, log_reward)
+    valid = survey.log_reward[np.isfinite(survey.log_reward)]
+    if valid.size and np.ptp(valid) > LARGEST_RELATIVE:
+        raise RewardError(
+            f"log R of {valid.size} random objects lies between {valid.min():.4g} and {valid.max():.4g}: squares of "
+            f"residuals beyond {LARGEST_RELATIVE:g} nats overflow in float32. Temper the reward: divide log R."
+        )
+    return survey.level
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FlowStart:
+    """Where log Z and the flow heads start, relative to the level, in nats; None: at 0, the objective has none."""
+
+    log_z: float | None = None
+    log_flow: float | None = None
+
+
+def flow_start(
+    env: Environment, log_reward: LogReward, objective: Objective, *, level: float, zero_floor: float
+) -> FlowStart:
+    """log Z and the mean log flow of the states that random walks pass, as the heads of an objective mean them."""
+    if not objective.has_log_z:
+        return FlowStart()
+    survey = survey_of(env, log_reward)
+    relative = np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
+    if objective.needs_prior:
+        weight = objective.log_target(relative, np.zeros(relative.size))
+        return FlowStart(log_z=log_mean_exp_with_error(weight).value)
+    log_flow = survey.log_state_flow(relative)
+    head = np.broadcast_to(log_flow[:, None], survey.mask.shape)
+    if objective.outflow:
+        head = head - survey.log_choices
+    if objective.needs_energy:
+        head = head + survey.on_rows(lambda states: energies(log_reward, states, zero_floor=zero_floor, level=level))
+    return FlowStart(log_z=float(log_flow[0]), log_flow=float(head[survey.mask].mean()))
+
+
+@eqx.filter_jit
+def _walks(reading: Reading, key: Key[Array, ""]) -> tuple[State, Any, Any, Any]:
+    env = reading.env
+    wanderer = Wanderer.of(env, jnp.zeros(env.num_actions))
+    trajectories, seen, _ = rollout(wanderer, reading, key, WALKS, narrow=False)
+    scores = score(wanderer, reading, trajectories, jnp.zeros(WALKS), known=seen)
+    choices = jax.vmap(jax.vmap(lambda state: forward_mask(env, state).sum()))(trajectories.states)
+    log_choices = jnp.where(trajectories.mask, jnp.log(jnp.maximum(choices, 1)), 0.0)
+    return trajectories.states, trajectories.length, scores.log_pb - scores.log_pf, log_choices

@@ -1,0 +1,68 @@
+"""Trajectories regrown from their objects by P_B, and retraced from their labels."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from anabranch.environment import Environment, State, step, undo
+from anabranch.graph.longest import rows_of
+from anabranch.policies.heads import Heads, Policy
+from anabranch.sampling.rollout import chosen, draw_label, initial_states
+from anabranch.scoring.reading import Reading
+from anabranch.trajectories import Trajectories
+
+
+def draw_back(
+    reading: Reading, heads: Heads, state: State, uniform: Float[Array, ""]
+) -> tuple[Int[Array, ""], Float[Array, ""]]:
+    """A label that leads into `state`, drawn by P_B, and its log P_B; without meaning where none does."""
+    env, backward = reading.env, reading.backward
+    assert backward is not None
+    log_pb = backward.log_probs(env, state, heads)
+    action = draw_label(uniform, jnp.where(env.undoable(state), jnp.exp(log_pb), 0.0))
+    action = jnp.minimum(action, env.num_actions - 1)
+    return action, log_pb[action]
+
+
+def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: State) -> Trajectories:
+    """Regrow trajectories that end in the given objects, by P_B from the object to the source.
+
+    `objects` is a batch of states; the result is laid out forward like any other Trajectories.
+    """
+    env, rows = reading.env, rows_of(reading.env)
+    batch = jax.tree.leaves(objects)[0].shape[0]
+    uniforms = 1.0 - jax.random.uniform(key, (rows, batch))
+
+    def one(state: State, uniform: Any) -> Any:
+        action, _ = draw_back(reading, policy.heads(env, state), state, uniform)
+        moving = env.undoable(state).any()
+        return action, moving, chosen(moving, undo(env, state, action), state)
+
+    def body(state: State, uniform: Float[Array, " B"]) -> Any:
+        action, moving, parent = jax.vmap(one)(state, uniform)
+        return parent, (state, action, moving)
+
+    _, (states, actions, moving) = jax.lax.scan(body, objects, uniforms)
+    length = moving.sum(0).astype(jnp.int32) + 1
+    back = jnp.clip(length[None, :] - 1 - jnp.arange(rows)[:, None], 0)
+    column = jnp.arange(batch)[None, :]
+    forward_states = jax.tree.map(lambda leaf: leaf[back, column], states)
+    entered = actions[jnp.clip(back - 1, 0), column]
+    is_stop = jnp.arange(rows)[:, None] >= length[None, :] - 1
+    return Trajectories(forward_states, jnp.where(is_stop, env.num_actions, entered), length)
+
+
+def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, " B"]) -> Trajectories:
+    """The trajectories of given labels, from the initial state."""
+
+    def body(states: State, entry: Any) -> tuple[State, State]:
+        labels, moving = entry
+        children = jax.vmap(lambda state, label: step(env, state, label))(states, labels)
+        return chosen(moving, children, states), states
+
+    moving = jnp.arange(actions.shape[0])[:, None] < length[None, :] - 1
+    labels = jnp.minimum(actions, env.num_actions - 1)
+    _, states = jax.lax.scan(body, initial_states(env, actions.shape[1]), (labels, moving))
+    return Trajectories(states, actions, length)

@@ -1,0 +1,185 @@
+"""The only room where time passes: trajectories forward by P_F, and backward by P_B."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from anabranch.environment import Environment, State, initial_state, step, take
+from anabranch.graph.longest import rows_of
+from anabranch.ground.tracing import traced_once
+from anabranch.policies.heads import Policy
+from anabranch.sampling.explore import ON_POLICY, Explore
+from anabranch.scoring.reading import Reading, Seen, read, row_scores
+from anabranch.trajectories import Trajectories
+
+
+class Flags(eqx.Module):
+    """What went wrong while sampling, and one state at which it did; read between chunks."""
+
+    dead_end: Bool[Array, ""]
+    """A state with nothing legal that may not stop."""
+    too_long: Bool[Array, ""]
+    """A trajectory had not stopped after `max_steps` moves."""
+    state: State
+
+
+def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> Int[Array, ""]:
+    """Inverse-CDF sampling with one number in (0, 1]; a label of weight 0 is never drawn.
+
+    Many labels are searched in two levels, a block and a label in it: long cumulative sums are slow.
+    """
+    if weights.shape[0] <= 2 * BLOCK:
+        return _first_reaching(jnp.cumsum(weights), uniform * weights.sum())
+    blocks = jnp.pad(weights, (0, -weights.shape[0] % BLOCK)).reshape(-1, BLOCK)
+    ends = jnp.cumsum(blocks.sum(1))
+    wanted = uniform * ends[-1]
+    block = _first_reaching(ends, wanted)
+    before = jnp.where(block > 0, ends[block - 1], 0.0)
+    inside = jnp.cumsum(blocks[block])
+    return block * BLOCK + _first_reaching(inside, jnp.minimum(wanted - before, inside[-1]))
+
+
+BLOCK = 32
+
+
+def _first_reaching(cumulative: Float[Array, " n"], wanted: Float[Array, ""]) -> Int[Array, ""]:
+    """The first entry that reaches what is wanted, or the one that the last weight brought to the total."""
+    reached = jnp.minimum(wanted, cumulative[-1])
+    return jnp.sum(cumulative < reached).astype(jnp.int32)
+
+
+def rollout(
+    policy: Policy,
+    reading: Reading,
+    key: Key[Array, ""],
+    batch: int,
+    *,
+    explore: Explore = ON_POLICY,
+    at_step: Int[Array, ""] | int = 0,
+    remember: bool = False,
+    start: State | None = None,
+    narrow: bool = True,
+) -> tuple[Trajectories, Seen, Flags]:
+    """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
+
+    Ends when the whole batch has stopped. With `narrow` it runs on fewer and fewer lanes as trajectories stop, which
+    compiles the step for each width: worth it in a training, not for a few walks.
+    `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
+    cheap gradient; `start` is a batch of states to go on from, instead of the initial one.
+    """
+    env, rows = reading.env, rows_of(reading.env)
+    walk_key, share_key = jax.random.split(key)
+    uniforms = 1.0 - jax.random.uniform(walk_key, (rows, batch))
+    shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
+
+    def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
+        heads, memory = policy.remember(env, state) if remember else (policy.heads(env, state), None)
+        sight, mask = read(policy, heads, reading, state)
+        weights = explore.probabilities(sight.log_pf, mask, share, rows - 1)
+        action = draw_label(uniform, weights)
+        child = step(env, state, jnp.minimum(action, env.num_actions - 1))
+        row = row_scores(sight, heads, reading, state, action, previous, first)
+        return action, child, Seen(row, memory), ~mask.any()
+
+    start = initial_states(env, batch) if start is None else start
+    none = jnp.zeros(batch, jnp.int32)
+    lanes = (start, none, none == 0, uniforms[0], shares)
+    one, row = traced_once(one, *take(lanes, 0))
+
+    def body(walk: _Walk) -> _Walk:
+        t, column, state = walk.t, walk.column, walk.state
+        everyone = column.shape[0] == batch
+        first = jnp.broadcast_to(t == 0, column.shape)
+        here = (uniforms[t], shares) if everyone else (uniforms[t, column], shares[column])
+        action, child, seen, stuck = jax.vmap(one)(state, walk.previous, first, *here)
+        place = t if everyone else (t, column)
+        written = jax.tree.map(lambda buffer, row: buffer.at[place].set(row), walk.written, (state, action, seen))
+        flags = _flagged(walk.flags, "dead_end", walk.alive & stuck, state)
+        moving = walk.alive & (action < env.num_actions) & ~stuck
+        flags = _flagged(flags, "too_long", moving & (t == rows - 1), state)
+        state = chosen(moving, child, state)
+        length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
+        return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))
+
+    walk = _begun(env, start, row, rows)
+    widths = lane_widths(batch) if narrow else [batch]
+    for width, enough in zip(widths, [*widths[1:], 0], strict=True):
+        walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
+    states, actions, seen = walk.written
+    return Trajectories(states, actions, walk.length), seen, walk.flags
+
+
+def initial_states(env: Environment, batch: int) -> State:
+    """The initial state, so many times."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
+
+
+def _begun(env: Environment, start: State, row: Any, rows: int) -> "_Walk":
+    """The walk before its first step, with room for `rows` rows like that of one lane."""
+    batch = jax.tree.leaves(start)[0].shape[0]
+    action, child, seen, _ = row
+    written = jax.tree.map(lambda leaf: jnp.zeros((rows, batch, *leaf.shape), leaf.dtype), (child, action, seen))
+    none, calm = jnp.zeros(batch, jnp.int32), Flags(jnp.array(False), jnp.array(False), initial_state(env))
+    return _Walk(jnp.array(0), jnp.arange(batch), start, none, none == 0, none, written, calm, jnp.array(batch))
+
+
+class _Walk(eqx.Module):
+    """The state of a rollout: lanes that walk, and rows of all trajectories as far as they are written."""
+
+    t: Int[Array, ""]
+    column: Int[Array, " lanes"]
+    """The trajectory of each lane."""
+    state: State
+    previous: Int[Array, " lanes"]
+    alive: Bool[Array, " lanes"]
+    length: Int[Array, " B"]
+    written: Any
+    flags: Flags
+    left: Int[Array, ""]
+    """How many lanes are alive (under a vmap: the most of any)."""
+
+    def narrowed(self, width: int) -> "_Walk":
+        """The same walk on `width` lanes, which are enough for all that are alive."""
+        if width == self.column.shape[0]:
+            return self
+        lanes = jnp.argsort(~self.alive, stable=True)[:width]
+        column, state, previous, alive = take((self.column, self.state, self.previous, self.alive), lanes)
+        return _Walk(self.t, column, state, previous, alive, self.length, self.written, self.flags, self.left)
+
+
+def lane_widths(batch: int) -> list[int]:
+    """The numbers of lanes that a rollout narrows to. Each costs a compilation of the step, so there are few."""
+    widths = [batch]
+    while widths[-1] > FEWEST_LANES and len(widths) < MOST_WIDTHS:
+        widths.append(max(FEWEST_LANES, widths[-1] // NARROWING))
+    return widths
+
+
+FEWEST_LANES, NARROWING, MOST_WIDTHS = 4, 4, 3
+
+
+def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:
+    return alive.sum() if axis is None else jax.lax.pmax(alive.sum(), axis)
+
+
+def chosen(mask: Bool[Array, "*lanes"], new: State, old: State) -> State:
+    """The new state where the mask holds, the old one elsewhere; of one lane or of many."""
+
+    def leaf(new: Array, old: Array) -> Array:
+        return jnp.where(mask.reshape(*mask.shape, *[1] * (new.ndim - mask.ndim)), new, old)
+
+    return jax.tree.map(leaf, new, old)
+
+
+def _flagged(flags: Flags, which: str, where: Bool[Array, " lanes"], states: State) -> Flags:
+    """Raise a flag where it is the first, and keep a state at which it was raised."""
+    raised = where.any()
+    fresh = raised & ~flags.dead_end & ~flags.too_long
+    culprit = jnp.argmax(where)
+    kept = jax.tree.map(lambda old, new: jnp.where(fresh, new[culprit], old), flags.state, states)
+    values = {"dead_end": flags.dead_end, "too_long": flags.too_long}
+    values[which] |= raised
+    return Flags(**values, state=kept)

@@ -1,0 +1,1 @@
+"""Trajectories to their scores under a policy."""

@@ -1,0 +1,112 @@
+"""Evaluate a function on the real rows of a padded batch only, and pull gradients back chunk by chunk."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, PyTree
+
+from anabranch.ground.tracing import traced_once
+
+
+def on_real_rows(
+    function: Callable[[Any, Any], Any],
+    parameters: PyTree[Any],
+    rows: PyTree[Any],
+    mask: Bool[Array, " N"],
+    *,
+    known: PyTree[Any] | None = None,
+    chunk: int | None,
+    axis: str | None = None,
+) -> PyTree[Any]:
+    """`function(parameters, row)` for each real row: a pytree of [N, ...] arrays, 0 on padding.
+
+    Memory and work are bounded by the chunk and the number of real rows, in both directions: the real
+    rows are gathered into dense chunks and walked by a loop of dynamic length; the cotangents of the
+    results, one a row, are pulled back through `function` chunk by chunk. `known` are results already at
+    hand (from sampling): then the forward pass is free. `chunk=None` is the plain form, one vmap over all
+    rows, left to automatic differentiation. `axis` names the axis of a surrounding vmap, so that the loop
+    predicate stays scalar under it.
+    """
+    if chunk is None:
+        return _masked(jax.vmap(function, (None, 0))(parameters, rows), mask)
+    chunk = min(chunk, 2 ** int(math.log2(mask.shape[0])))
+    single, shapes = traced_once(function, parameters, _gather(rows, 0))
+    batched = jax.vmap(single, (None, 0))
+
+    @jax.custom_vjp
+    def evaluate(parameters: Any, rows: Any, mask: Any, known: Any) -> Any:
+        return forward(parameters, rows, mask, known)[0]
+
+    def forward(parameters: Any, rows: Any, mask: Any, known: Any) -> Any:
+        if known is not None:
+            return _masked(known, mask), (parameters, rows, mask)
+
+        def add(results: Any, index: Any, real: Any) -> Any:
+            piece = batched(parameters, _gather(rows, index))
+            where = jnp.where(real, index, mask.shape[0])
+            return jax.tree.map(lambda r, p: r.at[where].set(p, mode="drop"), results, piece)
+
+        empty = jax.tree.map(lambda shape: jnp.zeros((*mask.shape, *shape.shape), shape.dtype), shapes)
+        return _over_chunks(add, empty, mask, chunk, axis), (parameters, rows, mask)
+
+    def backward(saved: Any, cotangents: Any) -> Any:
+        parameters, rows, mask = saved
+
+        def add(total: Any, index: Any, real: Any) -> Any:
+            pieces = _gather(rows, index)
+            _, pull = jax.vjp(lambda p: batched(p, pieces), parameters)
+            (gradient,) = pull(_masked(_gather(cotangents, index), real))
+            return jax.tree.map(jnp.add, total, gradient)
+
+        nothing = jax.tree.map(jnp.zeros_like, parameters)
+        return _over_chunks(add, nothing, mask, chunk, axis), None, None, None
+
+    evaluate.defvjp(forward, backward)
+    return evaluate(parameters, rows, mask, known)
+
+
+def _masked(values: Any, mask: Bool[Array, " N"]) -> Any:
+    def zero_padding(leaf: Array) -> Array:
+        return jnp.where(mask.reshape(-1, *[1] * (leaf.ndim - 1)), leaf, 0)
+
+    return jax.tree.map(zero_padding, values)
+
+
+def _gather(rows: Any, index: Int[Array, " C"] | int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[index], rows)
+
+
+def _over_chunks(add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], chunk: int, axis: str | None) -> Any:
+    """Fold `add(total, index, real)` over chunks of the real rows: large ones first, then smaller ones for the rest."""
+    order = jnp.nonzero(mask, size=mask.shape[0] + chunk, fill_value=0)[0]
+    count, done = mask.sum(), jnp.array(0)
+    most = count if axis is None else jax.lax.pmax(count, axis)
+    total = start
+    for size in chunk_sizes(chunk):
+
+        def body(carry: Any, size: int = size) -> Any:
+            total, done = carry
+            index = jax.lax.dynamic_slice_in_dim(order, done, size)
+            return add(total, index, done + jnp.arange(size) < count), done + size
+
+        least = size if size > chunk_sizes(chunk)[-1] else 1
+        total, done = jax.lax.while_loop(lambda carry, least=least: most - carry[1] >= least, body, (total, done))
+    return total
+
+
+def chunk_sizes(chunk: int) -> list[int]:
+    """The chunk and smaller ones, so that a rest costs no whole chunk: by quarters while large, then by halves.
+
+    Each size is compiled, and each call costs tens of microseconds, most of them for adding up the gradient.
+    """
+    sizes = [chunk]
+    while sizes[-1] > SMALLEST_CHUNK:
+        ratio = 4 if sizes[-1] > FINE_CHUNK else 2
+        sizes.append(max(SMALLEST_CHUNK, sizes[-1] // ratio))
+    return sizes
+
+
+SMALLEST_CHUNK, FINE_CHUNK = 16, 128

@@ -1,0 +1,73 @@
+"""What sampling and scoring share: how the heads of a policy are read at one state, and one row of scores."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from anabranch.environment import Environment, State, forward_mask
+from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.heads import Heads, Policy, masked_log_softmax
+from anabranch.trajectories import RowScores
+
+CHUNK = 512
+"""Real rows a gradient chunk: fast matrix products, and activations that stay in a cache."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How heads are read: with which backward policy, and what counts as the flow of a state."""
+
+    env: Environment
+    backward: BackwardPolicy | None
+    """None for objectives without a P_B."""
+    outflow: bool = False
+    """True: the forward head holds log edge flows, and the state flow is their sum (flow matching)."""
+    chunk: int | None = CHUNK
+    """Real rows a gradient chunk; None: the plain form without packing."""
+    axis: str | None = None
+    """The name of a surrounding vmap's axis."""
+
+
+class Sight(eqx.Module):
+    """What one network call says about one state."""
+
+    log_pf: Float[Array, " labels"]
+    log_flow: Float[Array, ""]
+
+
+class Seen(eqx.Module):
+    """What the sampler saw on the way, under the parameters that it sampled with."""
+
+    rows: RowScores
+    memory: Any
+    """Of each row, what the policy remembers for its gradient; None where that was not asked for."""
+
+
+def look(policy: Policy, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+    """One network call at one state, masked; and the mask of allowed labels."""
+    return read(policy, policy.heads(reading.env, state), reading, state)
+
+
+def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+    """The heads of a policy at one state, masked; and the mask of allowed labels."""
+    mask = forward_mask(reading.env, state)
+    log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
+    return Sight(log_pf, _with_offset(policy, log_outflow if reading.outflow else heads.log_flow)), mask
+
+
+def _with_offset(policy: Policy, log_flow: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    return log_flow if policy.log_flow_offset is None else log_flow + policy.log_flow_offset
+
+
+def row_scores(
+    sight: Sight, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
+) -> RowScores:
+    """One row of a trajectory, left by `action` and entered by `previous`; the first row has no entry."""
+    backward, entered, log_paths = reading.backward, jnp.zeros(()), None
+    if backward is not None:
+        entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
+        log_paths = heads.log_paths if backward.counts_paths else None
+    return RowScores(sight.log_pf[action], entered, sight.log_flow, sight.log_pf[-1], log_paths)

@@ -1,0 +1,92 @@
+"""(policy, trajectories) -> Scores: read once what the network says about each real row."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from anabranch.environment import undo, undoable_by_slot
+from anabranch.policies.heads import Policy, masked_log_softmax
+from anabranch.scoring.packing import on_real_rows
+from anabranch.scoring.reading import Reading, Seen, _with_offset, read, row_scores
+from anabranch.trajectories import RowScores, Scores, Trajectories
+
+
+def score(
+    policy: Policy,
+    reading: Reading,
+    trajectories: Trajectories,
+    log_reward: Float[Array, " B"],
+    *,
+    known: Seen | None = None,
+    needs_inflow: bool = False,
+) -> Scores:
+    """Score trajectories; differentiable in the policy's parameters.
+
+    `known` are the rows as the sampler saw them under the same parameters (on-policy values); without
+    them everything is recomputed. `log_reward` is relative to `policy.level` and has its zeros at the floor already.
+    """
+    parameters, static = eqx.partition(policy, eqx.is_inexact_array)
+    env, (rows, batch) = reading.env, trajectories.actions.shape
+    mask = trajectories.mask
+
+    def row(parameters: Any, entry: Any) -> RowScores:
+        state, action, previous, first, memory = entry
+        network = eqx.combine(parameters, static)
+        heads = network.heads(env, state) if memory is None else network.recall(env, state, memory)
+        sight, _ = read(network, heads, reading, state)
+        return row_scores(sight, heads, reading, state, action, previous, first)
+
+    previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
+    first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))
+    memory = None if known is None else known.memory
+    entries = _flat((trajectories.states, trajectories.actions, previous, first, memory))
+    options = {"chunk": reading.chunk, "axis": reading.axis}
+    seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=known and _flat(known.rows), **options)
+    seen = jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
+    log_z = seen.log_flow[0].mean() if reading.outflow else policy.log_z
+    return Scores(
+        log_pf=seen.log_pf,
+        log_pb=jnp.concatenate([seen.log_pb_in[1:], jnp.zeros_like(seen.log_pb_in[:1])]),
+        log_flow=seen.log_flow if reading.outflow else seen.log_flow.at[0].set(log_z),
+        log_stop=seen.log_stop,
+        log_reward=log_reward,
+        log_z=log_z,
+        mask=mask,
+        log_inflow=_log_inflow(policy, reading, trajectories) if needs_inflow else None,
+        log_paths=seen.log_paths,
+    )
+
+
+def _flat(rows: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), rows)
+
+
+def _log_inflow(policy: Policy, reading: Reading, trajectories: Trajectories) -> Float[Array, "rows B"]:
+    """log of the flow into each state: the raw forward head at every parent, slot by slot."""
+    env = reading.env
+    parameters, static = eqx.partition(policy, eqx.is_inexact_array)
+    rows, batch = trajectories.actions.shape
+    labels, undoable = jax.vmap(lambda state: undoable_by_slot(env, state))(_flat(trajectories.states))
+    inside = trajectories.mask & (jnp.arange(rows) > 0)[:, None]
+    real = undoable & inside.reshape(-1, 1)
+
+    def edge_flow(parameters: Any, entry: Any) -> Float[Array, ""]:
+        state, label = entry
+        parent = undo(env, state, label)
+        network = eqx.combine(parameters, static)
+        return _with_offset(network, network.heads(env, parent).forward[label])
+
+    slots = labels.shape[1]
+    number = jnp.repeat(jnp.arange(rows * batch), slots)
+    entries = _take_rows(_flat(trajectories.states), number), labels.reshape(-1)
+    options = {"chunk": reading.chunk, "axis": reading.axis}
+    flows = on_real_rows(edge_flow, parameters, entries, real.reshape(-1), **options).reshape(-1, slots)
+    inflow = jax.vmap(lambda flow, allowed: masked_log_softmax(flow, allowed)[1])(flows, real)
+    return inflow.reshape(rows, batch)
+
+
+def _take_rows(states: Any, number: Int[Array, " M"]) -> Any:
+    return jax.tree.map(lambda leaf: leaf[number], states)

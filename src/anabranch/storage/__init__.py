@@ -1,0 +1,1 @@
+"""Files on disk: the directory of a run and how it is written."""

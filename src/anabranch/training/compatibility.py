@@ -1,0 +1,107 @@
+"""What an objective, a backward policy and a space ask of each other; each refusal is a sentence before compiling."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from anabranch.environment import Environment
+from anabranch.graph.longest import rows_of
+from anabranch.graph.state_graph import small_state_graph
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.streams import Stream, key_of
+from anabranch.laws.walked import walk_ahead
+from anabranch.objectives import Objective
+from anabranch.policies.backward import BACKWARDS, BackwardPolicy, CountedPathsBackward, LearnedBackward
+from anabranch.sampling.explore import require_on_policy
+from anabranch.training.setup import Trainer
+
+WALKS = 64
+
+
+def require_served(setup: Trainer) -> None:
+    """Raise ConfigError where the parts of a training do not fit together."""
+    goal = setup.objective
+    name = f"The objective {goal.name}"
+    regrows = setup.replay is not None or setup.search is not None
+    if goal.on_policy:
+        require_on_policy(setup.explore, type(goal).__name__)
+        if regrows:
+            raise ConfigError(f"{name} is valid on-policy only: leave out replay, data and local search.")
+    if goal.needs_data:
+        if setup.data is None:
+            raise ConfigError(f"{name} learns from a data set: give data=[object, ...] (--data FILE).")
+        if setup.search is not None:
+            raise ConfigError(f"{name} learns from its data set alone: leave out local search.")
+        if setup.replay is not None and setup.replay.priority != "uniform":
+            raise ConfigError(f"{name} learns from its data set as it is: replay.priority must be uniform.")
+    elif setup.parts[0] < 1:
+        raise ConfigError(
+            f"Replay and local search take the whole batch of {setup.batch}: at least one trajectory of each batch "
+            "must be drawn anew; lower their shares or raise the batch."
+        )
+    if setup.data is not None and setup.replay is not None and setup.data.size > setup.replay.capacity:
+        raise ConfigError(
+            f"The data set has {setup.data.size:,} objects; replay.capacity={setup.replay.capacity:,} is too small."
+        )
+    if goal.needs_energy and not callable(getattr(setup.log_reward, "energy", None)):
+        kind = type(setup.log_reward).__name__
+        raise ConfigError(
+            f"{name} needs the energy of partial objects: give the reward {kind} a method energy(state), with "
+            "energy(x) = -log R(x) at objects, or choose another objective."
+        )
+    if goal.needs_reward_at and not every_state_stops(setup.env):
+        raise ConfigError(
+            f"{name} needs a space in which every state is a finished object; {type(setup.env).__name__} has states "
+            "that may not stop. Choose db, tb or subtb."
+        )
+    if goal.needs_prior and setup.prior is None:
+        raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
+    if regrows and setup.backward is None:
+        raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
+    if setup.backward is not None:
+        _require_trained(setup, goal, setup.backward)
+
+
+def supported(objective: type[Objective], backward: type[BackwardPolicy]) -> bool:
+    """Whether an objective goes with a backward policy (the table of pairs)."""
+    if not objective.has_backward or (objective.on_policy and backward.from_memory):
+        return False
+    if backward is LearnedBackward:
+        return objective.trains_backward
+    return not (objective.needs_data and backward.has_own_loss and not backward.counts_paths)
+
+
+def _require_trained(setup: Trainer, goal: Objective, backward: BackwardPolicy) -> None:
+    kind = type(backward)
+    if not supported(type(goal), kind):
+        fitting = [n for n, known in BACKWARDS.items() if supported(type(goal), known)]
+        raise ConfigError(
+            f"The objective {goal.name} gives the backward policy {backward.name} nothing to learn from: "
+            f"choose one of {', '.join(fitting)}."
+        )
+    if kind.from_memory:
+        _require_memory(setup, f"The backward policy {backward.name} learns from replay")
+    if kind is CountedPathsBackward and setup.env.num_actions == 0:
+        raise ConfigError("A space without moves has no paths to count.")
+
+
+def _require_memory(setup: Trainer, what: str) -> None:
+    """Raise ConfigError where replay does not keep every trajectory that was drawn."""
+    wanted = "replay=Replay(deduplicate=False) (--replay.share 0.5 --replay.deduplicate false)"
+    if setup.replay is None:
+        raise ConfigError(f"{what}: give {wanted}.")
+    if setup.replay.deduplicate:
+        raise ConfigError(f"{what}, where one trajectory an object would make it deterministic: give {wanted}.")
+    if setup.data is not None and setup.data.size == setup.replay.capacity:
+        raise ConfigError(f"{what}, which the data set fills: raise replay.capacity above {setup.data.size:,}.")
+
+
+def every_state_stops(env: Environment) -> bool:
+    """Whether every state is a finished object: of all states of a small space, of some random walks in others."""
+    graph = small_state_graph(env)
+    if graph is not None:
+        return bool(graph.can_stop.all())
+    luck = jax.random.uniform(key_of(0, Stream.STOPPING), (WALKS, rows_of(env)))
+    states: Any = walk_ahead(env, luck)[0]
+    return bool(np.asarray(jax.jit(jax.vmap(jax.vmap(env.can_stop)))(states)).all())

@@ -1,0 +1,70 @@
+"""A trained policy, and how it came about."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from anabranch.ground.errors import ConfigError
+from anabranch.policies.heads import Policy
+from anabranch.sampling.draw import sample
+from anabranch.storage.directory import RunDirectory
+from anabranch.training.configuration import write_result
+from anabranch.training.setup import Trainer
+from anabranch.training.truth import policy_of_seed
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A trained policy and how it came about."""
+
+    policy: Policy
+    history: list[dict[str, Any]]
+    """One row for each report: step, seconds, loss, log_z, log_reward, rows, floored, total_variation."""
+    config: dict[str, Any]
+    directory: Path | None
+    trainer: Trainer
+    steps: int
+    seconds: float
+    """Of compiled training, without compilation and evaluation."""
+    interrupted: bool = False
+
+    def __getitem__(self, number: int) -> "Run":
+        """The run of one seed of several. Raises ConfigError where there is no such seed."""
+        seeds = self.trainer.seeds
+        if seeds is None or not -seeds <= number < seeds:
+            raise ConfigError(
+                f"This run has {'a single seed' if seeds is None else f'{seeds} seeds'}; asked for [{number}]."
+            )
+        number %= seeds
+        history = [
+            {key: value[number] if isinstance(value, list) else value for key, value in row.items()}
+            for row in self.history
+        ]
+        return dataclasses.replace(
+            self,
+            policy=policy_of_seed(self.policy, number),
+            history=history,
+            config={**self.config, "seed": self.config["seed"] + number, "seeds": None},
+            directory=None,
+            trainer=dataclasses.replace(self.trainer, seeds=None),
+        )
+
+    def each(self) -> "list[Run]":
+        """The runs of all seeds; this run alone where there is but one."""
+        return [self] if self.trainer.seeds is None else [self[number] for number in range(self.trainer.seeds)]
+
+    def objects(self, n: int, *, seed: int = 0) -> list[Any]:
+        """n fresh objects from the policy."""
+        return sample(self.trainer.env, self.policy, n, seed=seed).objects
+
+    def save(self, path: str | Path) -> None:
+        """Write the run into a new directory. Raises RunError where something is there already."""
+        directory = RunDirectory.create(path)
+        for row in self.history:
+            directory.append_metrics(row)
+        write_result(directory, self.config, self.policy, **self.result)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the training took, as run.json keeps it."""
+        return {"steps": self.steps, "seconds": self.seconds, "interrupted": self.interrupted}

@@ -1,0 +1,113 @@
+"""Multiplying every reward by a constant changes nothing: not what is learned, not what is measured."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import anabranch as ab
+from anabranch.envs.bits import BitStrings
+from anabranch.objectives import TrajectoryBalance, objective_named
+from anabranch.rewards.log_reward import energies, floor_text, log_reward_values, minus_level, rewarded
+from anabranch.sampling.reference_level import flow_start, survey_of
+from support.my_spaces import Subset
+
+SPACE = Subset(5, 3)
+STEPS = 30
+SHIFTS = (-1e6, 512.0, 1e6)
+"""Nats; with a reward in sixteenths of a nat float32 carries each shifted one exactly."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shifted:
+    """log R in sixteenths of a nat, with energies, plus a constant; one object has a reward of 0."""
+
+    shift: float = 0.0
+
+    def __call__(self, state):
+        value = jnp.round(16 * jnp.sin(state @ jnp.arange(1.0, 6.0))) / 16
+        return jnp.where(state[0] & state[1] & state[2], -jnp.inf, value + self.shift)
+
+    def energy(self, state):
+        return -self(state)
+
+
+def trained(shift, name, **options):
+    given = {"steps": STEPS, "batch": 8, "explore": ab.Explore(epsilon=0.1), "policy": ab.MLP(width=16)}
+    return ab.train(SPACE, Shifted(shift), objective=name, exact=False, callback=lambda _: None, **given, **options)
+
+
+@pytest.mark.parametrize("name, options", [
+    ("tb", {}),
+    ("tb", {"backward": "learned", "replay": ab.Replay(share=0.25), "search": ab.LocalSearch(share=0.25, rounds=2)}),
+    ("db", {}),
+    ("fm", {}),
+    ("fl-subtb", {"seeds": 2}),
+])  # fmt: skip
+def test_a_constant_factor_changes_no_bit_of_what_is_learned(name, options):
+    plain, scaled = (trained(shift, name, **options) for shift in (0.0, SHIFTS[-1]))
+    for one, other in zip(jax.tree.leaves(plain.policy), jax.tree.leaves(scaled.policy), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for row, moved in zip(plain.history, scaled.history, strict=True):
+        assert row["loss"] == moved["loss"]
+        np.testing.assert_allclose(np.subtract(moved["log_z"], row["log_z"]), SHIFTS[-1], atol=1e-6)
+        np.testing.assert_allclose(np.subtract(moved["log_reward"], row["log_reward"]), SHIFTS[-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_the_level_moves_with_the_reward_and_the_start_stays(shift):
+    near, far = survey_of(SPACE, Shifted()), survey_of(SPACE, Shifted(shift))
+    assert far.level == near.level + shift
+    for name in ("tb", "fm", "db", "fl-db", "subtb"):
+        goal = objective_named(name)
+        starts = [
+            flow_start(SPACE, Shifted(more), goal, level=near.level + more, zero_floor=1e-4) for more in (0.0, shift)
+        ]
+        assert starts[0] == starts[1]
+
+
+def test_log_z_starts_near_its_value():
+    """The log Z of 500 free bits is 347 nats: it starts there, instead of walking there in thousands of steps."""
+    env = BitStrings(length=500, word=4)
+    start = flow_start(env, lambda state: jnp.zeros(()), TrajectoryBalance(), level=0.0, zero_floor=1e-4)
+    assert start.log_z == pytest.approx(500 * math.log(2), abs=0.01)
+
+
+def test_what_the_loss_sees_is_relative_to_the_level():
+    states = jnp.eye(5, dtype=bool)
+    states = states.at[0].set(jnp.array([True, True, True, False, False]))
+    plain = rewarded(Shifted(), states, zero_floor=1e-3)
+    for shift in SHIFTS:
+        found = rewarded(Shifted(shift), states, zero_floor=1e-3, level=shift)
+        np.testing.assert_array_equal(found.log_reward, plain.log_reward)
+        np.testing.assert_array_equal(found.floored, [True, False, False, False, False])
+        own = energies(Shifted(shift), states, zero_floor=1e-3, level=shift)
+        np.testing.assert_array_equal(own, -plain.log_reward)
+    assert float(plain.log_reward[0]) == pytest.approx(math.log(1e-3))
+
+
+def test_a_reward_that_keeps_float64_is_asked_to_subtract_the_level_itself():
+    @dataclasses.dataclass(frozen=True)
+    class Precise:
+        constant: float = 1e9
+
+        def __call__(self, state):
+            return jnp.sum(state) * 0.125 + self.constant
+
+        def minus(self, level):
+            return Precise(self.constant - level)
+
+    state = jnp.ones(5, bool)
+    assert float(minus_level(Precise(), 1e9)(state)) == 0.625
+    assert log_reward_values(Precise(), state[None])[0] == 1e9 + 0.625
+    lossy = float(jnp.float32(1e9 + 0.625)) - 1e9
+    assert lossy != 0.625, "float32 alone has no room for it"
+
+
+def test_the_floor_is_a_share_of_a_typical_reward():
+    assert floor_text(1e-4, 0.0) == "0.0001"
+    assert floor_text(1e-4, -18.0) == f"{1e-4 * math.exp(-18.0):.3g}"
+    assert floor_text(1e-4, -1e4) == "exp(-10009.2)"
