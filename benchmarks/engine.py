@@ -19,9 +19,9 @@ from anabranch.envs.bits import BitStrings, NearestMode
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.ising import Ising, IsingReward
 from anabranch.evaluation.exact_law import law_against
-from anabranch.policies.backward import LearnedBackward
+from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.scoring.reading import Reading
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from benchmarks.parts import memory_at_batch_256, step_parts
 
 RESULTS = Path(__file__).parent / "results"
@@ -51,25 +51,25 @@ def matmul_rate() -> float:
     return 2 * 2048**3 / best(lambda: multiply(square), 8) / 1e9
 
 
-def setup(env: Any, log_reward: Any, **options: Any) -> Trainer:
+def setup_of(env: Any, log_reward: Any, **options: Any) -> Setup:
     defaults = {"objective": "tb", "backward": "learned", "steps": 10**6, "batch": 16, "policy": ab.MLP(width=256)}
-    return ab.trainer(env, log_reward, optimizer=ab.Adam(decay="none", b2=0.999), **{**defaults, **options})
+    return ab.setup(env, log_reward, optimizer=ab.Adam(decay="none", b2=0.999), **{**defaults, **options})
 
 
-def grid(dim: int, side: int, **options: Any) -> Trainer:
+def grid(dim: int, side: int, **options: Any) -> Setup:
     env = Hypergrid(dim=dim, side=side)
-    return setup(env, HypergridReward(env=env, r0=1e-3), **options)
+    return setup_of(env, HypergridReward(env=env, r0=1e-3), **options)
 
 
-def warmed(trainer: Trainer, steps: int, warm: int = 5, seed: int = 0) -> Callable[[], Any]:
+def warmed(setup: Setup, steps: int, warm: int = 5, seed: int = 0) -> Callable[[], Any]:
     """So many training steps, after some that do not count, as a function that returns their metrics."""
-    state, _, _ = ab.advance(trainer, ab.init(trainer, seed), jnp.array(warm))
-    return lambda: ab.advance(trainer, state, jnp.array(steps))[1]
+    state, _, _ = ab.advance(setup, ab.init(setup, seed), jnp.array(warm))
+    return lambda: ab.advance(setup, state, jnp.array(steps))[1]
 
 
-def iteration(trainer: Trainer, steps: int) -> tuple[float, float]:
+def iteration(setup: Setup, steps: int) -> tuple[float, float]:
     """Seconds a training step, and mean real rows a trajectory."""
-    train = warmed(trainer, steps)
+    train = warmed(setup, steps)
     return best(train) / steps, float(jnp.mean(train().rows))
 
 
@@ -97,14 +97,14 @@ def parts() -> list[dict[str, Any]]:
     cases = {
         "grid 2 x 8": (grid(2, 8), 500),
         "grid 4 x 20": (grid(4, 20), 500),
-        "ising 9 x 9": (setup(ising, IsingReward(env=ising)), 30),
-        "bits 120 / 8": (setup(bits, NearestMode(env=bits)), 30),
+        "ising 9 x 9": (setup_of(ising, IsingReward(env=ising)), 30),
+        "bits 120 / 8": (setup_of(bits, NearestMode(env=bits)), 30),
     }
     found = []
-    for name, (trainer, times) in cases.items():
-        state, metrics, _ = ab.advance(trainer, ab.init(trainer, 0), jnp.array(times))
-        taken = step_parts(trainer, state, times, best)
-        found.append({"space": name, "rows": float(metrics.rows) * trainer.batch, **taken})
+    for name, (setup, times) in cases.items():
+        state, metrics, _ = ab.advance(setup, ab.init(setup, 0), jnp.array(times))
+        taken = step_parts(setup, state, times, best)
+        found.append({"space": name, "rows": float(metrics.rows) * setup.batch, **taken})
     return found
 
 
@@ -145,20 +145,20 @@ def seeds() -> list[dict[str, Any]]:
 def subtb() -> dict[str, Any]:
     """Sub-trajectory balance against trajectory balance at T = 240 moves (240 bits one by one, batch 16)."""
     bits = BitStrings(length=240, word=1)
-    tb, subtb = (warmed(setup(bits, NearestMode(env=bits), objective=name), 30) for name in ("tb", "subtb"))
+    tb, subtb = (warmed(setup_of(bits, NearestMode(env=bits), objective=name), 30) for name in ("tb", "subtb"))
     one, other = (1e3 * seconds / 30 for seconds in best_in_turn([tb, subtb], 7))
     return {"tb, ms": one, "subtb, ms": other, "ratio": other / one, "rows": float(tb().rows)}
 
 
 def truth() -> dict[str, Any]:
     """The state graph of hypergrid 4 x 20, and the exact law of a policy on it."""
-    trainer = grid(4, 20)
+    setup = grid(4, 20)
     began = time.perf_counter()
-    graph = ab.state_graph(trainer.env)
+    graph = ab.state_graph(setup.env)
     built = time.perf_counter() - began
-    log_reward = ab.log_rewards(graph, trainer.log_reward)
-    policy = ab.init(trainer, 0).policy
-    reading = Reading(trainer.env, LearnedBackward())
+    log_reward = ab.log_rewards(graph, setup.log_reward)
+    policy = ab.init(setup, 0).policy
+    reading = Reading(setup.env, LearnedBackward())
     law = best(lambda: law_against(graph, policy, log_reward, reading=reading).total_variation)
     return {"states": graph.num_states, "graph, s": built, "law again, s": law}
 

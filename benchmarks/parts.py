@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import anabranch as ab
 from anabranch.sampling.rollout import rollout
 from anabranch.training.gather import gathered
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from anabranch.training.step import TrainState
 
 MEMORY_PROGRAM = """
 import jax
 import anabranch as ab
 task = ab.make("hypergrid-standard")
-setup = ab.trainer(task.env, task.log_reward, objective="tb", backward="learned", steps=1000, batch=256)
+setup = ab.setup(task.env, task.log_reward, objective="tb", backward="learned", steps=1000, batch=256)
 state, metrics, _ = ab.advance(setup, ab.init(setup, 0), jax.numpy.array(200))
 jax.block_until_ready(metrics)
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
@@ -43,7 +43,7 @@ def repeated(part: Callable[[TrainState, Any], Any], state: TrainState, times: i
     return lambda: run(state)
 
 
-def step_parts(setup: Trainer, state: TrainState, times: int, best: Callable[..., float]) -> dict[str, Any]:
+def step_parts(setup: Setup, state: TrainState, times: int, best: Callable[..., float]) -> dict[str, Any]:
     """Milliseconds of a whole step, of sampling, of the optimiser, and of what is left: score and gradient."""
 
     def sampling(state: TrainState, key: Any) -> Any:

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 
 import anabranch as ab
 from anabranch.envs.hypergrid import Hypergrid
-from anabranch.objectives import OBJECTIVES, BalanceObjective
+from anabranch.objectives import OBJECTIVES
+from anabranch.objectives.base import BalanceObjective
 
 STEPS, BATCH, SEEDS = 1_500, 32, 2
 SIDE, DEPTH = 8, 5_000.0

@@ -19,7 +19,7 @@ import anabranch as ab
 from anabranch.envs.bits import BitStrings, NearestMode
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.ising import Ising, IsingReward
-from anabranch.policies.backward import LearnedBackward
+from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.scoring.reading import Reading, look
 
 OBJECTIVES = {"tb": ab.TrajectoryBalance, "db": ab.DetailedBalance}
@@ -44,7 +44,7 @@ class Anabranch(Peer):
     def __init__(self, row: Row) -> None:
         env, log_reward = task_of(row)
         known = OBJECTIVES.get(row.objective)
-        self.setup = ab.trainer(
+        self.setup = ab.setup(
             env,
             log_reward,
             objective=ab.SubTrajectoryBalance(lam=row.lam) if known is None else known(),

@@ -34,32 +34,25 @@ if TYPE_CHECKING:
     from anabranch.ground.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
     from anabranch.ground.means import Estimate
     from anabranch.laws.check import CheckReport, check
-    from anabranch.objectives import (
-        BalanceObjective,
-        DetailedBalance,
-        FlowMatching,
-        ForwardLookingDetailedBalance,
-        ForwardLookingSubTrajectoryBalance,
-        MaximumLikelihood,
-        ModifiedDetailedBalance,
-        Objective,
-        PathConsistency,
-        PolicyGradient,
-        RelativeTrajectoryBalance,
-        SoftDQN,
-        SoftPolicyGradient,
-        SubTrajectoryBalance,
-        TrajectoryBalance,
-        VarGrad,
-    )
-    from anabranch.policies.backward import (
-        BackwardPolicy,
-        LearnedBackward,
-        MaximumEntropyBackward,
-        PessimisticBackward,
-        TrajectoryLikelihoodBackward,
-        UniformBackward,
-    )
+    from anabranch.objectives.base import BalanceObjective, Objective
+    from anabranch.objectives.detailed_balance import DetailedBalance
+    from anabranch.objectives.flow_matching import FlowMatching
+    from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance
+    from anabranch.objectives.forward_looking_subtb import ForwardLookingSubTrajectoryBalance
+    from anabranch.objectives.maximum_likelihood import MaximumLikelihood
+    from anabranch.objectives.modified_detailed_balance import ModifiedDetailedBalance
+    from anabranch.objectives.path_consistency import PathConsistency
+    from anabranch.objectives.policy_gradient import PolicyGradient
+    from anabranch.objectives.relative_trajectory_balance import RelativeTrajectoryBalance
+    from anabranch.objectives.soft_dqn import SoftDQN
+    from anabranch.objectives.soft_policy_gradient import SoftPolicyGradient
+    from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
+    from anabranch.objectives.trajectory_balance import TrajectoryBalance
+    from anabranch.objectives.vargrad import VarGrad
+    from anabranch.policies.backward.base import BackwardPolicy
+    from anabranch.policies.backward.learned import LearnedBackward, PessimisticBackward, TrajectoryLikelihoodBackward
+    from anabranch.policies.backward.maxent import MaximumEntropyBackward
+    from anabranch.policies.backward.uniform import UniformBackward
     from anabranch.policies.heads import Heads, Policy, PolicyRecipe
     from anabranch.policies.mlp import MLP
     from anabranch.policies.observation import observer
@@ -73,21 +66,22 @@ if TYPE_CHECKING:
     from anabranch.sampling.replay import Replay
     from anabranch.training.optimizer import Adam
     from anabranch.training.run import Run
-    from anabranch.training.setup import Trainer, trainer
+    from anabranch.training.settings import Setup
+    from anabranch.training.setup import setup
     from anabranch.training.step import TrainState, advance, init, step
     from anabranch.training.sweep import Swept, sweep
     from anabranch.training.train import train
     from anabranch.trajectories import Scores, Trajectories
 
 _PUBLIC = {
-    "policies.backward": (
-        "BackwardPolicy",
+    "policies.backward.base": ("BackwardPolicy",),
+    "policies.backward.learned": (
         "LearnedBackward",
-        "MaximumEntropyBackward",
         "PessimisticBackward",
         "TrajectoryLikelihoodBackward",
-        "UniformBackward",
     ),
+    "policies.backward.maxent": ("MaximumEntropyBackward",),
+    "policies.backward.uniform": ("UniformBackward",),
     "laws.check": ("CheckReport", "check"),
     "diagnostics.diagnose": ("diagnose", "diagnose_policy"),
     "diagnostics.subject": ("Finding",),
@@ -129,24 +123,24 @@ _PUBLIC = {
     "evaluation.metrics.settings": ("MetricSettings",),
     "evaluation.metrics.summary": ("SampleMetrics",),
     "evaluation.metrics.top_k": ("TopK", "top_k"),
-    "objectives": (
+    "objectives.base": (
         "BalanceObjective",
-        "DetailedBalance",
-        "FlowMatching",
-        "ForwardLookingDetailedBalance",
-        "ForwardLookingSubTrajectoryBalance",
-        "MaximumLikelihood",
-        "ModifiedDetailedBalance",
         "Objective",
-        "PathConsistency",
-        "PolicyGradient",
-        "RelativeTrajectoryBalance",
-        "SoftDQN",
-        "SoftPolicyGradient",
-        "SubTrajectoryBalance",
-        "TrajectoryBalance",
-        "VarGrad",
     ),
+    "objectives.detailed_balance": ("DetailedBalance",),
+    "objectives.flow_matching": ("FlowMatching",),
+    "objectives.forward_looking": ("ForwardLookingDetailedBalance",),
+    "objectives.forward_looking_subtb": ("ForwardLookingSubTrajectoryBalance",),
+    "objectives.maximum_likelihood": ("MaximumLikelihood",),
+    "objectives.modified_detailed_balance": ("ModifiedDetailedBalance",),
+    "objectives.path_consistency": ("PathConsistency",),
+    "objectives.policy_gradient": ("PolicyGradient",),
+    "objectives.relative_trajectory_balance": ("RelativeTrajectoryBalance",),
+    "objectives.soft_dqn": ("SoftDQN",),
+    "objectives.soft_policy_gradient": ("SoftPolicyGradient",),
+    "objectives.subtrajectory_balance": ("SubTrajectoryBalance",),
+    "objectives.trajectory_balance": ("TrajectoryBalance",),
+    "objectives.vargrad": ("VarGrad",),
     "policies.observation": ("observer",),
     "policies.mlp": ("MLP",),
     "policies.heads": (
@@ -164,7 +158,8 @@ _PUBLIC = {
     "training.train": ("train",),
     "training.step": ("TrainState", "advance", "init", "step"),
     "training.sweep": ("Swept", "sweep"),
-    "training.setup": ("Trainer", "trainer"),
+    "training.settings": ("Setup",),
+    "training.setup": ("setup",),
     "trajectories": ("Scores", "Trajectories"),
 }
 """The room of each public name. Names are imported on first use, so that the command line starts without JAX."""

@@ -83,7 +83,7 @@ def test_walk_shows_the_flow_into_and_out_of_each_state(compared, seed):
     trajectory = ab.sample_trajectories(task.env, run.policy, 1, seed=seed)
     assert {row[3] for row in moves[:-1]} == {"-"}, "flow matching has no P_B to show"
     assert [row[0] for row in equations] == [*(row[0] for row in moves[1:-1]), "STOP, R(x)"]
-    expected = balance(run.trainer, run.policy, trajectory)
+    expected = balance(run.setup, run.policy, trajectory)
     for printed, equation in zip(equations, expected, strict=True):
         assert number(printed[1]) == pytest.approx(equation.left, abs=2e-5)
         assert number(printed[2]) == pytest.approx(equation.right, abs=2e-5)

@@ -10,18 +10,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_identity import BALANCES, held
 
 import anabranch as ab
 from anabranch.cli.walking import flow_text
 from anabranch.diagnostics.balances import balance, equations_of
 from anabranch.evaluation.flows import exact_flows, exact_policy
-from anabranch.objectives import OBJECTIVES, BalanceObjective, FlowMatching, SubTrajectoryBalance, TrajectoryBalance
+from anabranch.objectives import OBJECTIVES
+from anabranch.objectives.base import BalanceObjective
 from anabranch.objectives.equations import Equation
-from anabranch.policies.backward import LearnedBackward
+from anabranch.objectives.flow_matching import FlowMatching
+from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
+from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.sampling.draw import sample_trajectories
-from anabranch.training.setup import Prior
+from anabranch.training.settings import Prior
 from anabranch.trajectories import Scores
+from support.balances import BALANCES, held
 from support.enumerated import random_policy
 from support.exact_scores import bench
 
@@ -109,7 +113,7 @@ def test_a_condition_that_a_policy_cannot_show_is_refused(name, through):
 
 def test_what_only_some_spaces_have_is_refused_where_it_is_missing():
     task = ab.make("faces")
-    setup = ab.trainer(task.env, task.log_reward, objective="db", policy=ab.MLP(width=4), steps=1, batch=1)
+    setup = ab.setup(task.env, task.log_reward, objective="db", policy=ab.MLP(width=4), steps=1, batch=1)
     policy = setup.policy.build(task.env, key=jax.random.key(0), learned_backward=False)
     drawn = sample_trajectories(task.env, policy, 1, seed=0)
     for name, words in (("fl-db", "a method energy"), ("mdb", "every state is a finished"), ("rtb", "give prior=")):

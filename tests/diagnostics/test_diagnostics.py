@@ -248,7 +248,7 @@ def test_objectives_with_another_target_are_not_held_against_the_reward(found):
 @pytest.fixture
 def run(samplers):
     """A run of two seeds, of which the second collapsed."""
-    setup = ab.trainer(ENV, REWARD, objective="tb", steps=10, batch=4, seeds=2)
+    setup = ab.setup(ENV, REWARD, objective="tb", steps=10, batch=4, seeds=2)
     both = jax.tree.map(lambda *leaves: jnp.stack(leaves), samplers["right"], samplers["collapsed"])
     config = {"task": "grid", "objective": {"name": "tb"}, "backward": "uniform", "seed": 4, "seeds": 2}
     return Run(both, [{"step": 10, "loss": [0.001, 0.002]}], config, None, setup, 10, 1.0)
@@ -285,7 +285,7 @@ def test_the_command_line_says_it_below_the_table_and_in_json(run, evaluations, 
     results = {0.001: evaluations["right"], 0.002: evaluations["collapsed"]}
     monkeypatch.setattr("anabranch.cli.evaluating.open_run", lambda given: (run, ab.Task(ENV, REWARD)))
     monkeypatch.setattr(
-        "anabranch.cli.evaluating.evaluation_of", lambda one, task, **options: results[one.history[-1]["loss"]]
+        "anabranch.cli.report.evaluation_of", lambda one, task, **options: results[one.history[-1]["loss"]]
     )
     code, out, err = answer("evaluate", "here")
     assert code == 0, err

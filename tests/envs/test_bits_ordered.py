@@ -15,7 +15,7 @@ from anabranch.evaluation.flows import (
     terminal_distribution,
     uniform_log_pb,
 )
-from anabranch.policies.backward import UniformBackward
+from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.scoring.reading import Reading
 from support.catalogue import assert_sound
 from support.spaces import graph_of, random_log_pb, words

@@ -148,7 +148,7 @@ def test_a_run_on_a_file_comes_back_as_long_as_the_file_is_the_same(tmp_path):
         out=run,
         callback=print,
     )
-    reward = ab.load(run).trainer.log_reward
+    reward = ab.load(run).setup.log_reward
     assert reward.observed.names == ("c", "a")
     assert reward.data == str(table)
     table.write_text(table.read_text() + "\n1,2,3")

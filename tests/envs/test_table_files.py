@@ -1,11 +1,11 @@
 """Tables from files as people have them, and what is said where they cannot be used."""
 
-import asia
 import numpy as np
 import pytest
 
 import anabranch as ab
 from anabranch.envs.table_files import parse_table, shipped_tables, table_content, table_of
+from support import asia
 
 NUMBERS = [[5.1, 3.5], [4.9, 3.0], [4.7, 3.2]]
 

@@ -163,7 +163,7 @@ def test_numbers_of_objects_fit_their_states(subset):
 def opened(subset, monkeypatch):
     """A run, as if read from a directory, whose policy samples in proportion to the root of the reward."""
     env, graph, _ = subset
-    setup = ab.trainer(env, graded, objective="tb", steps=1, batch=1)
+    setup = ab.setup(env, graded, objective="tb", steps=1, batch=1)
     flat = exact_policy(exact_flows(graph, ab.log_rewards(graph, graded) / 2))
     config = {"task": "subset", "objective": {"name": "tb"}, "backward": "uniform", "seed": 0}
     run = ab.Run(flat, [], config, None, setup, steps=1, seconds=1.0)

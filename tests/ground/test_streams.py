@@ -95,7 +95,7 @@ def test_each_use_draws_by_keys_of_its_own(monkeypatch):
     for module, name in DOORS:
         monkeypatch.setattr(module, name, recording(getattr(module, name), name))
     faces = ab.make("faces")
-    policy = ab.init(ab.trainer(faces.env, faces.log_reward, objective="tb", backward="learned", **SMALL), 0).policy
+    policy = ab.init(ab.setup(faces.env, faces.log_reward, objective="tb", backward="learned", **SMALL), 0).policy
     given = (faces.env, policy, faces.log_reward)
     for seed in (0, 1):
         drawn = ab.sample(faces.env, policy, 2, seed=seed)

@@ -3,16 +3,14 @@
 import pickle
 
 import numpy as np
-import planted
-import planted_forms
 import pytest
-import spaces
 
 from anabranch.envs.faces import Faces
 from anabranch.graph.tabulate import tabulate
 from anabranch.ground.errors import ConfigError, LawError
 from anabranch.laws import walked
 from anabranch.laws.check import LAWS, RefutedError, check, examine, require_arguments
+from support import planted, planted_forms, spaces
 
 SOUND = [
     Faces(),

@@ -75,7 +75,7 @@ def test_a_generous_bound_costs_nothing_and_changes_nothing():
         ab.train(space, Heavy(), objective="tb", **options, **QUICK) for space in (Subset(4, 2), Generous(4, 2))
     )
     assert [row["loss"] for row in tight.history] == [row["loss"] for row in loose.history]
-    drawn = ab.sample_trajectories(loose.trainer.env, loose.policy, 8, seed=0)
+    drawn = ab.sample_trajectories(loose.setup.env, loose.policy, 8, seed=0)
     assert drawn.actions.shape == (3, 8)
 
 

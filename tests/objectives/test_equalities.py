@@ -17,20 +17,17 @@ from anabranch.evaluation.flows import (
     terminal_distribution,
     uniform_log_pb,
 )
-from anabranch.objectives import (
-    PENALTIES,
-    DetailedBalance,
-    MaximumLikelihood,
-    ModifiedDetailedBalance,
-    PathConsistency,
-    PolicyGradient,
-    RelativeTrajectoryBalance,
-    SoftDQN,
-    SoftPolicyGradient,
-    TrajectoryBalance,
-    VarGrad,
-)
-from anabranch.objectives.penalties import alpha_family
+from anabranch.objectives.detailed_balance import DetailedBalance
+from anabranch.objectives.maximum_likelihood import MaximumLikelihood
+from anabranch.objectives.modified_detailed_balance import ModifiedDetailedBalance
+from anabranch.objectives.path_consistency import PathConsistency
+from anabranch.objectives.penalties import PENALTIES, alpha_family
+from anabranch.objectives.policy_gradient import PolicyGradient
+from anabranch.objectives.relative_trajectory_balance import RelativeTrajectoryBalance
+from anabranch.objectives.soft_dqn import SoftDQN
+from anabranch.objectives.soft_policy_gradient import SoftPolicyGradient
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
+from anabranch.objectives.vargrad import VarGrad
 from support.enumerated import random_policy, skipping_enumerated, tilted
 from support.spaces import absolute_policy
 

@@ -1,7 +1,6 @@
 """The backbone: at the exact flow every balance condition is zero, through the real sampling and scoring."""
 
 import dataclasses
-import math
 from itertools import product
 
 import jax
@@ -9,45 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from anabranch.objectives import (
-    OBJECTIVES,
-    BalanceObjective,
-    FlowMatching,
-    ForwardLookingDetailedBalance,
-    ForwardLookingSubTrajectoryBalance,
-    SubTrajectoryBalance,
-    VarGrad,
-)
-from anabranch.policies.backward import CountedPathsBackward
+from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance
+from anabranch.objectives.forward_looking_subtb import ForwardLookingSubTrajectoryBalance
+from anabranch.policies.backward.maxent import CountedPathsBackward
+from support.balances import BALANCES, held
 from support.catalogue import CATALOGUE
 from support.exact_scores import P_B, bench
 from support.spaces import SPACES
 
-BALANCES = {name: cls() for name, cls in OBJECTIVES.items() if issubclass(cls, BalanceObjective)}
-BALANCES |= {
-    "fm linear": FlowMatching(form="linear"),
-    "subtb by trajectory": SubTrajectoryBalance(lam=0.5, normalise="trajectory"),
-    "subtb by length": SubTrajectoryBalance(lam=0.5, normalise="length"),
-    "contrastive": VarGrad(contrast="neighbour"),
-}
 STRICT = {
     "fl-db strict": ForwardLookingDetailedBalance(strict=True),
     "fl-subtb strict": ForwardLookingSubTrajectoryBalance(strict=True),
 }
-
-
-def held(objective, space, backward, *, plain=False):
-    """The scores at which an objective must be zero; None where the space cannot serve it."""
-    place = bench(space)
-    if objective.outflow:
-        return place.again("flow")[plain]
-    if objective.needs_reward_at and not place.graph.can_stop.all():
-        return None
-    scores = place.scores(backward, beyond=objective.needs_energy, plain=plain)
-    if objective.needs_prior:
-        # The prior samples R = 1, whose log Z is the log of the number of objects.
-        return dataclasses.replace(scores, log_z=scores.log_z - math.log(place.graph.objects.size))
-    return scores
 
 
 def worst_residual(objective, scores):

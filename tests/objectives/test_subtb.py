@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from anabranch.objectives import DetailedBalance, SubTrajectoryBalance, TrajectoryBalance
 from anabranch.objectives.base import PENALTIES
+from anabranch.objectives.detailed_balance import DetailedBalance
+from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.trajectories import Scores
 
 

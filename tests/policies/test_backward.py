@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from anabranch.policies.backward import PessimisticBackward, TrajectoryLikelihoodBackward
+from anabranch.policies.backward.learned import PessimisticBackward, TrajectoryLikelihoodBackward
 from support.enumerated import Enumerated, log_posterior, random_policy, skipping_enumerated
 
 

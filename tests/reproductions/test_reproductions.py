@@ -7,11 +7,12 @@ from collections import Counter
 
 import pytest
 
-from anabranch.objectives import OBJECTIVES, MaximumLikelihood
+import anabranch as ab
+from anabranch.objectives import OBJECTIVES
+from anabranch.objectives.maximum_likelihood import MaximumLikelihood
 from anabranch.reproductions import REPRODUCTIONS, objectives_2x8, replay_and_search, subtb_grids
 from anabranch.reproductions.base import Line, Reproduction, at_least, at_most, near, over_seeds, plain
 from anabranch.reproductions.page import page, table
-from anabranch.training.setup import trainer
 from support.tiny import answer
 
 
@@ -111,7 +112,7 @@ def test_rewards_that_a_local_search_asks_for_are_counted():
     options = {method: replay_and_search.settings(method, 10) for method in replay_and_search.METHODS}
     asked = {}
     for method in ("on-policy", "replay, uniform", "local search, better"):
-        setup = trainer(objectives_2x8.ENV, objectives_2x8.REWARD, **options[method])
+        setup = ab.setup(objectives_2x8.ENV, objectives_2x8.REWARD, **options[method])
         asked[method] = replay_and_search.objects_a_step(setup)
     assert list(asked.values()) == [16, 8, 8 + 8 * 4]
 

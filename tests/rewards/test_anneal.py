@@ -9,7 +9,6 @@ import pytest
 import anabranch as ab
 from anabranch.ground.errors import ConfigError
 from anabranch.rewards.anneal import NARROW, WIDE
-from anabranch.training.setup import trainer
 from support.my_spaces import Subset
 
 SPACE = Subset(5, 3)
@@ -27,7 +26,7 @@ class Steep:
 
 def chosen(nats, objective="tb", **options):
     given = {"steps": 60, "batch": 8, "policy": ab.MLP(width=16)}
-    return trainer(SPACE, Steep(nats), objective=objective, **given, **options)
+    return ab.setup(SPACE, Steep(nats), objective=objective, **given, **options)
 
 
 def test_a_wide_reward_is_annealed_by_default_and_a_narrow_one_is_not():
@@ -65,7 +64,7 @@ def test_annealing_leaves_the_optimum_in_place_and_a_power_would_not():
     graph = ab.state_graph(space)
     options = {"steps": 1200, "batch": 16, "explore": ab.Explore(epsilon=0.2), "callback": lambda _: None}
     run = ab.train(space, reward, objective="tb", anneal=ab.Anneal(start=0.1, steps=600), **options)
-    assert run.trainer.anneal is not None
+    assert run.setup.anneal is not None
     assert ab.total_variation(graph, run.policy, reward) <= 0.01
     assert ab.total_variation(graph, run.policy, Steep(1.0)) >= 0.1
 
@@ -75,10 +74,10 @@ def test_a_run_keeps_its_annealing_and_one_without_stays_without(tmp_path):
         task = ab.Task(SPACE, Steep(100.0), name)
         given = {"steps": 4, "batch": 8, "policy": ab.MLP(width=16), "callback": lambda _: None, "exact": False}
         run = ab.train(SPACE, Steep(100.0), objective="tb", anneal=anneal, out=tmp_path / name, **given)
-        assert ab.load(tmp_path / name, task=task).trainer.anneal == run.trainer.anneal
-        assert (run.trainer.anneal is None) == (name == "without")
+        assert ab.load(tmp_path / name, task=task).setup.anneal == run.setup.anneal
+        assert (run.setup.anneal is None) == (name == "without")
     again = ab.train(SPACE, Steep(100.0), objective="tb", start=run.policy, **given)
-    assert again.trainer.anneal is None, "a sampler that goes on is not led back to the beginning"
+    assert again.setup.anneal is None, "a sampler that goes on is not led back to the beginning"
 
 
 def test_what_is_said_before_the_training():

@@ -2,10 +2,10 @@
 
 import jax.numpy as jnp
 import numpy as np
-import planted
 import pytest
 
 import anabranch as ab
+from support import planted
 
 ENV = planted.Subset(n=4, k=2)
 

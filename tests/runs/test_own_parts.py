@@ -27,9 +27,9 @@ def kept(tmp_path_factory):
 def test_a_run_of_own_parts_is_read_with_them(kept):
     """The settings are those of the run, not those of the part that is given."""
     loaded = ab.load(kept.directory, objective=Doubled(), policy=Flat(), backward=LastFirst())
-    assert loaded.trainer.objective == doubled
-    assert loaded.trainer.policy == flat
-    assert loaded.trainer.backward == last_first
+    assert loaded.setup.objective == doubled
+    assert loaded.setup.policy == flat
+    assert loaded.setup.backward == last_first
     assert (loaded.steps, loaded.interrupted) == (STEPS, False)
     for mine, read in zip(kept.policy.weights, loaded.policy.weights, strict=True):
         np.testing.assert_array_equal(mine, read)
@@ -61,7 +61,7 @@ def test_a_part_that_is_another_is_refused(kept, given, words):
 
 def test_an_optimiser_of_ones_own_is_taken_back_where_it_is_given(kept):
     sgd = optax.sgd(1e-3)
-    assert ab.load(kept.directory, **OWN, optimizer=sgd).trainer.optimizer is sgd
+    assert ab.load(kept.directory, **OWN, optimizer=sgd).setup.optimizer is sgd
 
 
 def test_the_command_line_takes_own_parts_from_a_file(kept):

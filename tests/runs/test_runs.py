@@ -73,7 +73,7 @@ def test_load_gives_the_same_run(run):
     same_policy(loaded.policy, run.policy)
     assert loaded.history == run.history
     assert loaded.config == run.config
-    assert loaded.trainer == run.trainer
+    assert loaded.setup == run.setup
     assert (loaded.steps, loaded.seconds, loaded.interrupted) == (STEPS, run.seconds, False)
     assert loaded.objects(5, seed=3) == run.objects(5, seed=3)
 
@@ -270,8 +270,8 @@ def test_a_strangers_run_needs_its_task_again(foreign, tmp_path, monkeypatch):
 def test_a_strangers_run_keeps_its_settings(foreign):
     """The file's own defaults may be others than those of the run: the run's win."""
     loaded = ab.load(foreign, task=stranger_task(n=5, k=3, heavy=1.0))
-    assert loaded.trainer.env == stranger_task(4, 2, 3.0).env
-    assert loaded.trainer.log_reward == stranger_task(4, 2, 3.0).log_reward
+    assert loaded.setup.env == stranger_task(4, 2, 3.0).env
+    assert loaded.setup.log_reward == stranger_task(4, 2, 3.0).log_reward
 
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "allow_pickle"}

@@ -11,7 +11,7 @@ import pytest
 from anabranch.environment import take
 from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution, total_variation_distance
 from anabranch.evaluation.flows import exact_flows, exact_policy
-from anabranch.policies.backward import LearnedBackward
+from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.observation import observer
 from anabranch.sampling import rollout as sampling
 from anabranch.sampling.local_search import LocalSearch, improved

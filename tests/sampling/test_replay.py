@@ -12,12 +12,11 @@ import pytest
 import anabranch as ab
 from anabranch.envs.dag_graphs import Dags
 from anabranch.envs.hypergrid import Hypergrid
-from anabranch.policies.backward import CountedPathsBackward
+from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.sampling.data_set import epoch_places
 from anabranch.sampling.regrow import retrace
 from anabranch.sampling.replay import Buffer, Replay, fingerprints
 from anabranch.training.gather import gathered
-from anabranch.training.setup import trainer
 from anabranch.training.step import advance, init
 from anabranch.trajectories import Trajectories
 from support.enumerated import skipping_enumerated
@@ -140,7 +139,7 @@ QUICK = {"objective": "tb", "batch": 4, "policy": ab.Tabular(), "optimizer": ab.
 def test_what_was_seen_when_an_object_was_drawn_is_never_used_again():
     """Replayed and searched parts carry no scores, so that they are scored by the present policy; drawn ones do."""
     settings = {**QUICK, "batch": 9, "replay": Replay(share=0.34), "search": ab.LocalSearch(share=0.34)}
-    setup = trainer(TONGUE, REWARD, steps=1, **settings)
+    setup = ab.setup(TONGUE, REWARD, steps=1, **settings)
     state = init(setup, 0)
 
     def parts():
@@ -155,7 +154,7 @@ def test_what_was_seen_when_an_object_was_drawn_is_never_used_again():
 
 
 def test_shares_that_round_to_nothing_replay_nothing():
-    setup = trainer(TONGUE, REWARD, steps=1, **{**QUICK, "batch": 1}, replay=Replay(share=0.4))
+    setup = ab.setup(TONGUE, REWARD, steps=1, **{**QUICK, "batch": 1}, replay=Replay(share=0.4))
     state = init(setup, 0)
     batch, buffer = eqx.filter_eval_shape(lambda: gathered(setup, state.policy, state.buffer, state.key, state.step))
     assert len(batch.parts) == 1
@@ -184,7 +183,7 @@ STAY = {
 def test_the_optimum_stays_in_place(name):
     """Exact total variation after the same short training, and one compilation for all of its chunks."""
     env, log_reward, changes = STAY[name]
-    setup = trainer(env, log_reward, steps=1_200, **{**QUICK, **changes}, explore=ab.Explore(epsilon=0.2))
+    setup = ab.setup(env, log_reward, steps=1_200, **{**QUICK, **changes}, explore=ab.Explore(epsilon=0.2))
     graph = graph_of(env)
     state = init(setup, 100)
     before, count = ab.total_variation(graph, state.policy, log_reward), advance._cached._cache_size()  # pyright: ignore
@@ -205,7 +204,7 @@ def test_the_optimum_stays_in_place(name):
 def test_maximum_likelihood_learns_the_law_of_its_data():
     """Three times one object, once another."""
     data = [DATA[0]] * 3 + [DATA[1]]
-    setup = trainer(SETS, SETS_REWARD, steps=800, **{**QUICK, "objective": "ml", "batch": 16}, data=data)
+    setup = ab.setup(SETS, SETS_REWARD, steps=800, **{**QUICK, "objective": "ml", "batch": 16}, data=data)
     assert setup.parts == (0, 16, 0)
     state, _, _ = advance(setup, init(setup, 100), jnp.array(800))
     law = ab.exact_law(graph_of(SETS), state.policy, SETS_REWARD)
@@ -217,7 +216,7 @@ def test_maximum_likelihood_learns_the_law_of_its_data():
 
 
 def test_a_share_of_zero_is_no_replay():
-    setup = trainer(TONGUE, REWARD, steps=1, **QUICK, replay=Replay(share=0.0), search=ab.LocalSearch(share=0.0))
+    setup = ab.setup(TONGUE, REWARD, steps=1, **QUICK, replay=Replay(share=0.0), search=ab.LocalSearch(share=0.0))
     assert setup.replay is None
     assert setup.search is None
     assert dataclasses.replace(setup, replay=Replay()).parts == (2, 2, 0)
@@ -246,7 +245,7 @@ def test_every_object_comes_at_every_place_of_an_epoch():
 
 def test_maximum_likelihood_learns_from_each_object_in_turn():
     """Three steps of two objects out of three: each of them twice."""
-    setup = trainer(SETS, SETS_REWARD, steps=1, **{**QUICK, "objective": "ml", "batch": 2}, data=[*DATA, DATA[0]])
+    setup = ab.setup(SETS, SETS_REWARD, steps=1, **{**QUICK, "objective": "ml", "batch": 2}, data=[*DATA, DATA[0]])
     state, seen = init(setup, 0), []
     for at in range(3):
         batch, _ = gathered(setup, state.policy, state.buffer, state.key, jnp.array(at))

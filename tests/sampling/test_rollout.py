@@ -17,7 +17,7 @@ from anabranch.evaluation.flows import (
     maximum_entropy_log_pb,
     terminal_distribution,
 )
-from anabranch.policies.backward import LearnedBackward
+from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.heads import masked_log_softmax
 from anabranch.sampling.explore import Explore
 from anabranch.sampling.rollout import draw_label, rollout

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from anabranch.objectives import OBJECTIVES, FlowMatching, TrajectoryBalance
+import anabranch as ab
+from anabranch.objectives import OBJECTIVES
+from anabranch.objectives.flow_matching import FlowMatching
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.policies.mlp import MLP
 from anabranch.sampling.explore import Explore
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
-from anabranch.training.setup import trainer
 from anabranch.training.step import init
 from support.spaces import SPACES
 
@@ -21,7 +23,7 @@ OBJECTIVE_TABLE = {**{name: cls() for name, cls in OBJECTIVES.items()}, "fm line
 
 
 HELD_FIXED = ("soft-dqn", "soft-pg")
-"""Their gradients leave out what they hold fixed, on purpose: tests/objectives/test_equalities.py has what they must be."""
+"""Their gradients leave out what they hold fixed, on purpose: objectives/test_equalities.py has what they must be."""
 
 EVERY_STATE_STOPS = ("subset", "skipping")
 
@@ -37,7 +39,7 @@ def batch_of(space, *, outflow):
     objective = FlowMatching() if outflow else TrajectoryBalance()
     options = {"steps": 1, "batch": 6, "explore": Explore(epsilon=0.3), "policy": MLP(width=8, skip=True)}
     backward = None if outflow else "learned"
-    setup = trainer(SPACES[space](), log_reward_of, objective=objective, backward=backward, **options)
+    setup = ab.setup(SPACES[space](), log_reward_of, objective=objective, backward=backward, **options)
     policy = init(setup, 0).policy
     draw = eqx.filter_jit(lambda policy: rollout(policy, setup.reading, jax.random.key(1), 6, explore=setup.explore))
     trajectories, seen, _ = draw(policy)

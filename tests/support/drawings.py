@@ -16,7 +16,7 @@ from anabranch.graph.state_graph import state_graph
 from anabranch.plots import (
     state_graph_figure,
 )
-from anabranch.policies.backward import UniformBackward
+from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.rewards.log_reward import log_rewards
 from anabranch.scoring.reading import Reading
 from support.spaces import Subset

@@ -12,7 +12,7 @@ import numpy as np
 from anabranch.environment import Environment, take
 from anabranch.evaluation.flows import edge_law, exact_flows, terminal_distribution, visit_probabilities
 from anabranch.graph.state_graph import StateGraph
-from anabranch.policies.backward import LearnedBackward
+from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.observation import observer
 from anabranch.policies.tabular import TabularPolicy
 from anabranch.scoring.reading import Reading

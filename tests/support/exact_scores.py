@@ -9,18 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import anabranch as ab
 from anabranch.environment import Environment
 from anabranch.evaluation.flows import exact_flows, maximum_entropy_log_pb, uniform_log_pb
 from anabranch.evaluation.targets import TabulatedReward
 from anabranch.graph.state_graph import StateGraph
-from anabranch.objectives import TrajectoryBalance
-from anabranch.policies.backward import CountedPathsBackward, MaximumEntropyBackward, UniformBackward
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
+from anabranch.policies.backward.maxent import CountedPathsBackward, MaximumEntropyBackward
+from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.tabular import Tabular, TabularPolicy
 from anabranch.sampling.explore import Explore
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.needs import extras
-from anabranch.training.setup import Trainer, trainer
+from anabranch.training.settings import Setup
 from anabranch.trajectories import Scores
 from support.catalogue import CATALOGUE
 from support.spaces import SPACES, absolute_policy, graph_of, random_log_pb, random_log_reward
@@ -64,7 +66,7 @@ class Bench:
     graph: StateGraph
     reward: TableReward
     lanes: int
-    setup: Trainer
+    setup: Setup
     """With the plain reading."""
     both: bool
     """Whether packed and plain forms are both made, or one of them where one will do."""
@@ -111,7 +113,7 @@ def bench(space: str) -> Bench:
     graph = graph_of(env)
     reward = TableReward.random(graph)
     options = {"objective": Everything(), "backward": CountedPathsBackward(), "policy": Tabular(), "chunk": None}
-    setup = trainer(env, reward, level=0.0, steps=1, batch=1, explore=Explore(epsilon=0.5), **options)
+    setup = ab.setup(env, reward, level=0.0, steps=1, batch=1, explore=Explore(epsilon=0.5), **options)
     return Bench(env, graph, reward, 4 if known is None else 16, setup, known is not None)
 
 
@@ -135,7 +137,7 @@ def _padded(scores: Scores) -> Scores:
 
 
 @eqx.filter_jit
-def _drawn(setup: Trainer, policy: Any, prior: Any, key: Any, batch: int, both: bool) -> Any:
+def _drawn(setup: Setup, policy: Any, prior: Any, key: Any, batch: int, both: bool) -> Any:
     trajectories, seen, flags = rollout(policy, setup.reading, key, batch, explore=setup.explore)
     log_reward = jax.vmap(setup.log_reward)(trajectories.objects)
     given = extras(setup, trajectories, lagged=policy, prior=prior)
@@ -149,7 +151,7 @@ def _drawn(setup: Trainer, policy: Any, prior: Any, key: Any, batch: int, both: 
 
 @eqx.filter_jit
 def _again(
-    setup: Trainer, policy: Any, backward: Any, trajectories: Any, log_reward: Any, both: bool
+    setup: Setup, policy: Any, backward: Any, trajectories: Any, log_reward: Any, both: bool
 ) -> tuple[Scores, Scores]:
     outflow = backward is None
     plain = dataclasses.replace(setup.reading, backward=backward, outflow=outflow)

@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 import numpy as np
-import spaces
 
 from anabranch.environment import Environment
+from support import spaces
 
 
 class Subset(spaces.Subset):

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import anabranch as ab
 from anabranch.evaluation.metrics.correlation import Interval
 from anabranch.evaluation.metrics.settings import MetricSettings
-from anabranch.policies.backward import LearnedBackward
-from anabranch.training.setup import trainer
+from anabranch.policies.backward.learned import LearnedBackward
 
 task = ab.make("faces")
 env, log_reward = task.env, task.log_reward
@@ -38,7 +37,7 @@ def train(*, space=env, reward=log_reward, **changes):
 
 def made(**changes):
     """The configuration of a training."""
-    return trainer(env, log_reward, objective="tb", steps=1, batch=2, **changes)
+    return ab.setup(env, log_reward, objective="tb", steps=1, batch=2, **changes)
 
 
 def loaded(**parts):
@@ -55,7 +54,7 @@ def flows_of(reward):
 
 def trained_on(reward):
     """The level of a training on a reward."""
-    return trainer(env, reward, objective="tb", steps=1, batch=2).level
+    return ab.setup(env, reward, objective="tb", steps=1, batch=2).level
 
 
 def raising(word):

@@ -6,19 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_training import LinearRecipe
 
 import anabranch as ab
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.sets import AdditiveEnergy, FixedSizeSets, Subsets
-from anabranch.objectives import OBJECTIVES, PENALTIES
-from anabranch.policies.backward import BACKWARDS, CountedPathsBackward
+from anabranch.objectives import OBJECTIVES
+from anabranch.objectives.penalties import PENALTIES
+from anabranch.policies.backward import BACKWARDS
+from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.training import step as step_module
 from anabranch.training.compatibility import every_state_stops, supported
 from anabranch.training.needs import extras
-from anabranch.training.setup import trainer
 from anabranch.training.step import init
 from anabranch.trajectories import Trajectories
+from support.linear_policy import LinearRecipe
 from support.spaces import Subset
 
 FACES = ab.make("faces")
@@ -173,7 +174,7 @@ def test_the_energy_of_a_reward_of_zero_is_floored_with_it():
             return jnp.where(state[0], jnp.inf, jnp.where(state[1], 40.0, 0.0))
 
     env = Subsets(items=2)
-    setup = trainer(env, Half(env=env), **{**QUICK, "objective": "fl-db"}, zero_floor=1e-3)
+    setup = ab.setup(env, Half(env=env), **{**QUICK, "objective": "fl-db"}, zero_floor=1e-3)
     states = jnp.array([[[False, False], [False, False]], [[True, False], [False, True]]])
     pair = Trajectories(states, jnp.full((2, 2), 2), jnp.array([2, 2]))
     found = extras(setup, pair, lagged=None, prior=None)["energy"]
@@ -181,7 +182,7 @@ def test_the_energy_of_a_reward_of_zero_is_floored_with_it():
 
 
 def test_a_data_set_is_kept_in_the_types_of_the_space():
-    setup = trainer(*SPACES["sets"], **QUICK, data=[(0, 1), (2, 3), (0, 1)])
+    setup = ab.setup(*SPACES["sets"], **QUICK, data=[(0, 1), (2, 3), (0, 1)])
     assert setup.replay == ab.Replay(share=0.5)
     buffer = jax.eval_shape(lambda: init(setup, 0)).buffer
     assert buffer.states.dtype == bool

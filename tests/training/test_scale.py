@@ -10,7 +10,8 @@ import pytest
 
 import anabranch as ab
 from anabranch.envs.bits import BitStrings
-from anabranch.objectives import TrajectoryBalance, objective_named
+from anabranch.objectives.named import objective_named
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.rewards.log_reward import energies, floor_text, log_reward_values, minus_level, rewarded
 from anabranch.sampling.reference_level import flow_start, survey_of
 from support.my_spaces import Subset

@@ -56,7 +56,7 @@ def test_several_seeds_survive_the_disk(several, tmp_path):
 
 
 def side_by_side(seeds=3):
-    setup = ab.trainer(GRID, HypergridReward(env=GRID), seeds=seeds, **QUICK)
+    setup = ab.setup(GRID, HypergridReward(env=GRID), seeds=seeds, **QUICK)
     return dataclasses.replace(setup, vectorised=True)
 
 

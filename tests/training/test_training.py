@@ -1,9 +1,7 @@
 """Training: the bar on faces, seeds, faults, and one compilation."""
 
-import dataclasses
 import math
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 import anabranch as ab
 from anabranch.training import step as step_module
+from support.linear_policy import LinearRecipe
 from support.spaces import Subset, words
 
 FACES = ab.make("faces")
@@ -36,7 +35,7 @@ CASES = [
 @pytest.mark.parametrize("name, backward", CASES)
 def test_every_balance_learns_faces(name, backward):
     from anabranch.evaluation.evaluate import learned_log_z
-    from anabranch.objectives import objective_named
+    from anabranch.objectives.named import objective_named
 
     objective = objective_named(name)
     run = trained(objective, backward=backward)
@@ -84,7 +83,7 @@ def test_one_seed_gives_the_same_bits_and_another_does_not():
 
 def test_steps_taken_one_at_a_time_are_the_steps_of_the_loop():
     """The random numbers follow from the step, not from how the loop is cut; so do the parameters, bit for bit."""
-    setup = ab.trainer(FACES.env, FACES.log_reward, **QUICK)
+    setup = ab.setup(FACES.env, FACES.log_reward, **QUICK)
     whole, _, _ = ab.advance(setup, ab.init(setup, 0), jnp.array(6))
     state = ab.init(setup, 0)
     for _ in range(6):
@@ -96,7 +95,7 @@ def test_steps_taken_one_at_a_time_are_the_steps_of_the_loop():
 
 def test_a_run_compiles_its_step_once():
     before = step_module.advance._cached  # pyright: ignore
-    setup = ab.trainer(FACES.env, FACES.log_reward, **{**QUICK, "batch": 9})
+    setup = ab.setup(FACES.env, FACES.log_reward, **{**QUICK, "batch": 9})
     count = before._cache_size() if hasattr(before, "_cache_size") else None
     state = ab.init(setup, 0)
     for steps in (1, 3, 10):
@@ -106,7 +105,7 @@ def test_a_run_compiles_its_step_once():
 
 
 def test_log_z_has_its_own_learning_rate():
-    setup = ab.trainer(FACES.env, FACES.log_reward, **QUICK, log_z_rate=0.5)
+    setup = ab.setup(FACES.env, FACES.log_reward, **QUICK, log_z_rate=0.5)
     start = ab.init(setup, 0)
     state, _, _ = ab.advance(setup, start, jnp.array(1))
     assert float(abs(state.policy.log_z - start.policy.log_z)) == pytest.approx(0.5, rel=1e-3)
@@ -229,25 +228,6 @@ def test_only_zero_rewards_are_floored():
     assert float(tiny.log_reward[0]) == -50.0
     assert float(tiny.log_reward[1]) == pytest.approx(math.log(1e-4))
     assert tiny.floored.tolist() == [False, True]
-
-
-class Linear(ab.Policy):
-    """A policy of a stranger: one matrix, no memory."""
-
-    matrix: jnp.ndarray
-    log_z: jnp.ndarray
-    labels: int = eqx.field(static=True)
-
-    def __call__(self, observation):
-        output = observation @ self.matrix
-        return ab.Heads(output[: self.labels], output[self.labels : -1], output[-1])
-
-
-@dataclasses.dataclass(frozen=True)
-class LinearRecipe:
-    def build(self, env, *, key, learned_backward):
-        width = env.num_actions + 1 + env.num_slots + 1
-        return Linear(0.1 * jax.random.normal(key, (env.num_actions, width)), jnp.zeros(()), env.num_actions + 1)
 
 
 def test_a_policy_of_ones_own_trains():

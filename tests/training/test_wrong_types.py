@@ -10,7 +10,6 @@ import pytest
 
 import anabranch as ab
 from anabranch.training import memory
-from anabranch.training.setup import trainer
 
 WRONG_CALLS = Path(__file__).parents[1] / "support" / "wrong_calls.py"
 BRACKETS = "write its brackets."
@@ -182,7 +181,7 @@ def test_a_name_or_a_number_works(told, call):
 def setup():
     task = ab.make("faces")
     replay = ab.Replay(capacity=100)
-    return trainer(task.env, task.log_reward, objective="tb", steps=1, batch=8, policy=ab.MLP(width=4), replay=replay)
+    return ab.setup(task.env, task.log_reward, objective="tb", steps=1, batch=8, policy=ab.MLP(width=4), replay=replay)
 
 
 def test_the_estimate_counts_parameters_rows_and_the_ring(setup):

@@ -25,11 +25,11 @@ def compare(arguments: Sequence[str]) -> int:
 
     from anabranch.storage.directory import require_new
     from anabranch.training.compatibility import require_served
-    from anabranch.training.setup import trainer
+    from anabranch.training.setup import setup
 
     for task, _, choices in plans:
         settings = {name: value for name, value in choices.items() if name != "exact"}
-        require_served(trainer(task.env, task.log_reward, **settings))
+        require_served(setup(task.env, task.log_reward, **settings))
     task, seed = plans[0][0], first.options["seed"]
     folder = require_new(first.options["out"] or free_directory(f"compare-{short_name(task)}-{seed}"))
     rows = [_one(name, plan[0], seed, plan[2], folder / name) for name, plan in zip(names, plans, strict=True)]
@@ -51,7 +51,7 @@ def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) ->
     run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, **choices)
     if run.interrupted:
         raise KeyboardInterrupt
-    aim = {"exact": choices["exact"], "objective": run.trainer.objective, **run.trainer.sources}
+    aim = {"exact": choices["exact"], "objective": run.setup.objective, **run.setup.sources}
     summary = exact_summary(run.policy, task.env, task.log_reward, facts=task.facts, **aim)
     return {"label": name, "seconds": run.seconds, "steps": run.steps, "history": run.history, **summary}
 

@@ -58,7 +58,7 @@ def open_run(given: Given) -> "tuple[Run, Task]":
 def open_one(given: Given) -> "tuple[Run, Task]":
     """The same for verbs that need a single policy: of a run of several seeds the one that --which names."""
     run, task = open_run(given)
-    return (run if run.trainer.seeds is None else run[given.options["which"]]), task
+    return (run if run.setup.seeds is None else run[given.options["which"]]), task
 
 
 def evaluate(arguments: Sequence[str]) -> int:

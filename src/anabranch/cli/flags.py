@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from anabranch.ground.errors import ConfigError
+from anabranch.ground.field_help import help_of
 from anabranch.ground.fields import Field, fields_of, parsed, replaced
 
 LARGEST = 2**31 - 1
@@ -78,10 +79,11 @@ def parse(
     known = {f"{group}.{field.name}": field for group, record in (records or {}).items() for field in fields_of(record)}
     for group, record in (records or {}).items():
         kind = record if isinstance(record, type) else type(record)
-        title = parser.add_argument_group(f"{group}: {kind.__name__}")
+        title, helps = parser.add_argument_group(f"{group}: {kind.__name__}"), help_of(kind)
         for field in fields_of(record):
             default = "required" if field.default is dataclasses.MISSING else f"default {field.default}"
-            title.add_argument(f"--{group}.{field.name}", metavar=field.kind, help=f"({default})".replace("%", "%%"))
+            words = f"{helps.get(field.name, '').rstrip('.')} ({default})".strip().replace("%", "%%")
+            title.add_argument(f"--{group}.{field.name}", metavar=field.kind, help=words)
     try:
         space, unknown = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:

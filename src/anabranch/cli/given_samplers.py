@@ -54,31 +54,31 @@ def prior_from(path: str | None, task: "Task") -> "Policy | None":
     from anabranch.runs.load import load
 
     run = load(path, task=task)
-    if run.trainer.seeds is not None:
-        raise ConfigError(f"{path} holds {run.trainer.seeds} seeds: a prior is a run of a single seed.")
-    if run.trainer.env != task.env:
-        raise ConfigError(f"The prior {path} is of another space: {run.trainer.env} instead of {task.env}.")
+    if run.setup.seeds is not None:
+        raise ConfigError(f"{path} holds {run.setup.seeds} seeds: a prior is a run of a single seed.")
+    if run.setup.env != task.env:
+        raise ConfigError(f"The prior {path} is of another space: {run.setup.env} instead of {task.env}.")
     return run.policy
 
 
 def with_sources(run: "Run", task: "Task", *, prior: str | None, data: str | None) -> "Run":
     """A run that was read back, with the prior and the data of its training, which no run directory keeps."""
     from anabranch.sampling.data_set import DataSet
-    from anabranch.training.setup import Prior
+    from anabranch.training.settings import Prior
 
     policy, objects = prior_from(prior, task), data_from(data, task.env)
-    setup = run.trainer
+    setup = run.setup
     if policy is not None:
         setup = dataclasses.replace(setup, prior=Prior(policy))
     if objects is not None:
         held = DataSet.of(task.env, task.log_reward, objects, zero_floor=setup.zero_floor, level=setup.level)
         setup = dataclasses.replace(setup, data=held)
-    return dataclasses.replace(run, trainer=setup)
+    return dataclasses.replace(run, setup=setup)
 
 
 def missing_source(run: "Run") -> str | None:
     """What to give so that a run can be held against its target; None where nothing is missing."""
-    setup = run.trainer
+    setup = run.setup
     if setup.objective.needs_prior and setup.prior is None:
         return (
             "The target of this run is its prior's law times R^beta: give --prior RUN to measure the distance from it."

@@ -8,7 +8,7 @@ from anabranch.cli.sources import foreign, is_foreign
 from anabranch.ground.errors import ConfigError
 
 if TYPE_CHECKING:
-    from anabranch.objectives import Objective
+    from anabranch.objectives.base import Objective
 
 PARTS = tuple(
     Option(name=name, annotation=str | None, default=None, help=f"FILE.py:NAME of the run's own {words}")
@@ -22,8 +22,8 @@ def part_from(kind: str, spec: str) -> Any:
 
     Raises ConfigError where the file has another thing by that name, or none.
     """
-    from anabranch.objectives import Objective
-    from anabranch.policies.backward import BackwardPolicy
+    from anabranch.objectives.base import Objective
+    from anabranch.policies.backward.base import BackwardPolicy
     from anabranch.policies.heads import PolicyRecipe
 
     if not is_foreign(spec):
@@ -58,7 +58,7 @@ def with_view(given: Given) -> "tuple[Given, Objective | None]":
     The first FILE.py:NAME belongs to a run whose objective is not one of the library. Raises ConfigError for an
     unknown name, or one too many.
     """
-    from anabranch.objectives import objective_named
+    from anabranch.objectives.named import objective_named
     from anabranch.storage.directory import RunDirectory
 
     specs = list(given.options["objective"] or [])

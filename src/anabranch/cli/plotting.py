@@ -22,7 +22,7 @@ def plot(arguments: Sequence[str]) -> int:
     from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
     from anabranch.sampling.draw import sample
 
-    name = f"{task.name}, {run.trainer.objective.name}"
+    name = f"{task.name}, {run.setup.objective.name}"
     drawn = sample(task.env, run.policy, 64, seed=given.options["seed"])
     svgs = [task.env.draw(take(drawn.states, number)) for number in range(64)]
     texts = [task.env.show(take(drawn.states, number)) for number in range(64)]
@@ -34,7 +34,7 @@ def plot(arguments: Sequence[str]) -> int:
         print(f"no picture of the graph and the distribution: {large}")
         law = None
     if law is not None:
-        log_z = learned_log_z(run.policy, run.trainer.objective, task.env)
+        log_z = learned_log_z(run.policy, run.setup.objective, task.env)
         graph = law.graph
         flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {name}"}
         figures["graph"] = state_graph_figure(graph, law.law, law.log_reward, **flow)
@@ -43,7 +43,7 @@ def plot(arguments: Sequence[str]) -> int:
             [task.env.draw(take(graph.states, number)) for number in graph.objects] if len(labels) <= 60 else None
         )
         figures["distribution"] = distribution_figure(law.target, law.model, labels, title=name, svgs=pictures)
-    history = {run.trainer.objective.name: run.history}
+    history = {run.setup.objective.name: run.history}
     figures["curves"] = curves_figure(history, log_z_exact=None if law is None else law.log_z)
     folder = Path(given.options["out"] or Path(given.positional) / "pictures")
     try:

@@ -35,7 +35,7 @@ def evaluation_of(
     """Evaluate a run of one seed on its task."""
     from anabranch.evaluation.evaluate import evaluate as measure
 
-    setup = run.trainer
+    setup = run.setup
     choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.sources}
     metrics = {"settings": settings, "distance": task.distance, "exact": exact}
     return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
@@ -59,9 +59,9 @@ def report(
     if json:
         parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
         parts = [part | findings_as_json(findings, part["seed"]) for part in parts]
-        print(dumps(parts[0] if run.trainer.seeds is None else {"runs": parts, **_intervals(results)}))
+        print(dumps(parts[0] if run.setup.seeds is None else {"runs": parts, **_intervals(results)}))
         return
-    if run.trainer.seeds is None:
+    if run.setup.seeds is None:
         show_evaluation(run, results[0], title=title)
     else:
         show_seeds(run, results, title=title)
@@ -119,7 +119,7 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
     head = {
         "task": config["task"],
         "objective": config["objective"]["name"],
-        "backward": None if run.trainer.backward is None else run.trainer.backward.name,
+        "backward": None if run.setup.backward is None else run.setup.backward.name,
         "seed": config["seed"],
         "steps": run.steps,
         "seconds": run.seconds,
@@ -162,7 +162,7 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     if result.floored > 0:
         from anabranch.rewards.log_reward import floor_text
 
-        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
+        floor = floor_text(run.setup.zero_floor, run.setup.level)
         rows.append(("objects of reward 0", f"{result.floored:.2%}", f"trained at the floor {floor}"))
     speed = run.steps / max(run.seconds, 1e-9)
     note = f"{run.steps:,} steps in {run.seconds:.2f} s of compiled training, {speed:,.0f} a second"
@@ -254,7 +254,7 @@ def show_findings(run: "Run", findings: "Sequence[Finding]") -> None:
     """Print what was found: each kind once, with the seeds that have it, the evidence of the first, and the advice."""
     from anabranch.cli.tables import console
 
-    seeds = run.trainer.seeds or 1
+    seeds = run.setup.seeds or 1
     kinds: dict[str, list[Finding]] = {}
     for one in findings:
         kinds.setdefault(one.what, []).append(one)

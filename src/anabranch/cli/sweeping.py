@@ -8,6 +8,7 @@ from anabranch.cli.flags import Option, parse
 from anabranch.cli.training import OPTIONS, POSITIONAL, read_choices
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import fields_of, parsed
+from anabranch.training.settings import SETTINGS
 
 OVER = Option(
     name="over",
@@ -17,7 +18,11 @@ OVER = Option(
     repeated=True,
 )
 SEEDS = Option(name="seeds", annotation=int, default=3, help="so many seeds for each combination")
-PLAIN = {"steps": int, "batch": int, "log_z_rate": float, "zero_floor": float, "backward": str}
+PLAIN = {
+    name: str if one.kind == "part" else one.annotation
+    for name, one in SETTINGS.items()
+    if one.swept and one.kind != "record"
+}
 
 
 def sweep(arguments: Sequence[str]) -> int:

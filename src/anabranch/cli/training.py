@@ -13,57 +13,37 @@ from anabranch.cli.obeying import INTERRUPTED, obedient
 from anabranch.cli.parts import part_from
 from anabranch.cli.report import report
 from anabranch.cli.sources import is_foreign, task_from
-from anabranch.envs.tasks import Task
+from anabranch.envs.tasks import Settings, Task
+from anabranch.training.settings import SETTINGS, Setting
 
-CHOICES = (
-    Option(
-        name="objective",
-        annotation=str,
-        default="tb",
-        help="the balance condition, or FILE.py:NAME of your own",
-        choices=(
-            *("fm", "db", "tb", "subtb", "mdb", "fl-db", "fl-subtb"),
-            *("pcl", "vargrad", "rtb", "soft-dqn", "ml", "soft-pg", "pg"),
-        ),
-    ),
-    Option(
-        name="policy",
-        annotation=str,
-        default="mlp",
-        help="the network, or FILE.py:NAME of your own recipe",
-        choices=("mlp", "tabular"),
-    ),
+OUT = Option(
+    name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
 )
-BACKWARD_CHOICES = ("uniform", "maxent", "learned", "tlm", "pessimistic")
-OPTIONS = (
-    *CHOICES,
-    Option(name="backward", annotation=str, default="uniform", help="P_B, or FILE.py:NAME", choices=BACKWARD_CHOICES),
-    Option(name="steps", annotation=int | None, default=None, help="gradient steps (default: the task's)"),
-    Option(name="batch", annotation=int | None, default=None, help="trajectories a step (default: the task's)"),
-    Option(name="seed", annotation=int, default=0, help="the seed of all random numbers"),
-    Option(
-        name="log_z_rate", annotation=float | None, default=None, help="learning rate of log Z (default: the task's)"
-    ),
-    Option(
-        name="zero_floor",
-        annotation=float | None,
-        default=None,
-        help="what stands for a reward of 0, as a share of a typical reward (default: the task's)",
-    ),
-    Option(
-        name="level",
-        annotation=float | None,
-        default=None,
-        help="the level of log R, in nats, that all is learned relative to (default: estimated from random objects)",
-    ),
-    Option(name="data", annotation=str | None, default=None, help="a file of objects, one a line"),
-    Option(name="prior", annotation=str | None, default=None, help="the run whose sampler rtb starts from"),
-    EXACT,
-    Option(
-        name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
-    ),
-)
-SEEDS = Option(name="seeds", annotation=int | None, default=None, help="so many seeds at once, in one compiled program")
+SEED = Option(name="seed", annotation=int, default=0, help="the seed of all random numbers")
+
+
+def option_of(setting: Setting) -> Option:
+    """The flag of a setting that is no record; a number without a value leaves the task's."""
+    help = setting.help[0].lower() + setting.help[1:].rstrip(".")
+    if setting.kind == "part":
+        first = setting.default or next(iter(setting.table))
+        default = OBJECTIVE if setting.name == "objective" else first
+        words, names = f"{help}, or FILE.py:NAME of your own", tuple(setting.table)
+        return Option(name=setting.name, annotation=str, default=default, help=words, choices=names)
+    if setting.kind == "source":
+        return Option(name=setting.name, annotation=str | None, default=None, help=help)
+    suited = setting.name in {field.name for field in dataclasses.fields(Settings)}
+    words = f"{help} (default: the task's)" if suited else help
+    return Option(name=setting.name, annotation=setting.annotation | None, default=None, help=words)
+
+
+OBJECTIVE = "tb"
+"""What is trained where nothing is said."""
+ON_THE_COMMAND_LINE = [one for one in SETTINGS.values() if not one.advanced and one.kind != "record"]
+FLAGS = {one.name: option_of(one) for one in ON_THE_COMMAND_LINE if one.name != "optimizer"}
+SEEDS = FLAGS.pop("seeds")
+RECORDS = tuple(name for name, one in SETTINGS.items() if one.kind == "record")
+OPTIONS = (*FLAGS.values(), SEED, EXACT, OUT)
 POSITIONAL = ("TASK", "a task by name, or FILE.py:NAME of an anabranch.Task")
 
 
@@ -91,7 +71,7 @@ def train(arguments: Sequence[str]) -> int:
         print(f"anabranch: {_last_words(out)}", file=sys.stderr)
         return INTERRUPTED
     if run.interrupted:
-        print(f"interrupted at step {run.steps:,} of {run.trainer.steps:,}; anabranch evaluate {out} measures it")
+        print(f"interrupted at step {run.steps:,} of {run.setup.steps:,}; anabranch evaluate {out} measures it")
         print(f"kept in {out}")
         return INTERRUPTED
     which = f"seed {seed}" if seeds is None else f"seeds {seed} to {seed + seeds - 1}"
@@ -115,14 +95,9 @@ def read_choices(
     task = task_from(spec)
     from anabranch.envs.tasks import rebound
     from anabranch.ground.errors import ConfigError, named
-    from anabranch.objectives import objective_named
+    from anabranch.objectives.named import objective_named
     from anabranch.policies.mlp import MLP
     from anabranch.policies.recipes import POLICIES
-    from anabranch.rewards.anneal import Anneal
-    from anabranch.sampling.explore import Explore
-    from anabranch.sampling.local_search import LocalSearch
-    from anabranch.sampling.replay import Replay
-    from anabranch.training.optimizer import Adam
 
     first = parse(verb, POSITIONAL, options, arguments, partial=True)
     goal = _chosen("objective", objective or first.options["objective"], objective_named)
@@ -130,17 +105,9 @@ def read_choices(
     policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
-    records = {
-        "env": task.env,
-        "reward": task.log_reward,
-        "objective": goal,
-        "explore": settings.explore or Explore(epsilon=0.0),
-        "policy": policy,
-        "optimizer": settings.optimizer or Adam(),
-        "anneal": settings.anneal or Anneal(),
-        "replay": settings.replay or Replay(share=0.0),
-        "search": settings.search or LocalSearch(share=0.0),
-    }
+    records = {"env": task.env, "reward": task.log_reward, "objective": goal, "policy": policy}
+    records |= {name: getattr(settings, name) or SETTINGS[name].record() for name in RECORDS}
+    records["optimizer"] = settings.optimizer or SETTINGS["optimizer"].table["adam"]()
     records = {group: record for group, record in records.items() if dataclasses.is_dataclass(record)}
     given = parse(verb, POSITIONAL, options, arguments, records=records)
     env = given.record("env", task.env)
@@ -148,11 +115,11 @@ def read_choices(
     goal = given.record("objective", goal)
     settings = task.settings(goal)
     chosen = {"objective": goal}
-    for group in ("explore", "policy", "optimizer", "anneal", "replay", "search"):
+    for group in (*RECORDS, "policy", "optimizer"):
         suited = getattr(settings, group)
         chosen[group] = given.record(group, suited if isinstance(suited, type(records[group])) else records[group])
-    plain = {name: given.options[name] for name in ("steps", "batch", "log_z_rate", "zero_floor")}
-    plain = {name: getattr(settings, name) if value is None else value for name, value in plain.items()}
+    plain = {name: given.options[name] for name, one in SETTINGS.items() if one.kind == "number" and name in FLAGS}
+    plain = {name: getattr(settings, name, None) if value is None else value for name, value in plain.items()}
     if not goal.has_backward and "backward" in given.named:
         raise ConfigError(f"--backward: the objective {goal.name} has no backward policy; leave it out.")
     task = dataclasses.replace(
@@ -163,7 +130,7 @@ def read_choices(
         "prior": prior_from(given.options.get("prior"), task),
     }
     backward = _chosen("backward", given.options["backward"], str)
-    others = {"backward": backward, "level": given.options["level"], "exact": exact_of(given)}
+    others = {"backward": backward, "exact": exact_of(given)}
     return task, given, {**chosen, **plain, **sources, **others}
 
 

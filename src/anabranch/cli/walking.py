@@ -11,7 +11,7 @@ from anabranch.cli.parts import BACKWARD, POLICY, with_view
 
 if TYPE_CHECKING:
     from anabranch.envs.tasks import Task
-    from anabranch.objectives import Objective
+    from anabranch.objectives.base import Objective
     from anabranch.objectives.equations import Equation
     from anabranch.training.run import Run
     from anabranch.trajectories import Trajectories
@@ -40,10 +40,10 @@ def walk(arguments: Sequence[str]) -> int:
     from anabranch.diagnostics.balances import balance
     from anabranch.sampling.draw import sample_trajectories
 
-    goal = view or run.trainer.objective
+    goal = view or run.setup.objective
     batch = COMPARED if goal.compares_trajectories else 1
     trajectories = sample_trajectories(task.env, run.policy, batch, seed=given.options["seed"])
-    equations = balance(run.trainer, run.policy, trajectories, objective=goal)
+    equations = balance(run.setup, run.policy, trajectories, objective=goal)
     _show_trajectory(run, task, trajectories, title=f"One trajectory of {given.positional}")
     _show_balance(goal, equations)
     _show_floor(run, task, trajectories)
@@ -64,10 +64,10 @@ def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, 
 
     from anabranch.cli.tables import show_table
     from anabranch.environment import take
-    from anabranch.policies.backward import UniformBackward
+    from anabranch.policies.backward.uniform import UniformBackward
     from anabranch.sampling.draw import score_trajectories
 
-    setup = run.trainer
+    setup = run.setup
     backward = setup.backward or UniformBackward()
     nothing = jnp.zeros(trajectories.length.shape)
     scores = score_trajectories(task.env, run.policy, trajectories, nothing, backward=backward)
@@ -83,7 +83,7 @@ def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, 
 
 def _show_balance(goal: "Objective", equations: "list[Equation]") -> None:
     from anabranch.cli.tables import console, show_table
-    from anabranch.objectives import BalanceObjective
+    from anabranch.objectives.base import BalanceObjective
 
     if not isinstance(goal, BalanceObjective):
         console().print(f"{goal.name} has no balance: its loss compares no two sides, and nothing has to be equal.")
@@ -110,5 +110,5 @@ def _show_floor(run: "Run", task: "Task", trajectories: "Trajectories") -> None:
     from anabranch.rewards.log_reward import floor_text
 
     if float(jax.jit(task.log_reward)(take(trajectories.objects, 0))) == -math.inf:
-        floor = floor_text(run.trainer.zero_floor, run.trainer.level)
+        floor = floor_text(run.setup.zero_floor, run.setup.level)
         console().print(f"The reward of this object is 0; training puts {floor} in its place, and so does R.")

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 
 from anabranch.environment import Environment, State
 from anabranch.ground.errors import ConfigError
-from anabranch.objectives import BalanceObjective, Objective
+from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.equations import Equation
 from anabranch.objectives.forward_looking import with_energy
-from anabranch.policies.backward import UniformBackward
+from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.heads import Heads, Policy
 from anabranch.rewards.log_reward import rewarded
 from anabranch.sampling.explore import ON_POLICY
@@ -20,7 +20,7 @@ from anabranch.scoring.reading import Reading, look
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_served
 from anabranch.training.needs import extras
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from anabranch.trajectories import Scores, Trajectories
 
 
@@ -43,7 +43,7 @@ class EdgeFlows(Policy):
 
 
 def balance(
-    setup: Trainer, policy: Policy, trajectories: Trajectories, *, objective: Objective | None = None
+    setup: Setup, policy: Policy, trajectories: Trajectories, *, objective: Objective | None = None
 ) -> list[Equation]:
     """The equations of an objective's condition (by default of the one that trained the policy), absolute, in nats.
 
@@ -69,7 +69,7 @@ def equations_of(objective: BalanceObjective, scores: Scores) -> list[Equation]:
     return []
 
 
-def require_view(setup: Trainer, goal: Objective) -> None:
+def require_view(setup: Setup, goal: Objective) -> None:
     """Raise ConfigError where a policy cannot be seen through an objective, because it lacks what that compares."""
     own = setup.objective
     if goal.has_log_z and not own.has_log_z:
@@ -94,9 +94,7 @@ def require_view(setup: Trainer, goal: Objective) -> None:
 
 
 @eqx.filter_jit
-def _viewed(
-    setup: Trainer, goal: Objective, policy: Policy, trajectories: Trajectories, prior: Policy | None
-) -> Scores:
+def _viewed(setup: Setup, goal: Objective, policy: Policy, trajectories: Trajectories, prior: Policy | None) -> Scores:
     """The scores of given trajectories, with what the objective compares in the places where it looks for it."""
     own = setup.objective
     options = {"zero_floor": setup.zero_floor, "level": setup.level}

@@ -20,8 +20,10 @@ from anabranch.evaluation.exact_law import ExactLaw, exact_law
 from anabranch.graph.state_graph import state_graph
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
-from anabranch.objectives import Objective, objective_named
-from anabranch.policies.backward import BackwardPolicy, backward_policy
+from anabranch.objectives.base import Objective
+from anabranch.objectives.named import objective_named
+from anabranch.policies.backward.base import BackwardPolicy
+from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import DEFAULT_ZERO_FLOOR, LogReward
@@ -53,7 +55,7 @@ def diagnose(
     seeds of the run. `exact=False` asks that way in any case, `exact=True` raises SpaceTooLargeError instead.
     `evaluations`, one a seed, saves evaluating again. Of several seeds each has its findings, in their order.
     """
-    setup, runs = run.trainer, run.each()
+    setup, runs = run.setup, run.each()
     if evaluations is not None and len(evaluations) != len(runs):
         raise ConfigError(f"The run has {len(runs)} seeds; given are {len(evaluations)} evaluations.")
     known = [] if setup.data is None else [("the data it was trained on", setup.data.states)]

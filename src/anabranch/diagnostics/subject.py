@@ -5,8 +5,8 @@ import dataclasses
 from anabranch.environment import Environment
 from anabranch.evaluation.evaluate import Evaluation
 from anabranch.graph.longest import rows_of
-from anabranch.objectives import Objective
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.objectives.base import Objective
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import LogReward

@@ -18,7 +18,9 @@ class BitStrings(Environment):
     """Fill the length / word slots of a string, in any order, each with one of 2^word words; label = slot, word."""
 
     length: int = 12
+    """Bits of a string."""
     word: int = 4
+    """Bits that one move writes; divides the length."""
 
     def __post_init__(self) -> None:
         if self.word < 1 or self.length < 1 or self.length % self.word or self.word > 16:
@@ -99,8 +101,11 @@ class NearestMode:
 
     env: BitStrings
     beta: float = 3.0
+    """How steeply log R falls with the distance."""
     modes: int = 60
+    """How many hidden strings there are."""
     seed: int = 0
+    """Of the hidden strings."""
 
     def __post_init__(self) -> None:
         if self.modes < 1 or not 0.0 <= self.beta < float("inf"):

@@ -33,6 +33,7 @@ class Dags(Environment):
     """
 
     nodes: int = 4
+    """How many nodes a graph has, at most 33."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= MOST_NODES:

@@ -19,7 +19,7 @@ from anabranch.envs.tasks import Settings, Task
 from anabranch.evaluation.exact_law import ExactLaw
 from anabranch.evaluation.facts import Fact
 from anabranch.ground.errors import ConfigError
-from anabranch.objectives import Objective
+from anabranch.objectives.base import Objective
 from anabranch.rewards.anneal import Anneal
 from anabranch.training.optimizer import Adam
 
@@ -45,18 +45,31 @@ class DagReward:
 
     env: Dags
     score: Literal["bge", "gaussian", "bic", "bdeu"] = "bge"
+    """What a node is worth given its parents."""
     data: str | Any | None = None
+    """A CSV file with one column for each node, or the name of a shipped table; none: drawn from a random network."""
     columns: tuple[str, ...] = ()
+    """The columns of the file to take, by name; none: all."""
     sha256: str | None = None
+    """Checksum that the file must have; none: any."""
     centre: bool = True
+    """Whether the mean of each column is taken off first."""
     samples: int = 100
+    """Rows that are drawn where there is no file."""
     expected_edges: float | None = None
+    """Edges of the random network, on average."""
     noise: float = 0.1
+    """Standard deviation of the noise of each node."""
     seed: int = 0
+    """Of the random network and its rows."""
     weight_scale: float = 1.0
+    """Standard deviation of the weights of edges."""
     alpha_mu: float = 1.0
+    """BGe: weight of the prior mean, in observations."""
     alpha_w: float | None = None
+    """BGe: degrees of freedom of the prior; none: nodes + 2."""
     equivalent_sample_size: float = 1.0
+    """BDeu: weight of the prior, in observations."""
     observed: Observed | None = dataclasses.field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:

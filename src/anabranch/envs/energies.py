@@ -23,8 +23,11 @@ class Sites(Environment):
     """
 
     sites: int = 8
+    """How many sites there are."""
     values: int = 3
+    """Values that each may take."""
     columns: int = 4
+    """Sites in a row, for pictures and lattices; none: all in one row."""
 
     def __post_init__(self) -> None:
         if self.sites < 1 or self.values < 2 or self.columns < 1:
@@ -152,8 +155,11 @@ class PottsReward:
 
     env: Sites
     coupling: float = 1.0
+    """Nats that an edge of equal values adds."""
     field: float = 0.0
+    """Nats that a site of value 0 adds."""
     torus: bool = False
+    """Whether the lattice closes to a torus."""
 
     def __post_init__(self) -> None:
         if self.env.sites % self.env.columns:

@@ -9,7 +9,9 @@ from anabranch.environment import Environment, State
 from anabranch.envs.tasks import Settings, Task
 from anabranch.evaluation.facts import Fact
 from anabranch.ground.errors import ConfigError
-from anabranch.objectives import FlowMatching, Objective, PolicyGradient
+from anabranch.objectives.base import Objective
+from anabranch.objectives.flow_matching import FlowMatching
+from anabranch.objectives.policy_gradient import PolicyGradient
 from anabranch.policies.mlp import MLP
 from anabranch.rewards.log_reward import require_nonnegative
 from anabranch.sampling.explore import Explore
@@ -105,8 +107,11 @@ class FacesReward:
     """
 
     happy: float = 2.0
+    """R of a face that smiles."""
     sad: float = 1.0
+    """R of a face that frowns."""
     invalid: float = 0.0
+    """R of anything else."""
 
     def __post_init__(self) -> None:
         require_nonnegative(happy=self.happy, sad=self.sad, invalid=self.invalid)

@@ -19,7 +19,9 @@ class Hypergrid(Environment):
     """`dim` coordinates from 0 to `side` - 1; each label raises one of them, every state may stop (side^dim states)."""
 
     dim: int = 2
+    """Number of coordinates."""
     side: int = 8
+    """Values of each coordinate, 0 to side - 1."""
 
     def __post_init__(self) -> None:
         if self.dim < 1 or self.side < 2:
@@ -95,8 +97,11 @@ class HypergridReward:
 
     env: Hypergrid
     r0: float = 0.1
+    """R everywhere."""
     r1: float = 0.5
+    """Added in the outer shells."""
     r2: float = 2.0
+    """Added in the modes."""
 
     def __post_init__(self) -> None:
         require_nonnegative(r0=self.r0, r1=self.r1, r2=self.r2)

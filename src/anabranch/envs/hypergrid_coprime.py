@@ -28,8 +28,11 @@ class CoprimeReward(TieredReward):
     """
 
     primes: tuple[int, ...] | None = None
+    """The primes of which coordinates are products."""
     caps: tuple[int, ...] | None = None
+    """How often a tier lets a prime occur."""
     multiples: tuple[int, ...] | None = None
+    """Least common multiple that a tier wants; 0: any."""
 
     presets: ClassVar[Mapping[str, Preset]] = presets(
         weights=(POWERS[:3], POWERS[:4], POWERS[:4], POWERS[:4], POWERS),

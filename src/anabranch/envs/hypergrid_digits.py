@@ -29,9 +29,13 @@ class DigitReward(TieredReward):
     """
 
     base: int = 4
+    """Of the digits."""
     width: int = 2
+    """How many values of a digit are good."""
     moduli: tuple[int, ...] | None = None
+    """What a tier's digits must add up to a multiple of; 1: any."""
     seed: int = 0
+    """Of the coefficients of the shift."""
 
     presets: ClassVar[Mapping[str, Preset]] = presets(
         weights=(POWERS[:2], POWERS[:3], POWERS[:3], POWERS[:4], POWERS[:4]),

@@ -25,6 +25,7 @@ class ParityReward(TieredReward):
     """
 
     planes: tuple[int, ...] | None = None
+    """Lowest binary digits that a tier looks at."""
 
     presets: ClassVar[Mapping[str, Preset]] = presets(
         weights=(POWERS[:3], POWERS[:4], POWERS[:4], POWERS[:4], POWERS),

@@ -26,7 +26,9 @@ class CosineReward:
 
     env: Hypergrid
     r0: float = 0.1
+    """R everywhere."""
     r1: float = 0.5
+    """Height of the ripples."""
 
     def __post_init__(self) -> None:
         require_nonnegative(r0=self.r0, r1=self.r1)
@@ -61,7 +63,9 @@ class SparseReward:
 
     env: Hypergrid
     r0: float = 0.0
+    """R everywhere else."""
     r1: float = 1.0
+    """Added at the objects that share the mass."""
 
     def __post_init__(self) -> None:
         require_nonnegative(r0=self.r0, r1=self.r1)
@@ -93,8 +97,11 @@ class DeceptiveReward:
 
     env: Hypergrid
     r0: float = 1e-5
+    """R everywhere."""
     r1: float = 0.1
+    """Added along the axes, away from the modes."""
     r2: float = 2.0
+    """Added in the modes."""
 
     def __post_init__(self) -> None:
         require_nonnegative(r0=self.r0, r1=self.r1, r2=self.r2)

@@ -41,9 +41,13 @@ class TieredReward(abc.ABC):
 
     env: Hypergrid
     difficulty: Difficulty = "easy"
+    """A named set of tiers; none: those of the other settings."""
     weights: tuple[float, ...] | None = None
+    """Added to R by each tier that is reached."""
     dims: int | None = None
+    """Coordinates that take part; none: all."""
     r0: float = 0.0
+    """R of a point that reaches no tier."""
 
     presets: ClassVar[Mapping[str, Preset]]
 

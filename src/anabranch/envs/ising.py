@@ -17,6 +17,7 @@ class Ising(Environment):
     """Give each of side^2 sites a spin, in any order; label = site, spin (3^sites states, 2^sites objects)."""
 
     side: int = 3
+    """Sites along each side of the torus."""
 
     def __post_init__(self) -> None:
         if self.side < 1:
@@ -80,6 +81,7 @@ class IsingReward:
 
     env: Ising
     coupling: float = 0.2
+    """Nats that an edge of equal spins adds, and one of unequal spins takes."""
 
     def __call__(self, state: Int8[Array, " sites"]) -> Float[Array, ""]:
         """log R of one configuration."""

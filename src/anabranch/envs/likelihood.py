@@ -26,7 +26,9 @@ class Likelihood:
 
     env: Phylogeny
     branch: float = 0.1
+    """Expected changes a site along each branch."""
     beta: float = 1.0
+    """Exponent of the likelihood."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.branch < float("inf") or not 0.0 <= self.beta < float("inf"):

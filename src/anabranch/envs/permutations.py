@@ -23,6 +23,7 @@ class Permutations(Environment):
     """
 
     n: int = 6
+    """Positions and values."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -109,6 +110,7 @@ class FixedPoints:
 
     env: Permutations
     weight: float = 0.5
+    """Nats that each fixed point adds to log R."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.weight):

@@ -30,6 +30,7 @@ class Phylogeny(Environment):
     """
 
     alignment: str = "simulated-7"
+    """A file of aligned sequences, or the name of a shipped one."""
 
     def __post_init__(self) -> None:
         _ = self.aligned
@@ -142,7 +143,9 @@ class Parsimony:
 
     env: Phylogeny
     beta: float = 1.0
+    """Nats that one change of a letter costs."""
     shift: float | None = None
+    """Changes at which log R is 0; none: a bound that no tree goes below."""
 
     def __post_init__(self) -> None:
         numbers = (self.beta,) if self.shift is None else (self.beta, self.shift)

@@ -22,8 +22,11 @@ class Sequences(Environment):
     """
 
     alphabet: str = "abcd"
+    """The letters."""
     shortest: int = 1
+    """Letters of the shortest word."""
     longest: int = 6
+    """Letters of the longest word."""
 
     def __post_init__(self) -> None:
         if not self.alphabet or not (self.alphabet + "-").isprintable() or " " in self.alphabet:
@@ -120,8 +123,11 @@ class MotifReward:
 
     env: Sequences
     motifs: tuple[str, ...] = ("abc", "cad", "dd")
+    """Words that are good to contain."""
     gain: float = 2.0
+    """Nats that each place of a motif adds."""
     cost: float = 1.0
+    """Nats that each letter takes."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.gain) and math.isfinite(self.cost)):

@@ -22,6 +22,7 @@ class Subsets(Environment):
     """
 
     items: int = 10
+    """How many items there are."""
 
     def __post_init__(self) -> None:
         if self.items < 1:
@@ -85,7 +86,9 @@ class FixedSizeSets(Subsets):
     """
 
     items: int = 30
+    """How many items there are."""
     size: int = 20
+    """How many of them an object has."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,7 +130,9 @@ class AdditiveEnergy:
 
     env: Subsets
     energies: tuple[float, ...] | None = None
+    """Of each item, in nats; none: ten published ones, over and over."""
     seed: int | None = None
+    """Draws the energies instead; none: not drawn."""
 
     def __post_init__(self) -> None:
         if self.seed is not None and (self.seed < 0 or self.energies is not None):

@@ -12,7 +12,7 @@ from anabranch.ground.fields import replaced
 if TYPE_CHECKING:
     from anabranch.environment import Environment
     from anabranch.evaluation.facts import Fact
-    from anabranch.objectives import Objective
+    from anabranch.objectives.base import Objective
     from anabranch.policies.mlp import MLP
     from anabranch.policies.tabular import Tabular
     from anabranch.rewards.anneal import Anneal
@@ -98,7 +98,7 @@ class SettingsFor:
 
     def __call__(self, objective: "str | Objective") -> Settings:
         """The settings for an objective. Raises ConfigError for an unknown name."""
-        from anabranch.objectives import objective_named
+        from anabranch.objectives.named import objective_named
 
         return self.choose(objective_named(objective))
 

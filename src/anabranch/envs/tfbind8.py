@@ -13,7 +13,7 @@ from anabranch.environment import Environment, State
 from anabranch.envs.downloads import load
 from anabranch.envs.tasks import Settings, Task
 from anabranch.ground.errors import ConfigError
-from anabranch.objectives import Objective
+from anabranch.objectives.base import Objective
 from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
 
@@ -31,7 +31,9 @@ class DNA(Environment):
     """
 
     length: int = 8
+    """Letters of a string."""
     ngrams: int = 4
+    """Longest words that the network sees at each position."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.length <= LONGEST:
@@ -142,9 +144,13 @@ class BindingReward:
 
     env: DNA
     power: float = 3.0
+    """Exponent of the scaled E-score."""
     highest: float = 10.0
+    """R of the best string."""
     least: float = 1e-3
+    """R of the worst strings."""
     table: str | None = None
+    """A file of measurements; none: those of SIX6, fetched once."""
 
     def __post_init__(self) -> None:
         if not (0.0 < self.power < math.inf and 0.0 <= self.least <= self.highest < math.inf and self.highest > 0.0):

@@ -20,6 +20,7 @@ class PerfectTree(Environment):
     """
 
     depth: int = 8
+    """Choices from the root to a leaf."""
 
     def __post_init__(self) -> None:
         if self.depth < 1:
@@ -105,7 +106,9 @@ class TurnReward:
 
     env: PerfectTree
     right: float = 0.5
+    """Nats that each step to the right adds."""
     turn: float = -1.0
+    """Nats that each change of direction adds."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.right) and math.isfinite(self.turn)):

@@ -17,7 +17,7 @@ from anabranch.ground.arguments import require_objects, require_seed, require_wh
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.means import Estimate, log_mean_exp_with_error, mean_with_error
 from anabranch.ground.streams import Stream, key_of
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_reward_values, require_log_reward
 from anabranch.sampling.draw import BATCH, reading_for, whole_batches

@@ -24,8 +24,9 @@ from anabranch.evaluation.sample_metrics import metrics_of_drawn, metrics_of_lis
 from anabranch.evaluation.targets import TabulatedReward, log_target
 from anabranch.ground.arguments import require_whole
 from anabranch.ground.streams import Stream, generator_of, key_of
-from anabranch.objectives import Objective, objective_named
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.objectives.base import Objective
+from anabranch.objectives.named import objective_named
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import LogReward, log_rewards
 from anabranch.sampling.draw import reading_for, sample_states

@@ -15,7 +15,7 @@ from anabranch.evaluation.metrics.summary import Judged, Listed, SampleMetrics, 
 from anabranch.graph.enumeration import state_keys
 from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.streams import Stream, key_of
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import LogReward, log_reward_values
 from anabranch.sampling.draw import reading_for

@@ -12,7 +12,7 @@ from anabranch.evaluation.flows import edge_law, terminal_distribution
 from anabranch.graph.enumeration import state_keys
 from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.content import ByContent
-from anabranch.objectives import Objective
+from anabranch.objectives.base import Objective
 from anabranch.policies.heads import Policy
 from anabranch.policies.tabular import Lookup, remembered_lookup
 from anabranch.sampling.draw import reading_for

@@ -22,11 +22,17 @@ class Field:
     annotation: Any
     default: Any
     """dataclasses.MISSING where it must be given."""
+    traced: bool = False
+    """Whether the lanes of one program may differ in it, because it shapes no array and no program."""
 
     @property
     def kind(self) -> str:
         """The type in words, as a help text shows it."""
         return _kind(self.annotation)
+
+
+TRACED = {"traced": True}
+"""Metadata of a field that shapes no array and no program."""
 
 
 def fields_of(record: Any) -> list[Field]:
@@ -48,7 +54,7 @@ def fields_of(record: Any) -> list[Field]:
         default = field.default if isinstance(record, type) else getattr(record, field.name)
         if hasattr(default, "shape"):
             continue
-        found.append(Field(field.name, annotation, default))
+        found.append(Field(field.name, annotation, default, bool(field.metadata.get("traced"))))
     return found
 
 

@@ -1,68 +1,37 @@
-"""The objectives of the library, by name."""
+"""One balance condition a file: arrays in, arrays out. `anabranch.objectives.tb` is the class called tb."""
 
-from anabranch.ground.errors import named
-from anabranch.objectives.base import BalanceObjective, Objective
-from anabranch.objectives.detailed_balance import DetailedBalance
-from anabranch.objectives.flow_matching import FlowMatching
-from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance
-from anabranch.objectives.forward_looking_subtb import ForwardLookingSubTrajectoryBalance
-from anabranch.objectives.maximum_likelihood import MaximumLikelihood
-from anabranch.objectives.modified_detailed_balance import ModifiedDetailedBalance
-from anabranch.objectives.path_consistency import PathConsistency
-from anabranch.objectives.penalties import PENALTIES
-from anabranch.objectives.policy_gradient import PolicyGradient
-from anabranch.objectives.relative_trajectory_balance import RelativeTrajectoryBalance
-from anabranch.objectives.soft_dqn import SoftDQN
-from anabranch.objectives.soft_policy_gradient import SoftPolicyGradient
-from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
-from anabranch.objectives.trajectory_balance import TrajectoryBalance
-from anabranch.objectives.vargrad import VarGrad
+from typing import TYPE_CHECKING, Any
 
-OBJECTIVES: dict[str, type[Objective]] = {
-    objective.name: objective
-    for objective in (
-        FlowMatching,
-        DetailedBalance,
-        TrajectoryBalance,
-        SubTrajectoryBalance,
-        ModifiedDetailedBalance,
-        ForwardLookingDetailedBalance,
-        ForwardLookingSubTrajectoryBalance,
-        PathConsistency,
-        VarGrad,
-        RelativeTrajectoryBalance,
-        SoftDQN,
-        MaximumLikelihood,
-        SoftPolicyGradient,
-        PolicyGradient,
-    )
-}
+from anabranch.ground.tables import Table
 
-__all__ = [
-    "OBJECTIVES",
-    "PENALTIES",
-    "BalanceObjective",
-    "DetailedBalance",
-    "FlowMatching",
-    "ForwardLookingDetailedBalance",
-    "ForwardLookingSubTrajectoryBalance",
-    "MaximumLikelihood",
-    "ModifiedDetailedBalance",
-    "Objective",
-    "PathConsistency",
-    "PolicyGradient",
-    "RelativeTrajectoryBalance",
-    "SoftDQN",
-    "SoftPolicyGradient",
-    "SubTrajectoryBalance",
-    "TrajectoryBalance",
-    "VarGrad",
-    "objective_named",
-]
+if TYPE_CHECKING:
+    from anabranch.objectives.base import Objective
+
+OBJECTIVES: "Table[type[Objective]]" = Table(
+    {
+        "fm": "anabranch.objectives.flow_matching:FlowMatching",
+        "db": "anabranch.objectives.detailed_balance:DetailedBalance",
+        "tb": "anabranch.objectives.trajectory_balance:TrajectoryBalance",
+        "subtb": "anabranch.objectives.subtrajectory_balance:SubTrajectoryBalance",
+        "mdb": "anabranch.objectives.modified_detailed_balance:ModifiedDetailedBalance",
+        "fl-db": "anabranch.objectives.forward_looking:ForwardLookingDetailedBalance",
+        "fl-subtb": "anabranch.objectives.forward_looking_subtb:ForwardLookingSubTrajectoryBalance",
+        "pcl": "anabranch.objectives.path_consistency:PathConsistency",
+        "vargrad": "anabranch.objectives.vargrad:VarGrad",
+        "rtb": "anabranch.objectives.relative_trajectory_balance:RelativeTrajectoryBalance",
+        "soft-dqn": "anabranch.objectives.soft_dqn:SoftDQN",
+        "ml": "anabranch.objectives.maximum_likelihood:MaximumLikelihood",
+        "soft-pg": "anabranch.objectives.soft_policy_gradient:SoftPolicyGradient",
+        "pg": "anabranch.objectives.policy_gradient:PolicyGradient",
+    }
+)
 
 
-def objective_named(choice: str | Objective) -> Objective:
-    """The objective of that name with its defaults, or the one given. Raises ConfigError for an unknown name."""
-    if isinstance(choice, Objective):
-        return choice
-    return named(choice, OBJECTIVES, "objective")()
+def __getattr__(name: str) -> Any:
+    if name.replace("_", "-") not in OBJECTIVES:
+        raise AttributeError(f"anabranch.objectives has no {name!r}; it has {', '.join(__dir__())}")
+    return OBJECTIVES[name.replace("_", "-")]
+
+
+def __dir__() -> list[str]:
+    return [name.replace("-", "_") for name in OBJECTIVES]

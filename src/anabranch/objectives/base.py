@@ -75,7 +75,9 @@ class BalanceObjective(Objective):
     """Abstract: residuals that are zero at a flow, under an exchangeable penalty (`alpha` is for the family alone)."""
 
     penalty: PenaltyName = "squared"
+    """What a residual costs."""
     alpha: float = 0.0
+    """Member of the alpha family, for penalty=alpha alone."""
     sides: ClassVar[tuple[str, str]] = ("left", "right")
     """Both sides of `equations` as formulas."""
 

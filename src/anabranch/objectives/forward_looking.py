@@ -38,6 +38,7 @@ class ForwardLookingDetailedBalance(DetailedBalance):
     name: ClassVar[str] = "fl-db"
     needs_energy: ClassVar[bool] = True
     strict: bool = False
+    """The published form, with F~ = 1 at every object."""
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:
         return super().residual(with_energy(scores, strict=self.strict))

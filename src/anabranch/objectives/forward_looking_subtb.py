@@ -18,6 +18,7 @@ class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
     name: ClassVar[str] = "fl-subtb"
     needs_energy: ClassVar[bool] = True
     strict: bool = False
+    """The published form, with F~ = 1 at every object."""
 
     def potentials(self, scores: Scores) -> Float[Array, "nodes B"]:
         """c of the nodes with the energies in the state flows."""

@@ -25,6 +25,7 @@ class PathConsistency(BalanceObjective):
     has_state_flow: ClassVar[bool] = True
     sides: ClassVar[tuple[str, str]] = ("F(s) prod P_F", "F(t) prod P_B")
     span: int = 4
+    """Moves of a piece."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

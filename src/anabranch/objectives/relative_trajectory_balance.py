@@ -26,6 +26,7 @@ class RelativeTrajectoryBalance(BalanceObjective):
     has_backward: ClassVar[bool] = False
     needs_prior: ClassVar[bool] = True
     beta: float = 1.0
+    """Exponent of R beside the prior."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

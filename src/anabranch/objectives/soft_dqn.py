@@ -27,6 +27,7 @@ class SoftDQN(BalanceObjective):
     sides: ClassVar[tuple[str, str]] = ("exp Q(s, t)", "exp V(t) P_B(s | t)")
     trains_backward: ClassVar[bool] = False
     target_rate: float = 0.1
+    """Share of its distance that the lagged network makes up in a step."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

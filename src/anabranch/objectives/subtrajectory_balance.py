@@ -40,7 +40,9 @@ class SubTrajectoryBalance(BalanceObjective):
     has_state_flow: ClassVar[bool] = True
     sides: ClassVar[tuple[str, str]] = ("F(s) prod P_F", "F(t) prod P_B")
     lam: float = 0.9
+    """Weight of a piece is lam to the power of its moves."""
     normalise: Literal["batch", "trajectory", "length"] = "batch"
+    """Over what the weighted mean is taken."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

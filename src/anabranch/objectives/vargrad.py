@@ -26,6 +26,7 @@ class VarGrad(BalanceObjective):
     compares_trajectories: ClassVar[bool] = True
     sides: ClassVar[tuple[str, str]] = ("Z of the others", "R prod P_B / prod P_F")
     contrast: Literal["mean", "neighbour"] = "mean"
+    """Compare with the neighbour in the batch, not with the mean."""
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "1 B"], Float[Array, "1 B"]]:
         zeta = scores.zeta

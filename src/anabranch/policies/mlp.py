@@ -98,8 +98,11 @@ class MLP:
     """
 
     width: int = 256
+    """Units of each hidden layer."""
     depth: int = 2
+    """Hidden layers."""
     skip: bool = False
+    """A linear layer from the observation to the heads, beside the others."""
 
     def __post_init__(self) -> None:
         require_types(self)

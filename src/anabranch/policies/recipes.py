@@ -1,6 +1,15 @@
 """The recipes of policies, by name."""
 
-from anabranch.policies.mlp import MLP
-from anabranch.policies.tabular import Tabular
+from typing import TYPE_CHECKING
 
-POLICIES = {"mlp": MLP, "tabular": Tabular}
+from anabranch.ground.tables import Table
+
+if TYPE_CHECKING:
+    from anabranch.policies.heads import PolicyRecipe
+
+POLICIES: "Table[type[PolicyRecipe]]" = Table(
+    {
+        "mlp": "anabranch.policies.mlp:MLP",
+        "tabular": "anabranch.policies.tabular:Tabular",
+    }
+)

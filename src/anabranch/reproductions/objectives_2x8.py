@@ -12,7 +12,9 @@ from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.evaluation.estimates import estimate
 from anabranch.evaluation.flows import exact_flows, exact_policy
 from anabranch.graph.state_graph import state_graph
-from anabranch.objectives import OBJECTIVES, Objective, PolicyGradient
+from anabranch.objectives import OBJECTIVES
+from anabranch.objectives.base import Objective
+from anabranch.objectives.policy_gradient import PolicyGradient
 from anabranch.policies.backward import BACKWARDS
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near
 from anabranch.rewards.log_reward import log_rewards
@@ -94,9 +96,9 @@ def log_z_of(run: Run) -> float:
     """The learned log Z, or the importance-weighted one of 100,000 trajectories where none is learned."""
     learned = run.history[-1]["log_z"]
     if learned is None:
-        drawn = estimate(ENV, run.policy, REWARD, backward=run.trainer.backward, samples=100_000)
+        drawn = estimate(ENV, run.policy, REWARD, backward=run.setup.backward, samples=100_000)
         return drawn.log_z.value
-    return learned + (math.log(ENV.side**ENV.dim) if run.trainer.objective.needs_prior else 0.0)
+    return learned + (math.log(ENV.side**ENV.dim) if run.setup.objective.needs_prior else 0.0)
 
 
 def run(seeds: Sequence[int], say: Say) -> list[Line]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from anabranch.envs.tasks import make
 from anabranch.evaluation.exact_law import exact_law
 from anabranch.graph.state_graph import state_graph
-from anabranch.objectives import TrajectoryBalance
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near
 from anabranch.training.train import train
 

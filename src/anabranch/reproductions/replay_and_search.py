@@ -14,7 +14,8 @@ from anabranch.sampling.explore import Explore
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
 from anabranch.training.optimizer import Adam
-from anabranch.training.setup import Trainer, trainer
+from anabranch.training.settings import Setup
+from anabranch.training.setup import setup
 from anabranch.training.step import advance, init
 from anabranch.training.train import train
 
@@ -40,12 +41,12 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def settings(method: str, steps: int) -> dict[str, Any]:
-    """What `train` and `trainer` take for one method."""
+    """What `train` and `setup` take for one method."""
     common = {"objective": "tb", "optimizer": Adam(learning_rate=1e-3), "steps": steps, "batch": BATCH}
     return {**common, **METHODS[method]}
 
 
-def steps_to(setup: Trainer, seed: int, bar: float) -> tuple[int | None, float]:
+def steps_to(setup: Setup, seed: int, bar: float) -> tuple[int | None, float]:
     """After how many steps the exact total variation is first at most `bar` (None: never), and its last value."""
     graph = state_graph(setup.env, seconds=PATIENCE)
     state, distance = init(setup, seed), 1.0
@@ -57,7 +58,7 @@ def steps_to(setup: Trainer, seed: int, bar: float) -> tuple[int | None, float]:
     return None, distance
 
 
-def objects_a_step(setup: Trainer) -> int:
+def objects_a_step(setup: Setup) -> int:
     """How many objects ask for a reward in one step: those drawn, and those tried in each round of a search."""
     drawn, _, searched = setup.parts
     return drawn + (0 if setup.search is None else searched * setup.search.rounds)
@@ -66,12 +67,12 @@ def objects_a_step(setup: Trainer) -> int:
 def hard_line(method: str, seed: int) -> Line:
     """One row: how soon a method reaches the hard grid, with one seed."""
     task = make("hypergrid-hard")
-    setup = trainer(task.env, task.log_reward, **settings(method, HARD_STEPS))
-    steps, distance = steps_to(setup, seed, BAR)
+    ready = setup(task.env, task.log_reward, **settings(method, HARD_STEPS))
+    steps, distance = steps_to(ready, seed, BAR)
     if steps is None:
         ours = f"not in {HARD_STEPS * BATCH:,} trajectories (TV {distance:.3f})"
     else:
-        ours = f"{steps * BATCH:,} trajectories, {steps * objects_a_step(setup):,} rewards asked"
+        ours = f"{steps * BATCH:,} trajectories, {steps * objects_a_step(ready):,} rewards asked"
     return Line(f"4 x 20 hard, trajectories to TV .3: {method}", ours, "")
 
 

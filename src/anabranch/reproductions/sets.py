@@ -7,7 +7,9 @@ import numpy as np
 
 from anabranch.envs.sets import AdditiveEnergy, FixedSizeSets, Subsets
 from anabranch.evaluation.estimates import estimate
-from anabranch.objectives import DetailedBalance, ForwardLookingDetailedBalance, Objective
+from anabranch.objectives.base import Objective
+from anabranch.objectives.detailed_balance import DetailedBalance
+from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near, plain
 from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam

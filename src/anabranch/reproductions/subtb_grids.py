@@ -6,11 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
-from anabranch.objectives import DetailedBalance, Objective, SubTrajectoryBalance, TrajectoryBalance
+from anabranch.objectives.base import Objective
+from anabranch.objectives.detailed_balance import DetailedBalance
+from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
+from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, over_seeds, plain
 from anabranch.sampling.explore import ON_POLICY, Explore
 from anabranch.training.optimizer import Adam
-from anabranch.training.setup import trainer
+from anabranch.training.setup import setup
 from anabranch.training.step import advance, init
 from anabranch.training.truth import Watch
 
@@ -34,7 +37,7 @@ OBJECTIVES: dict[str, Objective] = {
 def curve(env: Hypergrid, objective: Objective, explore: Explore, seed: int, *, steps: int) -> list[float]:
     """The exact total variation before the first step and at evenly spaced steps to the last."""
     reward = HypergridReward(env=env, r0=1e-4)
-    setup = trainer(
+    ready = setup(
         env,
         reward,
         objective=objective,
@@ -43,11 +46,11 @@ def curve(env: Hypergrid, objective: Objective, explore: Explore, seed: int, *, 
         steps=steps,
         batch=BATCH,
     )
-    watch, state = Watch.over(setup, exact=True), init(setup, seed)
-    values = [watch.total_variation(setup, state.policy)]
+    watch, state = Watch.over(ready, exact=True), init(ready, seed)
+    values = [watch.total_variation(ready, state.policy)]
     for _ in range(POINTS):
-        state, _, _ = advance(setup, state, jnp.array(steps // POINTS))
-        values.append(watch.total_variation(setup, state.policy))
+        state, _, _ = advance(ready, state, jnp.array(steps // POINTS))
+        values.append(watch.total_variation(ready, state.policy))
     return [float(value) for value in values if isinstance(value, float)]
 
 

@@ -29,9 +29,13 @@ class Anneal:
     """
 
     start: float | None = None
+    """First exponent of R; none: so that random rewards span 3 nats."""
     end: float = 1.0
+    """Last exponent of R: 1."""
     steps: int | None = None
+    """Steps until the exponent is 1, 0: none; none: half of the training where random rewards span 100 nats."""
     path: Literal["geometric", "linear"] = "geometric"
+    """How the exponent rises."""
 
     def __post_init__(self) -> None:
         require_types(self)

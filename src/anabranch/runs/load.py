@@ -14,43 +14,21 @@ from anabranch.envs.tasks import BUILT_IN, Task, make, task_names
 from anabranch.ground.errors import RunError
 from anabranch.ground.fields import converted, replaced, unknown_key
 from anabranch.ground.streams import Stream, key_of
-from anabranch.objectives import Objective, objective_named
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.objectives.base import Objective
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, started
-from anabranch.policies.recipes import POLICIES
-from anabranch.rewards.anneal import Anneal
-from anabranch.sampling.explore import Explore
-from anabranch.sampling.local_search import LocalSearch
-from anabranch.sampling.replay import Replay
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
 from anabranch.training.run import Run
-from anabranch.training.setup import Trainer, trainer
+from anabranch.training.settings import REQUIRED, SETTINGS, Setting, Setup
+from anabranch.training.setup import setup
 
-PLAIN = {
-    "backward": str | None,
-    "log_z_rate": float,
-    "steps": int,
-    "batch": int,
-    "level": float,
-    "zero_floor": float,
-    "seed": int,
-    "seeds": int | None,
-    "data": int | None,
-    "prior": bool,
-}
-"""The settings of a run that belong to no record."""
-
-ADDED: dict[str, Any] = {"level": 0.0, "anneal": None}
+KEPT = {name: one for name, one in SETTINGS.items() if one.kept}
+ADDED = {name: one.before for name, one in KEPT.items() if one.before is not REQUIRED}
 """Settings that the first runs of this format did not have, with the values by which these were trained."""
-
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
-RECORDS = ("env", "reward", "objective", "explore", "policy", "optimizer")
-SOURCES = {"anneal": Anneal, "replay": Replay, "search": LocalSearch}
-"""Records that may be null. Of a data set and a prior only their presence is kept: reading a run needs neither."""
-
-KEYS = ("format", "task", "versions", "result", *RECORDS, *SOURCES, *PLAIN)
+KEYS = ("format", "task", "versions", "result", "env", "reward", *KEPT, "seed")
 
 
 def load(
@@ -79,17 +57,17 @@ def load(
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
     found = task_of(config, directory.path, task)
     own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
-    setup = _trainer_of(config, found, own, directory.path)
+    ready = _setup_of(config, found, own, directory.path)
     steps, arrays = directory.read_arrays()
     result = _part({"result": {}, **config}, "result", directory.path)
     history = directory.read_metrics()
     written = {"steps": steps, **_unfinished(history), **result}
     return Run(
-        policy=_policy_with(setup, arrays, directory.path),
+        policy=_policy_with(ready, arrays, directory.path),
         history=history,
         config={key: value for key, value in config.items() if key not in ("format", "result")},
         directory=directory.path,
-        trainer=setup,
+        setup=ready,
         **{name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()},
     )
 
@@ -126,58 +104,38 @@ def _part(config: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
     return part
 
 
-def _recipe(config: Mapping[str, Any], name: str, known: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Any:
+def _setup_of(config: Mapping[str, Any], task: Task, own: Mapping[str, Any], path: Path) -> Setup:
+    settings = {name: _read(one, config, own.get(name), path) for name, one in KEPT.items() if one.kind != "source"}
+    for name, one in KEPT.items():  # of a data set and a prior only a mark is kept: reading a run needs neither
+        if one.kind == "source":
+            _plain(config, name, one.mark, path)
+    _plain(config, "seed", int, path)
+    return setup(task.env, task.log_reward, **settings)
+
+
+def _read(setting: Setting, config: Mapping[str, Any], own: Any, path: Path) -> Any:
+    """A setting as `setup` takes it, from what a run kept of it; `own` is the part that was given for it."""
+    name = setting.name
+    if setting.kind == "number":
+        return _plain(config, name, setting.annotation, path)
+    if setting.kind == "record":
+        if name in config and config[name] is None:
+            return setting.record(off=True)
+        return replaced(setting.record(), _part(config, name, path), where=f"{path / 'run.json'}: {name}")
+    kept = config.get(name)
+    if name == "backward" and not isinstance(kept, dict):
+        return _plain(config, name, str | None, path) if own is None else own_part(name, {"name": kept}, own, path)
     part = dict(_part(config, name, path))
-    if "class" in part or own[name] is not None:
-        return own_part(name, part, own[name], path)
+    if part.get("name") == "optax":
+        return own
+    if "class" in part or own is not None:
+        return own_part(name, part, own, path)
     kind = part.pop("name", None)
-    if not isinstance(kind, str) or kind not in known:
-        raise RunError(f"{path / 'run.json'} names the {name} {kind!r}; this version knows {', '.join(known)}.")
-    return replaced(known[kind](), part, where=f"{path / 'run.json'}: {name}")
-
-
-def _objective(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Objective:
-    part = dict(_part(config, "objective", path))
-    if "class" in part or own["objective"] is not None:
-        return own_part("objective", part, own["objective"], path)
-    return replaced(objective_named(str(part.pop("name", None))), part, where=f"{path / 'run.json'}: objective")
-
-
-def _backward(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Any:
-    kept, given = config.get("backward"), own["backward"]
-    if isinstance(kept, dict) or given is not None:
-        return own_part("backward", kept if isinstance(kept, dict) else {"name": kept}, given, path)
-    return _plain(config, "backward", str | None, path)
-
-
-def _optimizer(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Any:
-    if _part(config, "optimizer", path).get("name") == "adam":
-        return _recipe(config, "optimizer", {"adam": Adam}, own, path)
-    return own["optimizer"]
-
-
-def _trainer_of(config: Mapping[str, Any], task: Task, own: Mapping[str, Any], path: Path) -> Trainer:
-    plain = {name: _plain(config, name, kind, path) for name, kind in PLAIN.items() if name != "backward"}
-    for name in ("seed", "data", "prior"):
-        del plain[name]
-    sources = {name: _source(config, name, kind, path) for name, kind in SOURCES.items()}
-    return trainer(
-        task.env,
-        task.log_reward,
-        objective=_objective(config, own, path),
-        backward=_backward(config, own, path),
-        explore=replaced(Explore(), _part(config, "explore", path), where=f"{path / 'run.json'}: explore"),
-        policy=_recipe(config, "policy", POLICIES, own, path),
-        optimizer=_optimizer(config, own, path),
-        **sources,
-        **plain,
-    )
-
-
-def _source(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
-    if name in config and config[name] is None:
-        return Anneal(steps=0) if name == "anneal" else None
-    return replaced(kind(), _part(config, name, path), where=f"{path / 'run.json'}: {name}")
+    if name == "objective":
+        return replaced(objective_named(str(kind)), part, where=f"{path / 'run.json'}: {name}")
+    if not isinstance(kind, str) or kind not in setting.table:
+        raise RunError(f"{path / 'run.json'} names the {name} {kind!r}; this version knows {', '.join(setting.table)}.")
+    return replaced(setting.table[kind](), part, where=f"{path / 'run.json'}: {name}")
 
 
 def _plain(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
@@ -186,7 +144,7 @@ def _plain(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
     return converted(config[name], kind, f"{path / 'run.json'}: {name}")
 
 
-def _policy_with(setup: Trainer, arrays: Mapping[str, np.ndarray], path: Path) -> Policy:
+def _policy_with(setup: Setup, arrays: Mapping[str, np.ndarray], path: Path) -> Policy:
     """A policy of the right shape that holds the given arrays; raises RunError with a list of what differs."""
     learned = setup.backward is not None and setup.backward.learned
     key = key_of(0, Stream.INIT)

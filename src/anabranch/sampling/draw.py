@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Key
 from anabranch.environment import Environment, require_environment, take
 from anabranch.ground.arguments import require_whole
 from anabranch.ground.streams import Stream, key_of
-from anabranch.policies.backward import BackwardPolicy, backward_policy
+from anabranch.policies.backward.base import BackwardPolicy
+from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.policies.observation import observer
 from anabranch.rewards.log_reward import LogReward, log_reward_values, require_log_reward

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.ground.errors import ConfigError
-from anabranch.ground.fields import require_types
+from anabranch.ground.fields import TRACED, require_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,11 +20,16 @@ class Explore:
     for a single step, and 4 / max_steps for whole trajectories, which would otherwise end at once.
     """
 
-    epsilon: float = 0.1
+    epsilon: float = dataclasses.field(default=0.1, metadata=TRACED)
+    """Probability of a random step, or of a random trajectory."""
     per: Literal["step", "trajectory"] = "step"
+    """What epsilon decides about."""
     anneal: int = 0
-    temperature: float = 1.0
+    """Steps in which epsilon falls to 0; 0: constant."""
+    temperature: float = dataclasses.field(default=1.0, metadata=TRACED)
+    """Of P_F while sampling; above 1 flattens it."""
     stop_weight: float | None = None
+    """Of STOP in a random walk, beside 1 of a label; none: 1 for a step, 4 / max_steps for a trajectory."""
 
     def __post_init__(self) -> None:
         require_types(self)

@@ -28,9 +28,13 @@ class LocalSearch:
     """
 
     share: float = 0.5
+    """Of each batch that is improved."""
     rounds: int = 4
+    """Of undoing and going on."""
     depth: int | None = None
+    """Most moves that a round undoes; none: half of the longest path."""
     accept: Literal["better", "metropolis"] = "better"
+    """Which proposals are kept."""
 
     def __post_init__(self) -> None:
         require_types(self)

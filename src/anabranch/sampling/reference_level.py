@@ -21,8 +21,8 @@ from anabranch.environment import Environment, State, forward_mask, take
 from anabranch.ground.arguments import LARGEST_SEED
 from anabranch.ground.errors import RewardError
 from anabranch.ground.means import log_mean_exp_with_error
-from anabranch.objectives import Objective
-from anabranch.policies.backward import UniformBackward
+from anabranch.objectives.base import Objective
+from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.wanderer import Wanderer
 from anabranch.rewards.log_reward import LARGEST_RELATIVE, LogReward, energies, log_reward_values, whole_level
 from anabranch.rewards.underflow import require_no_underflow

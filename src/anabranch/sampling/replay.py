@@ -25,10 +25,15 @@ class Replay:
     """
 
     share: float = 0.5
+    """Of each batch that comes from the buffer."""
     capacity: int = 10_000
+    """Objects that the buffer holds."""
     priority: Literal["uniform", "reward"] = "uniform"
+    """Which objects are replayed."""
     top: float = 0.1
+    """Share of the buffer that counts as best, for priority=reward."""
     deduplicate: bool = True
+    """Keep each object once."""
 
     def __post_init__(self) -> None:
         require_types(self)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from anabranch.environment import Environment, State, forward_mask
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Heads, Policy, masked_log_softmax
 from anabranch.trajectories import RowScores
 

@@ -1,1 +1,1 @@
-"""Training: the open door (`trainer`) and the easy one (`train`)."""
+"""Training: the open door (`setup`) and the easy one (`train`)."""

@@ -11,15 +11,18 @@ from anabranch.graph.state_graph import small_state_graph
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
 from anabranch.laws.walked import walk_ahead
-from anabranch.objectives import Objective
-from anabranch.policies.backward import BACKWARDS, BackwardPolicy, CountedPathsBackward, LearnedBackward
+from anabranch.objectives.base import Objective
+from anabranch.policies.backward import BACKWARDS
+from anabranch.policies.backward.base import BackwardPolicy
+from anabranch.policies.backward.learned import LearnedBackward
+from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.sampling.explore import require_on_policy
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 
 WALKS = 64
 
 
-def require_served(setup: Trainer) -> None:
+def require_served(setup: Setup) -> None:
     """Raise ConfigError where the parts of a training do not fit together."""
     goal = setup.objective
     name = f"The objective {goal.name}"
@@ -72,7 +75,7 @@ def supported(objective: type[Objective], backward: type[BackwardPolicy]) -> boo
     return not (objective.needs_data and backward.has_own_loss and not backward.counts_paths)
 
 
-def _require_trained(setup: Trainer, goal: Objective, backward: BackwardPolicy) -> None:
+def _require_trained(setup: Setup, goal: Objective, backward: BackwardPolicy) -> None:
     kind = type(backward)
     if not supported(type(goal), kind):
         fitting = [n for n, known in BACKWARDS.items() if supported(type(goal), known)]
@@ -86,7 +89,7 @@ def _require_trained(setup: Trainer, goal: Objective, backward: BackwardPolicy) 
         raise ConfigError("A space without moves has no paths to count.")
 
 
-def _require_memory(setup: Trainer, what: str) -> None:
+def _require_memory(setup: Setup, what: str) -> None:
     """Raise ConfigError where replay does not keep every trajectory that was drawn."""
     wanted = "replay=Replay(deduplicate=False) (--replay.share 0.5 --replay.deduplicate false)"
     if setup.replay is None:

@@ -1,70 +1,57 @@
 """What a run directory keeps of a run: its resolved configuration, its parameters, what it took."""
 
 import dataclasses
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
+import optax
 
 from anabranch.ground.fields import to_json
-from anabranch.objectives import OBJECTIVES
-from anabranch.policies.backward import BACKWARDS, backward_policy
+from anabranch.policies.backward import BACKWARDS
+from anabranch.policies.backward.base import BackwardPolicy
+from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy
-from anabranch.policies.recipes import POLICIES
+from anabranch.sampling.data_set import DataSet
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import described
-from anabranch.training.optimizer import Adam
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import SETTINGS, Setting, Setup
 
 
-def configuration(setup: Trainer, *, seed: int, name: str | None) -> dict[str, Any]:
+def configuration(setup: Setup, *, seed: int, name: str | None) -> dict[str, Any]:
     """The resolved configuration of a run, as run.json keeps it."""
     return {
         "task": name,
         "env": {"class": type(setup.env).__name__, **to_json(setup.env)},
         "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
-        "objective": described(setup.objective, setup.objective.name, own=_is_own(setup.objective, OBJECTIVES)),
-        "backward": _backward(setup),
-        "explore": to_json(setup.explore),
-        "policy": described(setup.policy, type(setup.policy).__name__.lower(), own=_is_own(setup.policy, POLICIES)),
-        "optimizer": _optimizer(setup),
-        "log_z_rate": setup.log_z_rate,
-        "steps": setup.steps,
-        "batch": setup.batch,
-        "level": setup.level,
-        "zero_floor": setup.zero_floor,
-        "anneal": None if setup.anneal is None else to_json(setup.anneal),
-        "replay": None if setup.replay is None else to_json(setup.replay),
-        "search": None if setup.search is None else to_json(setup.search),
-        "data": None if setup.data is None else setup.data.size,
-        "prior": setup.prior is not None,
+        **{name: _written(one, getattr(setup, name), setup) for name, one in SETTINGS.items() if one.kept},
         "seed": seed,
-        "seeds": setup.seeds,
         "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
     }
 
 
-def _is_own(part: Any, known: Mapping[str, type[Any]]) -> bool:
-    return type(part) not in known.values()
+def _written(setting: Setting, value: Any, setup: Setup) -> Any:
+    if setting.kind == "source":
+        return value.size if isinstance(value, DataSet) else value is not None if setting.mark is bool else None
+    if setting.kind == "number" or value is None:
+        return value
+    if setting.kind == "record":
+        return to_json(value)
+    if isinstance(value, BackwardPolicy):
+        return _backward(value, setup)
+    if isinstance(value, optax.GradientTransformation):
+        return {"name": "optax"}
+    name = next((name for name, kind in setting.table.items() if type(value) is kind), None)
+    own = getattr(value, "name", type(value).__name__.lower())
+    return described(value, name or own, own=name is None)
 
 
-def _backward(setup: Trainer) -> str | dict[str, Any] | None:
-    backward = setup.backward
-    if backward is None:
-        return None
+def _backward(backward: BackwardPolicy, setup: Setup) -> str | dict[str, Any]:
     name = backward.name
     ours = name in BACKWARDS and type(backward_policy(name, setup.env)) is type(backward)
     return name if ours else described(backward, name, own=True)
-
-
-def _optimizer(setup: Trainer) -> dict[str, Any]:
-    optimizer = setup.optimizer
-    if not isinstance(optimizer, Adam):
-        return {"name": "optax"}
-    return described(optimizer, "adam", own=type(optimizer) is not Adam)
 
 
 def write_result(

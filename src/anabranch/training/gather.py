@@ -17,7 +17,7 @@ from anabranch.sampling.regrow import retrace, walk_back
 from anabranch.sampling.replay import Buffer
 from anabranch.sampling.rollout import Flags, rollout
 from anabranch.scoring.reading import Seen
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from anabranch.trajectories import Trajectories
 
 
@@ -75,7 +75,7 @@ def side_by_side(parts: list[Any]) -> Any:
 
 
 def gathered(
-    setup: Trainer, policy: Policy, buffer: Buffer | None, key: Key[Array, ""], at_step: Int[Array, ""]
+    setup: Setup, policy: Policy, buffer: Buffer | None, key: Key[Array, ""], at_step: Int[Array, ""]
 ) -> tuple[Batch, Buffer | None]:
     """The batch of a step of the run with this key, and the buffer with its new objects."""
     run_key, key = key, jax.random.fold_in(key, at_step)
@@ -110,15 +110,13 @@ def gathered(
     return Batch(parts, floored, _fault(setup, flags, judged, parts)), buffer
 
 
-def _regrown(
-    setup: Trainer, policy: Policy, key: Key[Array, ""], objects: State, log_reward: Float[Array, " B"]
-) -> Part:
+def _regrown(setup: Setup, policy: Policy, key: Key[Array, ""], objects: State, log_reward: Float[Array, " B"]) -> Part:
     """Objects with trajectories that the present P_B draws back from them, to be scored anew."""
     return Part(walk_back(policy, setup.reading, key, objects), None, log_reward)
 
 
 def _searched(
-    setup: Trainer, policy: Policy, drawn: Part, key: Key[Array, ""], number: int
+    setup: Setup, policy: Policy, drawn: Part, key: Key[Array, ""], number: int
 ) -> tuple[Part, tuple[Array, State]]:
     """Drawn objects after local search, with trajectories regrown by P_B."""
     search_key, walk_key = jax.random.split(key)
@@ -135,7 +133,7 @@ def _searched(
     return _regrown(setup, policy, walk_key, objects, values), (bad, objects)
 
 
-def remembered(setup: Trainer, buffer: Buffer, key: Key[Array, ""]) -> Trajectories:
+def remembered(setup: Setup, buffer: Buffer, key: Key[Array, ""]) -> Trajectories:
     """Trajectories of the buffer as they were once drawn."""
     assert setup.replay is not None
     assert buffer.actions is not None
@@ -143,7 +141,7 @@ def remembered(setup: Trainer, buffer: Buffer, key: Key[Array, ""]) -> Trajector
     return retrace(setup.env, buffer.actions[places].T, buffer.length[places])
 
 
-def _fault(setup: Trainer, flags: Flags | None, judged: list[Any], parts: list[Part]) -> Fault:
+def _fault(setup: Setup, flags: Flags | None, judged: list[Any], parts: list[Part]) -> Fault:
     if not judged:
         none = jnp.zeros(parts[0].log_reward.shape, bool)
         judged = [(none, parts[0].trajectories.objects)]

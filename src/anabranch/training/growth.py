@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.ground.errors import Error, RunError
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from anabranch.training.step import StepMetrics, TrainState, advance, fault_error
 from anabranch.training.truth import for_seeds
 
@@ -39,7 +39,7 @@ def chunk_size(left: int, seconds_a_step: float) -> int:
 class Growth:
     """Where a run stands after its last finished chunk; a fresh one replaces it at once, so that nothing is torn."""
 
-    setup: Trainer
+    setup: Setup
     state: TrainState
     done: int = 0
     seconds: float = 0.0

@@ -13,14 +13,14 @@ from anabranch.graph.longest import rows_of
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
 from anabranch.sampling.replay import Buffer
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 
 NUMBERS_A_ROW = 8
 """What a row of a trajectory holds beside its state and the layers of the network: an action, and scores."""
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def require_memory(setup: Trainer) -> None:
+def require_memory(setup: Setup) -> None:
     """Raise ConfigError, with the estimate and what to lower, where a training cannot fit into the machine's memory.
 
     The estimate is a lower bound: parameters with their gradient and the optimiser's moments, the rows of one batch as
@@ -44,7 +44,7 @@ def require_memory(setup: Trainer) -> None:
     )
 
 
-def needed_bytes(setup: Trainer) -> dict[str, int]:
+def needed_bytes(setup: Setup) -> dict[str, int]:
     """The least that each part of a training takes, in bytes."""
     learned = setup.backward is not None and setup.backward.learned
     key = key_of(0, Stream.INIT)

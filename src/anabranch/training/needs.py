@@ -11,12 +11,12 @@ from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import energies, rewarded
 from anabranch.scoring.reading import Reading
 from anabranch.scoring.score import score
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from anabranch.trajectories import Trajectories
 
 
 def extras(
-    setup: Trainer, trajectories: Trajectories, *, lagged: Policy | None, prior: Policy | None
+    setup: Setup, trajectories: Trajectories, *, lagged: Policy | None, prior: Policy | None
 ) -> dict[str, Float[Array, "rows B"]]:
     """The optional fields of `Scores` that the objective and the backward policy need; no gradient flows into them."""
     goal, found = setup.objective, {}

@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float
 
 from anabranch.ground.errors import ConfigError
-from anabranch.ground.fields import require_types
+from anabranch.ground.fields import TRACED, require_types
 
 Rate = float | Float[Array, ""]
 """A learning rate, traced where a sweep varies it."""
@@ -19,10 +19,14 @@ Rate = float | Float[Array, ""]
 class Adam:
     """Recipe of Adam whose learning rate falls to 0 along a cosine over the run, or stays."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = dataclasses.field(default=1e-3, metadata=TRACED)
+    """Of the network, at its highest."""
     b1: float = 0.9
+    """Decay of the mean of gradients."""
     b2: float = 0.95
+    """Decay of the mean of their squares."""
     decay: Literal["cosine", "none"] = "cosine"
+    """Whether the rate falls to 0 along a cosine over the run."""
 
     def __post_init__(self) -> None:
         require_types(self)

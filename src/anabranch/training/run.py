@@ -9,7 +9,7 @@ from anabranch.policies.heads import Policy
 from anabranch.sampling.draw import sample
 from anabranch.storage.directory import RunDirectory
 from anabranch.training.configuration import write_result
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 from anabranch.training.truth import policy_of_seed
 
 
@@ -22,7 +22,7 @@ class Run:
     """One row for each report: step, seconds, loss, log_z, log_reward, rows, floored, total_variation."""
     config: dict[str, Any]
     directory: Path | None
-    trainer: Trainer
+    setup: Setup
     steps: int
     seconds: float
     """Of compiled training, without compilation and evaluation."""
@@ -30,7 +30,7 @@ class Run:
 
     def __getitem__(self, number: int) -> "Run":
         """The run of one seed of several. Raises ConfigError where there is no such seed."""
-        seeds = self.trainer.seeds
+        seeds = self.setup.seeds
         if seeds is None or not -seeds <= number < seeds:
             raise ConfigError(
                 f"This run has {'a single seed' if seeds is None else f'{seeds} seeds'}; asked for [{number}]."
@@ -46,16 +46,16 @@ class Run:
             history=history,
             config={**self.config, "seed": self.config["seed"] + number, "seeds": None},
             directory=None,
-            trainer=dataclasses.replace(self.trainer, seeds=None),
+            setup=dataclasses.replace(self.setup, seeds=None),
         )
 
     def each(self) -> "list[Run]":
         """The runs of all seeds; this run alone where there is but one."""
-        return [self] if self.trainer.seeds is None else [self[number] for number in range(self.trainer.seeds)]
+        return [self] if self.setup.seeds is None else [self[number] for number in range(self.setup.seeds)]
 
     def objects(self, n: int, *, seed: int = 0) -> list[Any]:
         """n fresh objects from the policy."""
-        return sample(self.trainer.env, self.policy, n, seed=seed).objects
+        return sample(self.setup.env, self.policy, n, seed=seed).objects
 
     def save(self, path: str | Path) -> None:
         """Write the run into a new directory. Raises RunError where something is there already."""

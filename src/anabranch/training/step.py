@@ -1,4 +1,4 @@
-"""The open door: `init` and `step` are pure functions of a Trainer; `advance` runs many steps in one compiled loop."""
+"""The open door: `init` and `step` are pure functions of a Setup; `advance` runs many steps in one compiled loop."""
 
 import dataclasses
 from typing import Any
@@ -20,7 +20,8 @@ from anabranch.training.compatibility import require_served
 from anabranch.training.gather import Batch, Fault, gathered, remembered, side_by_side
 from anabranch.training.memory import require_memory
 from anabranch.training.needs import extras
-from anabranch.training.setup import SEEDS_AXIS, Trainer, with_values
+from anabranch.training.settings import SEEDS_AXIS, Setup
+from anabranch.training.setup import with_values
 from anabranch.trajectories import Scores
 
 
@@ -52,25 +53,25 @@ class StepMetrics(eqx.Module):
     """Share of sampled objects whose reward was zero."""
 
 
-def init(trainer: Trainer, seed: int, *, start: Policy | None = None) -> TrainState:
+def init(setup: Setup, seed: int, *, start: Policy | None = None) -> TrainState:
     """The state before the first step: fresh parameters, or those of `start`; with `seeds`, of seed, seed + 1, ..."""
-    numbers = jnp.asarray(seed) if trainer.seeds is None else seed + jnp.arange(trainer.seeds)
-    return init_lanes(trainer, numbers, {}, start=start)
+    numbers = jnp.asarray(seed) if setup.seeds is None else seed + jnp.arange(setup.seeds)
+    return init_lanes(setup, numbers, {}, start=start)
 
 
 def init_lanes(
-    trainer: Trainer, seeds: Int[Array, "*lanes"], values: dict[str, Float[Array, "*lanes"]], *, start: Any = None
+    setup: Setup, seeds: Int[Array, "*lanes"], values: dict[str, Float[Array, "*lanes"]], *, start: Any = None
 ) -> TrainState:
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
-    require_served(trainer)
-    require_memory(trainer)
+    require_served(setup)
+    require_memory(setup)
     if start is None:
-        aims = {"level": trainer.level, "zero_floor": trainer.zero_floor}
-        begin = flow_start(trainer.env, trainer.log_reward, trainer.objective, **aims)
-        policy = _begun(_each(trainer, _fresh_policy)(trainer, seeds), trainer.level, begin)
+        aims = {"level": setup.level, "zero_floor": setup.zero_floor}
+        begin = flow_start(setup.env, setup.log_reward, setup.objective, **aims)
+        policy = _begun(_each(setup, _fresh_policy)(setup, seeds), setup.level, begin)
     else:
-        policy = at_level(start, trainer.level)
-    return _each(trainer, _fresh_state)(trainer, policy, seeds, values)
+        policy = at_level(start, setup.level)
+    return _each(setup, _fresh_state)(setup, policy, seeds, values)
 
 
 def _begun(policy: Policy, level: float, start: FlowStart) -> Policy:
@@ -80,66 +81,66 @@ def _begun(policy: Policy, level: float, start: FlowStart) -> Policy:
     return started(policy, level=level, log_z=log_z, log_flow_offset=offset)
 
 
-def _each(trainer: Trainer, function: Any) -> Any:
+def _each(setup: Setup, function: Any) -> Any:
     """The function as it is, or for each seed of a leading axis."""
-    if trainer.seeds is None:
+    if setup.seeds is None:
         return function
-    return eqx.filter_vmap(function, in_axes=eqx.if_array(0), axis_name=SEEDS_AXIS, axis_size=trainer.seeds)
+    return eqx.filter_vmap(function, in_axes=eqx.if_array(0), axis_name=SEEDS_AXIS, axis_size=setup.seeds)
 
 
 @eqx.filter_jit
-def _fresh_policy(trainer: Trainer, seed: Int[Array, ""]) -> Policy:
-    learned = trainer.backward is not None and trainer.backward.learned
+def _fresh_policy(setup: Setup, seed: Int[Array, ""]) -> Policy:
+    learned = setup.backward is not None and setup.backward.learned
     key = jax.random.fold_in(jax.random.key(seed), Stream.INIT)
-    return trainer.policy.build(trainer.env, key=key, learned_backward=learned)
+    return setup.policy.build(setup.env, key=key, learned_backward=learned)
 
 
 @eqx.filter_jit
-def _fresh_state(trainer: Trainer, policy: Policy, seed: Int[Array, ""], values: dict[str, Array]) -> TrainState:
+def _fresh_state(setup: Setup, policy: Policy, seed: Int[Array, ""], values: dict[str, Array]) -> TrainState:
     return TrainState(
         policy=policy,
-        optimizer=trainer.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
+        optimizer=setup.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
         step=jnp.array(0),
         key=jax.random.fold_in(jax.random.key(seed), Stream.TRAIN),
-        buffer=None if trainer.replay is None else _fresh_buffer(trainer, trainer.replay),
-        lagged=policy if trainer.lag_rate else None,
-        prior=None if trainer.prior is None else trainer.prior.policy,
+        buffer=None if setup.replay is None else _fresh_buffer(setup, setup.replay),
+        lagged=policy if setup.lag_rate else None,
+        prior=None if setup.prior is None else setup.prior.policy,
         values=values,
     )
 
 
-def _fresh_buffer(trainer: Trainer, replay: Replay) -> Buffer:
-    with_actions = trainer.backward is not None and trainer.backward.from_memory
-    buffer = Buffer.empty(trainer.env, replay, with_actions=with_actions)
-    if trainer.data is None:
+def _fresh_buffer(setup: Setup, replay: Replay) -> Buffer:
+    with_actions = setup.backward is not None and setup.backward.from_memory
+    buffer = Buffer.empty(setup.env, replay, with_actions=with_actions)
+    if setup.data is None:
         return buffer
-    return buffer.with_data(jax.tree.map(jnp.asarray, trainer.data.states), jnp.asarray(trainer.data.log_reward))
+    return buffer.with_data(jax.tree.map(jnp.asarray, setup.data.states), jnp.asarray(setup.data.log_reward))
 
 
-def step(trainer: Trainer, state: TrainState) -> tuple[TrainState, StepMetrics, Fault]:
+def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Fault]:
     """Gather a batch, score it, and follow the gradient once. Pure; meant to be jitted."""
-    trainer = with_values(trainer, state.values)
+    setup = with_values(setup, state.values)
     key = jax.random.fold_in(state.key, state.step)
-    batch, buffer = gathered(trainer, state.policy, state.buffer, state.key, state.step)
-    given = extras(trainer, batch.trajectories, lagged=state.lagged, prior=state.prior)
-    beta = 1.0 if trainer.anneal is None else trainer.anneal.beta(state.step)
+    batch, buffer = gathered(setup, state.policy, state.buffer, state.key, state.step)
+    given = extras(setup, batch.trajectories, lagged=state.lagged, prior=state.prior)
+    beta = 1.0 if setup.anneal is None else setup.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
 
     def loss_of(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
         policy = eqx.combine(parameters, static)
-        scores = _annealed(dataclasses.replace(_scored(trainer, policy, batch), **given), beta)
+        scores = _annealed(dataclasses.replace(_scored(setup, policy, batch), **given), beta)
         own = jnp.zeros(())
-        if trainer.backward is not None and trainer.backward.has_own_loss:
-            own = trainer.backward.own_loss(_scores_of_backward(trainer, policy, scores, buffer, key))
+        if setup.backward is not None and setup.backward.has_own_loss:
+            own = setup.backward.own_loss(_scores_of_backward(setup, policy, scores, buffer, key))
             log_pb = scores.log_pb if scores.lagged_log_pb is None else scores.lagged_log_pb
             scores = dataclasses.replace(scores, log_pb=jax.lax.stop_gradient(log_pb))
-        loss = trainer.objective.loss(scores)
+        loss = setup.objective.loss(scores)
         return loss + own, loss
 
     (_, loss), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
-    updates, optimizer = trainer.transformation.update(gradient, state.optimizer, parameters)
+    updates, optimizer = setup.transformation.update(gradient, state.optimizer, parameters)
     policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
-    lagged = None if state.lagged is None else _following(state.lagged, policy, trainer.lag_rate)
+    lagged = None if state.lagged is None else _following(state.lagged, policy, setup.lag_rate)
     fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior, state.values)
     return fresh, _metrics(batch, loss), batch.fault
 
@@ -157,26 +158,26 @@ def _metrics(batch: Batch, loss: Float[Array, ""]) -> StepMetrics:
     return StepMetrics(loss, main.log_reward.mean(), main.trajectories.length.mean(), batch.floored)
 
 
-def _scored(trainer: Trainer, policy: Policy, batch: Batch) -> Scores:
+def _scored(setup: Setup, policy: Policy, batch: Batch) -> Scores:
     """The scores of all parts, side by side; what the sampler saw is used where it is still valid."""
 
     def one(part: Any) -> Scores:
-        options = {"known": part.seen, "needs_inflow": trainer.objective.needs_inflow}
-        return score(policy, trainer.reading, part.trajectories, part.log_reward, **options)
+        options = {"known": part.seen, "needs_inflow": setup.objective.needs_inflow}
+        return score(policy, setup.reading, part.trajectories, part.log_reward, **options)
 
     return side_by_side([one(part) for part in batch.parts])
 
 
 def _scores_of_backward(
-    trainer: Trainer, policy: Policy, scores: Scores, buffer: Buffer | None, key: Key[Array, ""]
+    setup: Setup, policy: Policy, scores: Scores, buffer: Buffer | None, key: Key[Array, ""]
 ) -> Scores:
     """The scores that a backward policy's own loss is about."""
-    assert trainer.backward is not None
-    if not trainer.backward.from_memory:
+    assert setup.backward is not None
+    if not setup.backward.from_memory:
         return scores
     assert buffer is not None
-    trajectories = remembered(trainer, buffer, key)
-    return score(policy, trainer.reading, trajectories, jnp.zeros(trajectories.length.shape))
+    trajectories = remembered(setup, buffer, key)
+    return score(policy, setup.reading, trajectories, jnp.zeros(trajectories.length.shape))
 
 
 def _following(lagged: Policy, policy: Policy, rate: float) -> Policy:
@@ -187,31 +188,31 @@ def _following(lagged: Policy, policy: Policy, rate: float) -> Policy:
 
 
 @eqx.filter_jit
-def advance(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
+def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
     """`count` steps in one compiled loop (any count, one compilation), the mean of their metrics, the first fault.
 
     With `seeds`, so for each seed, and all results have a leading axis.
     """
-    if trainer.seeds is None or trainer.vectorised:
-        return _advanced(trainer, state, count)
+    if setup.seeds is None or setup.vectorised:
+        return _advanced(setup, state, count)
     dynamic, static = eqx.partition(state, eqx.is_array)
 
     def one(dynamic: Any) -> Any:
-        fresh, metrics, fault = _advanced(trainer, eqx.combine(dynamic, static), count)
+        fresh, metrics, fault = _advanced(setup, eqx.combine(dynamic, static), count)
         return eqx.filter(fresh, eqx.is_array), metrics, fault
 
     dynamic, metrics, fault = jax.lax.map(one, dynamic)
     return eqx.combine(dynamic, static), metrics, fault
 
 
-def _advanced(trainer: Trainer, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
+def _advanced(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
     dynamic, static = eqx.partition(state, eqx.is_array)
 
     def once(state: TrainState) -> Any:
-        fresh, metrics, fault = step(trainer, state)
+        fresh, metrics, fault = step(setup, state)
         return eqx.filter(fresh, eqx.is_array), metrics, fault
 
-    every = _each(trainer, once) if trainer.vectorised else once
+    every = _each(setup, once) if setup.vectorised else once
     advanced, shapes = traced_once(lambda dynamic: every(eqx.combine(dynamic, static)), dynamic)
 
     def body(_: Any, carry: Any) -> Any:
@@ -234,12 +235,12 @@ def _first_fault(old: Fault, new: Fault) -> Fault:
     return jax.tree.map(first, old, new)
 
 
-def fault_error(trainer: Trainer, fault: Fault) -> Error | None:
+def fault_error(setup: Setup, fault: Fault) -> Error | None:
     """The sentence about what happened in a chunk, or None."""
-    if trainer.seeds is not None:
+    if setup.seeds is not None:
         first = int(jnp.argmax(fault.raised))
         fault = jax.tree.map(lambda leaf: leaf[first], fault)
-    env = trainer.env
+    env = setup.env
     name = type(env).__name__
     flags = fault.flags
     if flags is not None and bool(flags.dead_end):
@@ -254,5 +255,5 @@ def fault_error(trainer: Trainer, fault: Fault) -> Error | None:
         )
     if bool(fault.bad_reward[0]):
         culprit = fault.bad_reward[1]
-        return bad_reward(env.show(culprit), float(trainer.log_reward(culprit)))
+        return bad_reward(env.show(culprit), float(setup.log_reward(culprit)))
     return None

@@ -18,12 +18,13 @@ from anabranch.ground.errors import ConfigError, did_you_mean
 from anabranch.ground.fields import replaced
 from anabranch.rewards.log_reward import LogReward
 from anabranch.training.compatibility import require_served
-from anabranch.training.setup import TRACED, Trainer, trainer
+from anabranch.training.settings import SETTINGS, Setup, traced_settings
+from anabranch.training.setup import setup
 from anabranch.training.step import TrainState, advance, fault_error, init_lanes
 from anabranch.training.truth import Watch
 
-RECORDS = ("objective", "explore", "policy", "optimizer", "anneal", "replay", "search")
-PLAIN = ("steps", "batch", "log_z_rate", "zero_floor", "backward")
+PLAIN = tuple(name for name, one in SETTINGS.items() if one.swept and one.kind != "record")
+RECORDS = tuple(name for name, one in SETTINGS.items() if one.swept and one.kind in ("record", "part"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,16 +71,16 @@ def sweep(
     require_exact(exact)
     for path, values in over.items():
         _require_setting(path, values, settings)
-    traced = [path for path in over if path in TRACED]
-    shaped = [path for path in over if path not in TRACED]
+    traced = [path for path in over if path in traced_settings()]
+    shaped = [path for path in over if path not in traced]
     found = []
     for shape in itertools.product(*(over[path] for path in shaped)):
         fixed = dict(zip(shaped, shape, strict=True))
         lanes = [dict(zip(traced, lane, strict=True)) for lane in itertools.product(*(over[path] for path in traced))]
         for lane in lanes:
-            require_served(trainer(env, log_reward, **_with(settings, {**fixed, **lane})))
-        setup = trainer(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
-        for swept in _lanes(setup, fixed, lanes, seeds, seed, exact):
+            require_served(setup(env, log_reward, **_with(settings, {**fixed, **lane})))
+        ready = setup(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
+        for swept in _lanes(ready, fixed, lanes, seeds, seed, exact):
             found.append(swept)
             if callback is not None:
                 callback(swept)
@@ -91,7 +92,7 @@ def _require_setting(path: str, values: Sequence[Any], settings: Mapping[str, An
     if not values or isinstance(values, str):
         raise ConfigError(f"{path} needs a list of values to try; given {values!r}.")
     if not group and name not in PLAIN:
-        raise ConfigError(f"A sweep cannot vary {path!r}{did_you_mean(path, (*PLAIN, *TRACED))}")
+        raise ConfigError(f"A sweep cannot vary {path!r}{did_you_mean(path, (*PLAIN, *traced_settings()))}")
     if group and (group not in RECORDS or not dataclasses.is_dataclass(settings.get(group))):
         raise ConfigError(
             f"To vary {path} give {group}= as a record, such as explore=Explore(); given {settings.get(group)!r}."
@@ -107,7 +108,7 @@ def _with(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, A
 
 
 def _lanes(
-    setup: Trainer, fixed: dict[str, Any], lanes: list[dict[str, Any]], seeds: int, seed: int, exact: Exact
+    setup: Setup, fixed: dict[str, Any], lanes: list[dict[str, Any]], seeds: int, seed: int, exact: Exact
 ) -> list[Swept]:
     """Train all lanes of one program."""
     numbers = seed + jnp.tile(jnp.arange(seeds), len(lanes))
@@ -131,7 +132,7 @@ def _lanes(
     return found
 
 
-def _advanced(setup: Trainer, state: TrainState, steps: int) -> tuple[TrainState, Any]:
+def _advanced(setup: Setup, state: TrainState, steps: int) -> tuple[TrainState, Any]:
     state, metrics, fault = advance(setup, state, jnp.array(steps))
     error = fault_error(setup, jax.block_until_ready(fault))
     if error is not None:

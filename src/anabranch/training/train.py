@@ -12,11 +12,11 @@ import optax
 from anabranch.environment import Environment
 from anabranch.evaluation.affordable import Exact, require_exact
 from anabranch.ground.arguments import require_function, require_instance, require_seed
-from anabranch.objectives import Objective
-from anabranch.policies.backward import BackwardPolicy
+from anabranch.objectives.base import Objective
+from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.rewards.anneal import Anneal
-from anabranch.rewards.log_reward import DEFAULT_ZERO_FLOOR, LogReward
+from anabranch.rewards.log_reward import LogReward
 from anabranch.sampling.explore import Explore
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
@@ -28,7 +28,8 @@ from anabranch.training.keeping import Keeper
 from anabranch.training.optimizer import Adam
 from anabranch.training.progress import ProgressLine
 from anabranch.training.run import Run
-from anabranch.training.setup import Trainer, trainer
+from anabranch.training.settings import SETTINGS, Setup
+from anabranch.training.setup import setup
 from anabranch.training.step import advance, init
 from anabranch.training.truth import Watch
 
@@ -51,7 +52,7 @@ def train(
     seed: int = 0,
     seeds: int | None = None,
     anneal: Anneal | None = None,
-    zero_floor: float = DEFAULT_ZERO_FLOOR,
+    zero_floor: float = 1e-4,
     replay: Replay | None = None,
     search: LocalSearch | None = None,
     data: Sequence[Any] | None = None,
@@ -78,19 +79,17 @@ def train(
     Raises ConfigError and RewardError for settings that are none, LawError and RewardError with the state at which
     sampling or listing failed, SpaceTooLargeError where `exact=True` asks for too much.
     """
+    settings = {name: value for name, value in locals().items() if name in SETTINGS}
     require_exact(exact)
     if anneal is None and start is not None:
-        anneal = Anneal(steps=0)  # a sampler that goes on has the narrow target behind it
+        settings["anneal"] = Anneal(steps=0)  # a sampler that goes on has the narrow target behind it
     _require_places(out=out, name=name, callback=callback, start=start)
     line = ProgressLine(steps, label=getattr(objective, "name", str(objective)), active=callback is None)
-    goal = {"objective": objective, "backward": backward, "level": level, "zero_floor": zero_floor, "anneal": anneal}
-    learner = {"policy": policy, "optimizer": optimizer, "log_z_rate": log_z_rate, "steps": steps, "batch": batch}
-    sources = {"explore": explore, "replay": replay, "search": search, "data": data, "prior": prior}
     with line.during("preparing"):
-        setup = trainer(env, log_reward, **goal, **learner, **sources, seeds=seeds)
-    require_seed(seed, count=setup.seeds or 1)
+        ready = setup(env, log_reward, **settings)
+    require_seed(seed, count=ready.seeds or 1)
     where = {"seed": int(seed), "start": start, "out": out, "name": name}
-    return _trained(setup, **where, exact=exact, callback=callback, line=line)
+    return _trained(ready, **where, exact=exact, callback=callback, line=line)
 
 
 def _require_places(*, out: Any, name: Any, callback: Any, start: Any) -> None:
@@ -105,7 +104,7 @@ def _require_places(*, out: Any, name: Any, callback: Any, start: Any) -> None:
 
 
 def _trained(
-    setup: Trainer,
+    setup: Setup,
     *,
     seed: int,
     start: Policy | None,

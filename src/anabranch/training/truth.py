@@ -16,7 +16,7 @@ from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.errors import ConfigError, RunError
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import log_rewards
-from anabranch.training.setup import Trainer
+from anabranch.training.settings import Setup
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Watch:
     """Whether it is watched, and why not."""
 
     @classmethod
-    def over(cls, setup: Trainer, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Watch":
+    def over(cls, setup: Setup, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Watch":
         """Enumerate the space and its rewards, with "auto" only where that is small beside `seconds` of training.
 
         Raises RewardError for a reward that is not one, SpaceTooLargeError where `exact` asks for too much.
@@ -40,7 +40,7 @@ class Watch:
         values = log_rewards(listing.graph, setup.log_reward)
         return cls(listing.graph, log_target(listing.graph, values, setup.objective, **setup.sources), listing.words)
 
-    def total_variation(self, setup: Trainer, policy: Policy) -> float | list[float] | None:
+    def total_variation(self, setup: Setup, policy: Policy) -> float | list[float] | None:
         """The exact distance of a policy (or of each seed's) from its target; None where it is not watched.
 
         Raises RunError where the policy's logits are no longer finite.
@@ -54,7 +54,7 @@ class Watch:
             raise RunError(f"{error} Lower the learning rate or log_z_rate.") from error
 
 
-def for_seeds(setup: Trainer, policy: Policy, measure: Callable[[Policy], Any]) -> Any:
+def for_seeds(setup: Setup, policy: Policy, measure: Callable[[Policy], Any]) -> Any:
     """A measurement of a policy, or the list of it over a leading axis of seeds."""
     if setup.seeds is None:
         return measure(policy)

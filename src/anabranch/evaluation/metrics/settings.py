@@ -15,9 +15,13 @@ class MetricSettings:
     """
 
     top_k: int = 100
+    """Objects that the best-of metrics are about."""
     mode_threshold: float | None = None
+    """Log R from which an object is a mode, in nats; none: what one in a hundred objects reaches."""
     mode_separation: float = 0.0
+    """Least distance between two modes."""
     subset_size: int = 8
+    """Objects of a set, for flow consistency."""
 
     def __post_init__(self) -> None:
         require_types(self)

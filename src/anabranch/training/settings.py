@@ -1,0 +1,252 @@
+"""The settings of a training, each of them once.
+
+A field of `Setup` is all that is known of a setting: its name, its type, what `train` takes where it is not given,
+whether the lanes of one program may differ in it, whether a run directory keeps it, and, in the text below the field,
+the sentence that `--help` shows. Flags, `run.json`, `load`, `sweep` and the reference page are read off this table; the
+signature of `train` repeats names and defaults, and a test holds the two equal. Nothing here needs JAX.
+"""
+
+import dataclasses
+import functools
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Literal
+
+from anabranch.ground.errors import ConfigError
+from anabranch.ground.field_help import help_of
+from anabranch.ground.fields import converted, fields_of
+from anabranch.ground.tables import Table, imported
+
+if TYPE_CHECKING:
+    import optax
+
+    from anabranch.environment import Environment
+    from anabranch.objectives.base import Objective
+    from anabranch.policies.backward.base import BackwardPolicy
+    from anabranch.policies.heads import Policy, PolicyRecipe
+    from anabranch.rewards.anneal import Anneal
+    from anabranch.rewards.log_reward import LogReward
+    from anabranch.sampling.data_set import DataSet
+    from anabranch.sampling.explore import Explore
+    from anabranch.sampling.local_search import LocalSearch
+    from anabranch.sampling.replay import Replay
+    from anabranch.scoring.reading import Reading
+    from anabranch.training.optimizer import Adam
+
+SEEDS_AXIS = "seeds"
+REQUIRED = dataclasses.MISSING
+"""Where a setting has no default: it must be given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting, as the table below has it."""
+
+    name: str
+    kind: Literal["number", "record", "part", "source"]
+    """A number; a record whose fields are settings of their own; a part that has a name; something that only `train`
+    can be given, of which a run keeps no more than its presence."""
+    annotation: Any
+    """The type of a number."""
+    default: Any
+    """What `train` takes where it is not given."""
+    home: str
+    """Where the class of a record stands, or the table of the names of a part: `module:NAME`."""
+    off: dict[str, Any]
+    """The fields by which a record does nothing."""
+    unset: dict[str, Any]
+    """The fields of the record that stands for None."""
+    traced: bool
+    """Whether the lanes of one program may differ in it."""
+    swept: bool
+    """Whether a sweep may vary it."""
+    kept: bool
+    """Whether `run.json` has it."""
+    mark: Any
+    """The type of what `run.json` keeps of a source: its size, or whether there was one."""
+    before: Any
+    """The value of runs that were written before there was this setting; REQUIRED where there are none."""
+    advanced: bool
+    """Whether it is a setting of `setup` alone, not of `train`."""
+
+    @property
+    def help(self) -> str:
+        """One sentence."""
+        return help_of(Setup)[self.name]
+
+    @property
+    def given(self) -> Any:
+        """The type of a number as an argument, where None may stand for a value that is found."""
+        return self.annotation | None if self.default is None else self.annotation
+
+    def record(self, *, off: bool = False) -> Any:
+        """The record that stands for None, or the one that does nothing."""
+        return imported(self.home)(**(self.off if off else self.unset))
+
+    @property
+    def table(self) -> "Table[Any]":
+        """The parts by name."""
+        return imported(self.home)
+
+    def number(self, value: Any) -> Any:
+        """The value of a number. Raises ConfigError for one of the wrong type, and for a count that is not positive."""
+        from anabranch.ground.arguments import require_whole
+
+        if value is None and self.default is None:
+            return None
+        if self.annotation in (int, int | None):
+            require_whole(**{self.name: value})
+        return converted(value, self.annotation, self.name)
+
+
+def _about(
+    kind: str,
+    default: Any = REQUIRED,
+    *,
+    home: str = "",
+    off: dict[str, Any] | None = None,
+    unset: dict[str, Any] | None = None,
+    traced: bool = False,
+    swept: bool = True,
+    kept: bool = True,
+    mark: Any = None,
+    before: Any = REQUIRED,
+    advanced: bool = False,
+) -> dict[str, Any]:
+    """What is known of a setting, as the metadata of its field."""
+    known = {"kind": kind, "default": default, "home": home, "off": off or {}, "traced": traced, "swept": swept}
+    known |= {"unset": (off or {}) if unset is None else unset, "kept": kept, "mark": mark}
+    known |= {"before": before, "advanced": advanced}
+    return {"setting": known}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setup:
+    """All that a training step depends on, resolved; hashable, so that equal setups share one compilation."""
+
+    env: "Environment"
+    log_reward: "LogReward"
+    objective: "Objective" = field(metadata=_about("part", home="anabranch.objectives:OBJECTIVES"))
+    """The balance condition that is trained."""
+    backward: "BackwardPolicy | None" = field(
+        metadata=_about("part", "uniform", home="anabranch.policies.backward:BACKWARDS")
+    )
+    """The backward policy P_B."""
+    explore: "Explore" = field(
+        metadata=_about("record", None, home="anabranch.sampling.explore:Explore", off={"epsilon": 0.0})
+    )
+    """How the sampler departs from its policy."""
+    policy: "PolicyRecipe" = field(metadata=_about("part", None, home="anabranch.policies.recipes:POLICIES"))
+    """The network."""
+    optimizer: "Adam | optax.GradientTransformation" = field(
+        metadata=_about("part", None, home="anabranch.training.optimizers:OPTIMIZERS")
+    )
+    """The optimiser of the network."""
+    log_z_rate: float = field(metadata=_about("number", 0.1, traced=True))
+    """Learning rate of log Z."""
+    steps: int = field(metadata=_about("number"))
+    """Gradient steps."""
+    batch: int = field(metadata=_about("number"))
+    """Trajectories a step."""
+    level: float = field(metadata=_about("number", None, before=0.0))
+    """The level of log R, in nats, that all is learned relative to; none: estimated from random objects."""
+    zero_floor: float = field(metadata=_about("number", 1e-4))
+    """What stands for a reward of 0, as a share of a typical reward."""
+    anneal: "Anneal | None" = field(
+        metadata=_about("record", None, home="anabranch.rewards.anneal:Anneal", off={"steps": 0}, unset={}, before=None)
+    )
+    """How the exponent of the reward rises to 1; None: fitted to the rewards of random objects."""
+    replay: "Replay | None" = field(
+        metadata=_about("record", None, home="anabranch.sampling.replay:Replay", off={"share": 0.0})
+    )
+    """The share of each batch that comes from objects seen before."""
+    search: "LocalSearch | None" = field(
+        metadata=_about("record", None, home="anabranch.sampling.local_search:LocalSearch", off={"share": 0.0})
+    )
+    """The share of each batch that is improved by local search."""
+    data: "DataSet | None" = field(metadata=_about("source", None, swept=False, mark=int | None))
+    """Finished objects to learn from; on the command line a file of them, one a line."""
+    prior: "Prior | None" = field(metadata=_about("source", None, swept=False, mark=bool))
+    """The sampler that relative balance starts from; on the command line its run."""
+    seeds: int | None = field(metadata=_about("number", None, swept=False))
+    """So many seeds at once, in one compiled program."""
+    chunk: int | None = field(metadata=_about("number", 512, swept=False, kept=False, advanced=True))
+    """Real rows a gradient chunk: large products, and activations that stay in a cache; none: one vmap over all."""
+    vectorised: bool = False
+    """Whether seeds advance side by side, as one batch, or each in its turn within the program: so on a CPU, where one
+    seed's matrices fill the cores already, and a batch of matrix products is slower."""
+
+    @property
+    def reading(self) -> "Reading":
+        """How the heads of a policy are read in this training."""
+        from anabranch.scoring.reading import Reading
+
+        axis = SEEDS_AXIS if self.seeds is not None and self.vectorised else None
+        return Reading(self.env, self.backward, self.objective.outflow, self.chunk, axis)
+
+    @property
+    def transformation(self) -> "optax.GradientTransformation":
+        """The optimiser as one gradient transformation."""
+        from anabranch.training.optimizer import with_log_z_rate
+
+        return with_log_z_rate(self.optimizer, log_z_rate=self.log_z_rate, steps=self.steps)
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """The prior, and the data as a batch of states: what a target may come from, beside the reward."""
+        return {
+            "prior": None if self.prior is None else self.prior.policy,
+            "data": None if self.data is None else self.data.states,
+        }
+
+    @property
+    def lag_rate(self) -> float:
+        """How fast a lagged copy of the policy follows; 0 where nobody needs one."""
+        return max(self.objective.lag_rate, 0.0 if self.backward is None else self.backward.lag_rate)
+
+    @property
+    def parts(self) -> tuple[int, int, int]:
+        """How many trajectories of a batch are drawn anew, replayed, and improved by local search."""
+        if self.objective.needs_data:
+            return 0, self.batch, 0
+        replayed = 0 if self.replay is None else round(self.batch * self.replay.share)
+        searched = 0 if self.search is None else round(self.batch * self.search.share)
+        return self.batch - replayed - searched, replayed, searched
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prior:
+    """A sampler that another is measured against; compared by identity."""
+
+    policy: "Policy"
+
+
+SETTINGS: dict[str, Setting] = {
+    one.name: Setting(name=one.name, annotation=one.type, **one.metadata["setting"])
+    for one in dataclasses.fields(Setup)
+    if "setting" in one.metadata
+}
+
+
+@functools.cache
+def traced_settings() -> tuple[str, ...]:
+    """Settings that shape no array and no program, as `group.field` or `field`: lanes of one program may differ."""
+    inside = {name: imported(one.home) for name, one in SETTINGS.items() if one.kind == "record"}
+    inside["optimizer"] = SETTINGS["optimizer"].table["adam"]
+    fields = [f"{group}.{one.name}" for group, cls in inside.items() for one in fields_of(cls) if one.traced]
+    return (*(name for name, one in SETTINGS.items() if one.traced), *fields)
+
+
+def completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """All settings, with defaults for those that are not given.
+
+    Raises ConfigError for an unknown name, with the nearest one, and for a setting that must be given.
+    """
+    from anabranch.ground.errors import did_you_mean
+
+    for name in settings:
+        if name not in SETTINGS:
+            raise ConfigError(f"A training has no setting {name!r}{did_you_mean(name, SETTINGS)}")
+    missing = [name for name, one in SETTINGS.items() if one.default is REQUIRED and name not in settings]
+    if missing:
+        raise ConfigError(f"A training needs {', '.join(f'{name}=' for name in missing)}.")
+    return {name: settings.get(name, one.default) for name, one in SETTINGS.items()}
