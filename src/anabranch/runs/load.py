@@ -15,6 +15,7 @@ from anabranch.ground.errors import RunError
 from anabranch.ground.fields import converted, replaced, unknown_key
 from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives.base import Objective
+from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, started
 from anabranch.storage.directory import RunDirectory
