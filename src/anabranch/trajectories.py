@@ -57,23 +57,23 @@ class Scores(eqx.Module):
     """log P_F(STOP | s_t); -inf where STOP is not allowed."""
     log_reward: Float[Array, " B"]
     """log R(x), with zero rewards at their floor."""
-    log_z: Float[Array, ""]
+    log_z: Float[Array, " B"]
     mask: Bool[Array, "rows B"]
     """A real row."""
     log_inflow: Float[Array, "rows B"] | None = None
-    """log of the summed flow of all edges into s_t, for objectives that declare `needs_inflow`."""
+    """log of the summed flow of all edges into s_t, where it is among the `needs`."""
     log_reward_at: Float[Array, "rows B"] | None = None
-    """log R(s_t), zeros at their floor, for `needs_reward_at`."""
+    """log R(s_t), zeros at their floor, where it is among the `needs`."""
     energy: Float[Array, "rows B"] | None = None
-    """E(s_t), infinite ones at minus the floor of log R, for `needs_energy`."""
+    """E(s_t), infinite ones at minus the floor of log R, where it is among the `needs`."""
     log_prior: Float[Array, "rows B"] | None = None
-    """log P_F(a_t | s_t) of the prior sampler, for `needs_prior`."""
+    """log P_F(a_t | s_t) of the prior sampler, where it is among the `needs`."""
     lagged_log_flow: Float[Array, "rows B"] | None = None
     """log F(s_t) of the lagged copy of the policy, where there is one."""
     lagged_log_pb: Float[Array, "rows B"] | None = None
     """log P_B of edge t under the lagged copy."""
     log_paths: Float[Array, "rows B"] | None = None
-    """The learned log number of ways to s_t, for a backward policy that declares `counts_paths`."""
+    """The learned log number of ways to s_t, where it is among the `needs` of a backward policy."""
 
     @property
     def length(self) -> Int[Array, " B"]:

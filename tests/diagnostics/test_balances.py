@@ -48,8 +48,8 @@ def optimum(name):
     place, goal = bench(PLACE), OBJECTIVES[name]()
     backward = LearnedBackward() if goal.has_backward else None
     setup = dataclasses.replace(place.setup, objective=goal, backward=backward, prior=constant_prior())
-    policy = place.policy("uniform", beyond=goal.needs_energy)
-    if goal.needs_prior:
+    policy = place.policy("uniform", beyond="energy" in goal.needs)
+    if "log_prior" in goal.needs:
         policy = eqx.tree_at(lambda one: one.log_z, policy, policy.log_z - math.log(place.graph.objects.size))
     return setup, policy
 

@@ -53,7 +53,7 @@ def test_relative_balance_reaches_the_posterior_and_is_held_against_it(graph, lo
     assert posterior.history[-1]["total_variation"] < 0.02
     for other in (ab.log_rewards(graph, REWARD), aim - lopsided[1], lopsided[1]):
         assert law_against(graph, posterior.policy, other).total_variation > 0.2
-    found = measured(posterior, **posterior.setup.sources)
+    found = measured(posterior, **posterior.setup.beside_reward)
     assert found.total_variation == pytest.approx(posterior.history[-1]["total_variation"], abs=1e-6)
     truth = float(np.logaddexp.reduce(aim))
     assert found.log_z_exact == pytest.approx(truth)
@@ -75,7 +75,7 @@ def test_maximum_likelihood_is_held_against_its_data():
     settings = {"policy": ab.Tabular(), "optimizer": ab.Adam(learning_rate=0.05), "steps": 600, "batch": 64}
     run = ab.train(ENV, REWARD, objective="ml", data=data, **settings, **QUIET)
     assert run.history[-1]["total_variation"] < 0.05
-    found = measured(run, **run.setup.sources)
+    found = measured(run, **run.setup.beside_reward)
     assert found.total_variation == pytest.approx(run.history[-1]["total_variation"], abs=1e-6)
     assert found.log_z_exact == pytest.approx(0.0, abs=1e-9)
     assert ab.total_variation(ab.state_graph(ENV), run.policy, REWARD) > 0.2

@@ -119,7 +119,7 @@ def test_path_consistency_lies_between_detailed_balance_and_trajectory_balance()
 def test_vargrad_is_trajectory_balance_at_its_own_log_z():
     place = skipping_enumerated()
     scores = place.scores(place.policy)
-    at_mean = dataclasses.replace(scores, log_z=scores.zeta.mean())
+    at_mean = with_log_z(scores, scores.zeta.mean())
     assert float(VarGrad().loss(scores)) == pytest.approx(float(jnp.var(scores.zeta)), rel=1e-12)
     one, other = eqx.filter_grad(VarGrad().loss)(scores), eqx.filter_grad(TrajectoryBalance().loss)(at_mean)
     close((one.log_pf, one.log_pb), (other.log_pf, other.log_pb))
@@ -149,9 +149,14 @@ def divergence(alpha, log_z):
     return of
 
 
+def with_log_z(scores, log_z):
+    """The same scores with one log Z for all trajectories."""
+    return dataclasses.replace(scores, log_z=jnp.broadcast_to(log_z, scores.log_z.shape))
+
+
 def penalised(objective, log_z):
     def of(scores):
-        return objective.penalise(objective.residual(dataclasses.replace(scores, log_z=log_z))[0][0])
+        return objective.penalise(objective.residual(with_log_z(scores, log_z))[0][0])
 
     return of
 
@@ -162,7 +167,7 @@ def test_each_penalty_descends_its_own_divergence(alpha):
     place = skipping_enumerated()
     log_z = float(np.logaddexp.reduce(place.log_reward))
     objective = TrajectoryBalance(penalty="alpha", alpha=alpha)
-    residual = residual_of(objective, dataclasses.replace(place.scores(place.policy), log_z=jnp.array(log_z)))
+    residual = residual_of(objective, with_log_z(place.scores(place.policy), log_z))
     assert 1.0 < np.abs(residual).max() < 10.0
     expected = place.gradient(on_policy(penalised(objective, jnp.array(log_z)))).forward
     close(expected, place.gradient(divergence(alpha, log_z)).forward)

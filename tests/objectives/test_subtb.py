@@ -23,7 +23,6 @@ def random_scores(rows=9, batch=5, seed=0, scale=1.0):
     moves = np.arange(rows)[:, None] < length - 1
     draw = lambda: scale * rng.normal(size=(rows, batch))  # noqa: E731
     log_flow = np.where(mask, draw(), 0.0)
-    log_z = jnp.asarray(log_flow[0, 0])
     log_flow[0] = log_flow[0, 0]
     return Scores(
         log_pf=jnp.asarray(np.where(mask, -np.abs(draw()), 0.0)),
@@ -31,7 +30,7 @@ def random_scores(rows=9, batch=5, seed=0, scale=1.0):
         log_flow=jnp.asarray(log_flow),
         log_stop=jnp.zeros((rows, batch)),
         log_reward=jnp.asarray(rng.normal(size=batch)),
-        log_z=log_z,
+        log_z=jnp.asarray(log_flow[0]),
         mask=jnp.asarray(mask),
     )
 

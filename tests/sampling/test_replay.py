@@ -17,7 +17,7 @@ from anabranch.sampling.data_set import epoch_places
 from anabranch.sampling.regrow import retrace
 from anabranch.sampling.replay import Buffer, Replay, fingerprints
 from anabranch.training.gather import gathered
-from anabranch.training.step import advance, init
+from anabranch.training.step import advance, init, propose, reward
 from anabranch.trajectories import Trajectories
 from support.enumerated import skipping_enumerated
 from support.exact_scores import TableReward
@@ -136,6 +136,12 @@ REWARD = TableReward.random(graph_of(TONGUE))
 QUICK = {"objective": "tb", "batch": 4, "policy": ab.Tabular(), "optimizer": ab.Adam(learning_rate=0.05)}
 
 
+def batch_of(setup, state):
+    """The batch of a step, and the states of its sources."""
+    proposal = propose(setup, state)
+    return gathered(setup, state, proposal, reward(setup, proposal))
+
+
 def test_what_was_seen_when_an_object_was_drawn_is_never_used_again():
     """Replayed and searched parts carry no scores, so that they are scored by the present policy; drawn ones do."""
     settings = {**QUICK, "batch": 9, "replay": Replay(share=0.34), "search": ab.LocalSearch(share=0.34)}
@@ -143,8 +149,7 @@ def test_what_was_seen_when_an_object_was_drawn_is_never_used_again():
     state = init(setup, 0)
 
     def parts():
-        batch, _ = gathered(setup, state.policy, state.buffer, state.key, state.step)
-        return batch.parts
+        return batch_of(setup, state)[0].parts
 
     drawn, searched, replayed = eqx.filter_eval_shape(parts)
     assert drawn.seen is not None
@@ -156,7 +161,7 @@ def test_what_was_seen_when_an_object_was_drawn_is_never_used_again():
 def test_shares_that_round_to_nothing_replay_nothing():
     setup = ab.setup(TONGUE, REWARD, steps=1, **{**QUICK, "batch": 1}, replay=Replay(share=0.4))
     state = init(setup, 0)
-    batch, buffer = eqx.filter_eval_shape(lambda: gathered(setup, state.policy, state.buffer, state.key, state.step))
+    batch, (_, buffer) = eqx.filter_eval_shape(lambda: batch_of(setup, state))
     assert len(batch.parts) == 1
     assert buffer is not None
 
@@ -248,6 +253,6 @@ def test_maximum_likelihood_learns_from_each_object_in_turn():
     setup = ab.setup(SETS, SETS_REWARD, steps=1, **{**QUICK, "objective": "ml", "batch": 2}, data=[*DATA, DATA[0]])
     state, seen = init(setup, 0), []
     for at in range(3):
-        batch, _ = gathered(setup, state.policy, state.buffer, state.key, jnp.array(at))
+        batch, _ = batch_of(setup, dataclasses.replace(state, step=jnp.array(at)))
         seen += np.asarray(batch.trajectories.objects).tolist()
     assert sorted(map(tuple, seen)) == sorted(2 * [*DATA, DATA[0]])

@@ -78,7 +78,7 @@ def test_packed_and_plain_gradients_agree(space, outflow):
     """In chunks that do not divide the rows, with values recomputed and reused, to 1e-5 relative (float32)."""
     reading, policy, trajectories, seen, rewards = batch_of(space, outflow=outflow)
     fitting = {name: o for name, o in OBJECTIVE_TABLE.items() if o.outflow == outflow}
-    losses = {n: o.loss for n, o in fitting.items() if space in EVERY_STATE_STOPS or not o.needs_reward_at}
+    losses = {n: o.loss for n, o in fitting.items() if space in EVERY_STATE_STOPS or "log_reward_at" not in o.needs}
     plain = pulled_back(*scorer(reading, policy, trajectories, rewards, chunk=None), losses)
     for known in (None, seen):
         packed = pulled_back(*scorer(reading, policy, trajectories, rewards, chunk=7, known=known), losses)

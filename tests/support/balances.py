@@ -26,10 +26,10 @@ def held(objective, space, backward, *, plain=False):
     place = bench(space)
     if objective.outflow:
         return place.again("flow")[plain]
-    if objective.needs_reward_at and not place.graph.can_stop.all():
+    if "log_reward_at" in objective.needs and not place.graph.can_stop.all():
         return None
-    scores = place.scores(backward, beyond=objective.needs_energy, plain=plain)
-    if objective.needs_prior:
+    scores = place.scores(backward, beyond="energy" in objective.needs, plain=plain)
+    if "log_prior" in objective.needs:
         # The prior samples R = 1, whose log Z is the log of the number of objects.
         return dataclasses.replace(scores, log_z=scores.log_z - math.log(place.graph.objects.size))
     return scores

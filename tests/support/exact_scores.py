@@ -21,7 +21,7 @@ from anabranch.policies.tabular import Tabular, TabularPolicy
 from anabranch.sampling.explore import Explore
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
-from anabranch.training.needs import extras
+from anabranch.training.needs import filled
 from anabranch.training.settings import Setup
 from anabranch.trajectories import Scores
 from support.catalogue import CATALOGUE
@@ -53,9 +53,9 @@ class Everything(TrajectoryBalance):
     """Asks for all that `extras` can give."""
 
     name: ClassVar[str] = "everything"
-    needs_reward_at: ClassVar[bool] = True
-    needs_energy: ClassVar[bool] = True
-    needs_prior: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"log_reward_at", "energy", "log_prior", "lagged_log_flow", "lagged_log_pb"}
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def _padded(scores: Scores) -> Scores:
 def _drawn(setup: Setup, policy: Any, prior: Any, key: Any, batch: int, both: bool) -> Any:
     trajectories, seen, flags = rollout(policy, setup.reading, key, batch, explore=setup.explore)
     log_reward = jax.vmap(setup.log_reward)(trajectories.objects)
-    given = extras(setup, trajectories, lagged=policy, prior=prior)
+    given = filled(setup, trajectories, lagged=policy, prior=prior)
     packed = dataclasses.replace(setup.reading, chunk=CHUNK)
     known = dataclasses.replace(score(policy, packed, trajectories, log_reward, known=seen), **given)
     if not both:

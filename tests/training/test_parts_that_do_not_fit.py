@@ -16,7 +16,7 @@ from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.training import step as step_module
 from anabranch.training.compatibility import every_state_stops, supported
-from anabranch.training.needs import extras
+from anabranch.training.needs import filled
 from anabranch.training.step import init
 from anabranch.trajectories import Trajectories
 from support.linear_policy import LinearRecipe
@@ -177,7 +177,7 @@ def test_the_energy_of_a_reward_of_zero_is_floored_with_it():
     setup = ab.setup(env, Half(env=env), **{**QUICK, "objective": "fl-db"}, zero_floor=1e-3)
     states = jnp.array([[[False, False], [False, False]], [[True, False], [False, True]]])
     pair = Trajectories(states, jnp.full((2, 2), 2), jnp.array([2, 2]))
-    found = extras(setup, pair, lagged=None, prior=None)["energy"]
+    found = filled(setup, pair, lagged=None, prior=None)["energy"]
     np.testing.assert_allclose(found, [[0.0, 0.0], [-np.log(1e-3), 40.0]], rtol=1e-6)
 
 

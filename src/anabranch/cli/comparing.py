@@ -51,7 +51,7 @@ def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) ->
     run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, **choices)
     if run.interrupted:
         raise KeyboardInterrupt
-    aim = {"exact": choices["exact"], "objective": run.setup.objective, **run.setup.sources}
+    aim = {"exact": choices["exact"], "objective": run.setup.objective, **run.setup.beside_reward}
     summary = exact_summary(run.policy, task.env, task.log_reward, facts=task.facts, **aim)
     return {"label": name, "seconds": run.seconds, "steps": run.steps, "history": run.history, **summary}
 

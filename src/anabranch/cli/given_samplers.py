@@ -79,7 +79,7 @@ def with_sources(run: "Run", task: "Task", *, prior: str | None, data: str | Non
 def missing_source(run: "Run") -> str | None:
     """What to give so that a run can be held against its target; None where nothing is missing."""
     setup = run.setup
-    if setup.objective.needs_prior and setup.prior is None:
+    if "log_prior" in setup.objective.needs and setup.prior is None:
         return (
             "The target of this run is its prior's law times R^beta: give --prior RUN to measure the distance from it."
         )

@@ -36,7 +36,7 @@ def evaluation_of(
     from anabranch.evaluation.evaluate import evaluate as measure
 
     setup = run.setup
-    choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.sources}
+    choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.beside_reward}
     metrics = {"settings": settings, "distance": task.distance, "exact": exact}
     return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
 

@@ -19,7 +19,7 @@ from anabranch.sampling.explore import ON_POLICY
 from anabranch.scoring.reading import Reading, look
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_served
-from anabranch.training.needs import extras
+from anabranch.training.needs import filled
 from anabranch.training.settings import Setup
 from anabranch.trajectories import Scores, Trajectories
 
@@ -77,13 +77,13 @@ def require_view(setup: Setup, goal: Objective) -> None:
             f"The condition of {goal.name} needs log Z, which {own.name} does not learn: look through vargrad, "
             "which compares trajectories with each other."
         )
-    reads_flow = goal.has_state_flow or goal.needs_inflow
+    reads_flow = goal.has_state_flow or "log_inflow" in goal.needs
     if reads_flow and not (own.has_state_flow or own.outflow):
         raise ConfigError(
             f"The condition of {goal.name} needs the flow of each state, which {own.name} does not learn: look through "
             "tb or vargrad, which need none."
         )
-    if goal.needs_inflow and own.needs_energy:
+    if "log_inflow" in goal.needs and "energy" in own.needs:
         raise ConfigError(
             f"The condition of {goal.name} needs the flow of each edge, and {own.name} learns flows beyond the energy: "
             "look through db."
@@ -100,7 +100,7 @@ def _viewed(setup: Setup, goal: Objective, policy: Policy, trajectories: Traject
     options = {"zero_floor": setup.zero_floor, "level": setup.level}
     log_reward = rewarded(setup.log_reward, trajectories.objects, **options).log_reward
     reading = Reading(setup.env, setup.backward or (None if own.outflow else UniformBackward()), own.outflow)
-    if goal.needs_inflow and not own.outflow:
+    if "log_inflow" in goal.needs and not own.outflow:
         policy = EdgeFlows(inner=policy, log_z=policy.log_z, reading=reading, level=policy.level)
         reading = Reading(setup.env, None, outflow=True)
     scores = score(policy, reading, trajectories, log_reward, needs_inflow=reading.outflow)
@@ -109,7 +109,7 @@ def _viewed(setup: Setup, goal: Objective, policy: Policy, trajectories: Traject
     given: dict[str, Any] = {}
     for one in (own, goal):
         asked = dataclasses.replace(setup, objective=one)
-        given |= extras(asked, trajectories, lagged=None, prior=prior)
+        given |= filled(asked, trajectories, lagged=None, prior=prior)
     scores = _with_flow_of(own, goal, dataclasses.replace(scores, **given))
     # No run keeps its lagged copy: at the end it is the policy itself.
     return dataclasses.replace(scores, lagged_log_flow=scores.log_flow, lagged_log_pb=scores.log_pb)
@@ -124,9 +124,9 @@ def _implied_log_pb(scores: Scores) -> Float[Array, "rows B"]:
 
 def _with_flow_of(own: Objective, goal: Objective, scores: Scores) -> Scores:
     """The state flows as the objective reads them: whole, or beyond the energy."""
-    if own.needs_energy and not goal.needs_energy:
+    if "energy" in own.needs and "energy" not in goal.needs:
         return with_energy(scores, strict=getattr(own, "strict", False))
-    if goal.needs_energy and not own.needs_energy:
+    if "energy" in goal.needs and "energy" not in own.needs:
         assert scores.energy is not None
         beyond = jnp.where(scores.mask, scores.log_flow + scores.energy, 0.0)
         return dataclasses.replace(scores, log_flow=beyond.at[0].set(scores.log_flow[0]))

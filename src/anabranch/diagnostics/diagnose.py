@@ -64,7 +64,7 @@ def diagnose(
     for number, one in enumerate(runs):
         others = [other.policy for at, other in enumerate(runs) if at != number]
         given = (setup.env, one.policy, setup.log_reward)
-        measured = evaluate(*given, **choices, **setup.sources) if evaluations is None else evaluations[number]
+        measured = evaluate(*given, **choices, **setup.beside_reward) if evaluations is None else evaluations[number]
         findings = diagnose_policy(
             *given,
             **choices,

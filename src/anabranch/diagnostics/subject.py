@@ -50,7 +50,7 @@ class Subject:
     @property
     def aims_at_reward(self) -> bool:
         """Whether R / Z is what the objective is meant to reach: not with a prior, nor with data alone."""
-        return not (self.objective.needs_prior or self.objective.needs_data)
+        return "log_prior" not in self.objective.needs and not self.objective.needs_data
 
     @property
     def untouched(self) -> float:

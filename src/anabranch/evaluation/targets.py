@@ -31,7 +31,7 @@ def log_target(
     `data` is a batch of finished states, each as often as it should be drawn.
     """
     chance = None
-    if objective.needs_prior:
+    if "log_prior" in objective.needs:
         if prior is None:
             return None
         chance = terminal_distribution(graph, edge_law(graph, prior, reading_for(graph.env, None)))

@@ -28,20 +28,15 @@ class Objective(abc.ABC):
     """Valid only for trajectories of the present policy, unperturbed."""
     outflow: ClassVar[bool] = False
     """The forward head holds log edge flows, and F(s) is their sum."""
-    needs_inflow: ClassVar[bool] = False
-    """Needs `Scores.log_inflow`."""
-    needs_reward_at: ClassVar[bool] = False
-    """Needs `Scores.log_reward_at`: every state is an object."""
-    needs_energy: ClassVar[bool] = False
-    """Needs `Scores.energy`: the reward has a method `energy(state)`."""
-    needs_prior: ClassVar[bool] = False
-    """Needs `Scores.log_prior`: the log P_F of another sampler."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """The optional fields of `Scores` that it reads: log_inflow; log_reward_at, for which every state must be an
+    object; energy, for which the reward has a method `energy(state)`; log_prior; lagged_log_flow."""
     needs_data: ClassVar[bool] = False
     """Trains on objects of a data set alone."""
     has_log_z: ClassVar[bool] = True
     """Whether log_z is learned."""
     has_state_flow: ClassVar[bool] = False
-    """Whether the head log F(s) is learned; with `needs_energy` what it holds is the flow beyond the energy."""
+    """Whether the head log F(s) is learned; with an energy what it holds is the flow beyond the energy."""
     compares_trajectories: ClassVar[bool] = False
     """Whether its residuals compare the trajectories of a batch with each other."""
 

@@ -26,7 +26,7 @@ class FlowMatching(BalanceObjective):
     name: ClassVar[str] = "fm"
     has_backward: ClassVar[bool] = False
     outflow: ClassVar[bool] = True
-    needs_inflow: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"log_inflow"})
     sides: ClassVar[tuple[str, str]] = ("flow out, STOP included", "flow in")
     form: Literal["log", "linear"] = "log"
     """Compare logarithms of flows, or flows themselves."""

@@ -36,7 +36,7 @@ class ForwardLookingDetailedBalance(DetailedBalance):
     """
 
     name: ClassVar[str] = "fl-db"
-    needs_energy: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"energy"})
     strict: bool = False
     """The published form, with F~ = 1 at every object."""
 

@@ -16,7 +16,7 @@ class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
     """Sub-trajectory balance with log F(s) = log F~(s) - E(s); see ForwardLookingDetailedBalance (arXiv:2302.01687)."""
 
     name: ClassVar[str] = "fl-subtb"
-    needs_energy: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"energy"})
     strict: bool = False
     """The published form, with F~ = 1 at every object."""
 

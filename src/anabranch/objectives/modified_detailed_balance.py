@@ -21,7 +21,7 @@ class ModifiedDetailedBalance(BalanceObjective):
 
     name: ClassVar[str] = "mdb"
     sides: ClassVar[tuple[str, str]] = ("R(s) P_F(t | s) P_F(stop | t)", "R(t) P_B(s | t) P_F(stop | s)")
-    needs_reward_at: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"log_reward_at"})
     has_log_z: ClassVar[bool] = False
 
     def residual(self, scores: Scores) -> tuple[Float[Array, "rows B"], Float[Array, "rows B"]]:

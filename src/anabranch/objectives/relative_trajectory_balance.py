@@ -24,7 +24,7 @@ class RelativeTrajectoryBalance(BalanceObjective):
     name: ClassVar[str] = "rtb"
     sides: ClassVar[tuple[str, str]] = ("Z prod P_F", "R^beta prod P_F of the prior")
     has_backward: ClassVar[bool] = False
-    needs_prior: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"log_prior"})
     beta: float = 1.0
     """Exponent of R beside the prior."""
 

@@ -26,6 +26,7 @@ class SoftDQN(BalanceObjective):
     has_state_flow: ClassVar[bool] = True
     sides: ClassVar[tuple[str, str]] = ("exp Q(s, t)", "exp V(t) P_B(s | t)")
     trains_backward: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset({"lagged_log_flow"})
     target_rate: float = 0.1
     """Share of its distance that the lagged network makes up in a step."""
 

@@ -69,7 +69,7 @@ def extras(objective: type[Objective]) -> dict[str, Any]:
         copies = np.rint(10.0 * np.exp(log_rewards(graph, REWARD))).astype(int)
         places = np.repeat(np.arange(copies.size), copies)
         return {"data": [graph.decode(int(graph.objects[place])) for place in places]}
-    if objective.needs_prior:
+    if "log_prior" in objective.needs:
         return {"prior": exact_policy(exact_flows(graph, np.zeros(graph.objects.size)))}
     return {}
 
@@ -98,7 +98,7 @@ def log_z_of(run: Run) -> float:
     if learned is None:
         drawn = estimate(ENV, run.policy, REWARD, backward=run.setup.backward, samples=100_000)
         return drawn.log_z.value
-    return learned + (math.log(ENV.side**ENV.dim) if run.setup.objective.needs_prior else 0.0)
+    return learned + (math.log(ENV.side**ENV.dim) if "log_prior" in run.setup.objective.needs else 0.0)
 
 
 def run(seeds: Sequence[int], say: Say) -> list[Line]:

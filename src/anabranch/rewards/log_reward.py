@@ -52,6 +52,11 @@ class Rewarded(eqx.Module):
     bad: Bool[Array, " B"]
     """NaN, +inf, or too far from the level for float32."""
 
+    @property
+    def raw(self) -> Float[Array, " B"]:
+        """Relative to the level, with -inf for a reward of zero: what another floor or exponent can be applied to."""
+        return jnp.where(self.floored, -jnp.inf, self.log_reward)
+
 
 def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level: float = 0.0) -> Rewarded:
     """Evaluate a log-reward on a batch of objects, minus `level`; only -inf is replaced, by log(zero_floor)."""
@@ -59,6 +64,11 @@ def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level:
     floored = jnp.isneginf(values)
     bad = ~floored & ~(jnp.abs(values) <= LARGEST_RELATIVE)
     return Rewarded(jnp.where(floored, jnp.log(zero_floor), jnp.where(bad, 0.0, values)), floored, bad)
+
+
+def with_floor(raw: Float[Array, "*shape"], zero_floor: float) -> Float[Array, "*shape"]:
+    """Raw log-rewards with zeros at their floor."""
+    return jnp.where(jnp.isneginf(raw), jnp.log(zero_floor), raw)
 
 
 def relative_log_rewards(log_reward: LogReward, objects: State, *, level: float) -> Float[Array, " B"]:

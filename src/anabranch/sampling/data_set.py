@@ -19,7 +19,7 @@ from anabranch.sampling.rollout import chosen
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataSet(ByContent):
-    """Finished objects and their log-rewards relative to a level, zeros at their floor."""
+    """Finished objects and their log-rewards relative to a level; -inf where R = 0."""
 
     states: Any
     log_reward: Float[np.ndarray, " n"]
@@ -49,7 +49,7 @@ class DataSet(ByContent):
         if bool(found.bad.any()):
             culprit = objects[int(np.argmax(np.asarray(found.bad)))]
             raise bad_reward(repr(culprit), float("nan"))
-        return cls(jax.tree.map(np.asarray, states), np.asarray(found.log_reward))
+        return cls(jax.tree.map(np.asarray, states), np.asarray(found.raw))
 
 
 def epoch_places(key: Key[Array, ""], at_step: Int[Array, ""], number: int, size: int) -> Int[Array, " number"]:

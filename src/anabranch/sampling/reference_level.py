@@ -143,14 +143,14 @@ def flow_start(
         return FlowStart()
     survey = survey_of(env, log_reward)
     relative = np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
-    if objective.needs_prior:
+    if "log_prior" in objective.needs:
         weight = objective.log_target(relative, np.zeros(relative.size))
         return FlowStart(log_z=log_mean_exp_with_error(weight).value)
     log_flow = survey.log_state_flow(relative)
     head = np.broadcast_to(log_flow[:, None], survey.mask.shape)
     if objective.outflow:
         head = head - survey.log_choices
-    if objective.needs_energy:
+    if "energy" in objective.needs:
         head = head + survey.on_rows(lambda states: energies(log_reward, states, zero_floor=zero_floor, level=level))
     return FlowStart(log_z=float(log_flow[0]), log_flow=float(head[survey.mask].mean()))
 

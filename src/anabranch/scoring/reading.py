@@ -69,5 +69,5 @@ def row_scores(
     backward, entered, log_paths = reading.backward, jnp.zeros(()), None
     if backward is not None:
         entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
-        log_paths = heads.log_paths if backward.counts_paths else None
+        log_paths = heads.log_paths if "log_paths" in backward.needs else None
     return RowScores(sight.log_pf[action], entered, sight.log_flow, sight.log_pf[-1], log_paths)

@@ -46,7 +46,8 @@ def score(
     options = {"chunk": reading.chunk, "axis": reading.axis}
     seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=known and _flat(known.rows), **options)
     seen = jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
-    log_z = seen.log_flow[0].mean() if reading.outflow else policy.log_z
+    # One log Z a trajectory: where Z depends on a condition, each has its own.
+    log_z = seen.log_flow[0] if reading.outflow else jnp.broadcast_to(policy.log_z, (batch,))
     return Scores(
         log_pf=seen.log_pf,
         log_pb=jnp.concatenate([seen.log_pb_in[1:], jnp.zeros_like(seen.log_pb_in[:1])]),

@@ -47,18 +47,18 @@ def require_served(setup: Setup) -> None:
         raise ConfigError(
             f"The data set has {setup.data.size:,} objects; replay.capacity={setup.replay.capacity:,} is too small."
         )
-    if goal.needs_energy and not callable(getattr(setup.log_reward, "energy", None)):
+    if "energy" in goal.needs and not callable(getattr(setup.log_reward, "energy", None)):
         kind = type(setup.log_reward).__name__
         raise ConfigError(
             f"{name} needs the energy of partial objects: give the reward {kind} a method energy(state), with "
             "energy(x) = -log R(x) at objects, or choose another objective."
         )
-    if goal.needs_reward_at and not every_state_stops(setup.env):
+    if "log_reward_at" in goal.needs and not every_state_stops(setup.env):
         raise ConfigError(
             f"{name} needs a space in which every state is a finished object; {type(setup.env).__name__} has states "
             "that may not stop. Choose db, tb or subtb."
         )
-    if goal.needs_prior and setup.prior is None:
+    if "log_prior" in goal.needs and setup.prior is None:
         raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
     if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
@@ -72,7 +72,7 @@ def supported(objective: type[Objective], backward: type[BackwardPolicy]) -> boo
         return False
     if backward is LearnedBackward:
         return objective.trains_backward
-    return not (objective.needs_data and backward.has_own_loss and not backward.counts_paths)
+    return not (objective.needs_data and backward.has_own_loss and "log_paths" not in backward.needs)
 
 
 def _require_trained(setup: Setup, goal: Objective, backward: BackwardPolicy) -> None:

@@ -8,6 +8,7 @@ signature of `train` repeats names and defaults, and a test holds the two equal.
 
 import dataclasses
 import functools
+import typing
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,7 +92,7 @@ class Setting:
         """The value of a number. Raises ConfigError for one of the wrong type, and for a count that is not positive."""
         from anabranch.ground.arguments import require_whole
 
-        if value is None and self.default is None:
+        if value is None and type(None) in typing.get_args(self.given):
             return None
         if self.annotation in (int, int | None):
             require_whole(**{self.name: value})
@@ -191,7 +192,7 @@ class Setup:
         return with_log_z_rate(self.optimizer, log_z_rate=self.log_z_rate, steps=self.steps)
 
     @property
-    def sources(self) -> dict[str, Any]:
+    def beside_reward(self) -> dict[str, Any]:
         """The prior, and the data as a batch of states: what a target may come from, beside the reward."""
         return {
             "prior": None if self.prior is None else self.prior.policy,

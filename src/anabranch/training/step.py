@@ -6,51 +6,25 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int
 
 from anabranch.ground.errors import Error, LawError
 from anabranch.ground.streams import Stream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy, at_level, started
-from anabranch.rewards.log_reward import bad_reward
+from anabranch.rewards.log_reward import Rewarded, bad_reward, rewarded, with_floor
 from anabranch.sampling.reference_level import FlowStart, flow_start
-from anabranch.sampling.replay import Buffer, Replay
+from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_served
-from anabranch.training.gather import Batch, Fault, gathered, remembered, side_by_side
+from anabranch.training.gather import Batch, Fault, Proposal, gathered
 from anabranch.training.memory import require_memory
-from anabranch.training.needs import extras
+from anabranch.training.needs import filled
 from anabranch.training.settings import SEEDS_AXIS, Setup
 from anabranch.training.setup import with_values
+from anabranch.training.sources import Part, Replayed, side_by_side, sources_of
+from anabranch.training.state import StepMetrics, TrainState
 from anabranch.trajectories import Scores
-
-
-class TrainState(eqx.Module):
-    """All that changes from step to step."""
-
-    policy: Policy
-    optimizer: Any
-    step: Int[Array, ""]
-    key: Key[Array, ""]
-    """The stream that the keys of all steps are folded from."""
-    buffer: Buffer | None = None
-    lagged: Policy | None = None
-    """A copy of the policy that follows it slowly."""
-    prior: Policy | None = None
-    values: dict[str, Float[Array, ""]] = eqx.field(default_factory=dict)
-    """Settings that are traced, because they differ from lane to lane."""
-
-
-class StepMetrics(eqx.Module):
-    """What one step measured; a chunk reports their means."""
-
-    loss: Float[Array, ""]
-    log_reward: Float[Array, ""]
-    """Mean log-reward of the sampled objects, zeros at their floor."""
-    rows: Float[Array, ""]
-    """Mean real rows of a trajectory."""
-    floored: Float[Array, ""]
-    """Share of sampled objects whose reward was zero."""
 
 
 def init(setup: Setup, seed: int, *, start: Policy | None = None) -> TrainState:
@@ -102,27 +76,46 @@ def _fresh_state(setup: Setup, policy: Policy, seed: Int[Array, ""], values: dic
         optimizer=setup.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
         step=jnp.array(0),
         key=jax.random.fold_in(jax.random.key(seed), Stream.TRAIN),
-        buffer=None if setup.replay is None else _fresh_buffer(setup, setup.replay),
+        sources=tuple(source.begun(setup) for source in sources_of(setup)),
         lagged=policy if setup.lag_rate else None,
         prior=None if setup.prior is None else setup.prior.policy,
         values=values,
     )
 
 
-def _fresh_buffer(setup: Setup, replay: Replay) -> Buffer:
-    with_actions = setup.backward is not None and setup.backward.from_memory
-    buffer = Buffer.empty(setup.env, replay, with_actions=with_actions)
-    if setup.data is None:
-        return buffer
-    return buffer.with_data(jax.tree.map(jnp.asarray, setup.data.states), jnp.asarray(setup.data.log_reward))
-
-
 def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Fault]:
-    """Gather a batch, score it, and follow the gradient once. Pure; meant to be jitted."""
+    """Propose objects, reward them, and learn from them. Pure; meant to be jitted."""
+    proposal = propose(setup, state)
+    return learn(setup, state, proposal, reward(setup, proposal))
+
+
+def propose(setup: Setup, state: TrainState) -> Proposal | None:
+    """New trajectories of the present policy; None where a training draws none, because it learns from data alone."""
     setup = with_values(setup, state.values)
+    fresh = setup.parts[0]
+    if not fresh:
+        return None
     key = jax.random.fold_in(state.key, state.step)
-    batch, buffer = gathered(setup, state.policy, state.buffer, state.key, state.step)
-    given = extras(setup, batch.trajectories, lagged=state.lagged, prior=state.prior)
+    options = {"explore": setup.explore, "at_step": state.step, "remember": setup.chunk is not None}
+    trajectories, seen, flags = rollout(state.policy, setup.reading, key, fresh, **options)
+    return Proposal(trajectories, seen if setup.chunk else None, flags)
+
+
+def reward(setup: Setup, proposal: Proposal | None) -> Rewarded | None:
+    """The rewards of what was proposed."""
+    if proposal is None:
+        return None
+    aims = {"zero_floor": setup.zero_floor, "level": setup.level}
+    return rewarded(setup.log_reward, proposal.trajectories.objects, **aims)
+
+
+def learn(
+    setup: Setup, state: TrainState, proposal: Proposal | None, rewards: Rewarded | None
+) -> tuple[TrainState, StepMetrics, Fault]:
+    """Score the proposed trajectories and those of the other sources, and follow the gradient once."""
+    setup = with_values(setup, state.values)
+    batch, sources = gathered(setup, state, proposal, rewards)
+    given = filled(setup, batch.trajectories, lagged=state.lagged, prior=state.prior)
     beta = 1.0 if setup.anneal is None else setup.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
 
@@ -131,7 +124,7 @@ def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Faul
         scores = _annealed(dataclasses.replace(_scored(setup, policy, batch), **given), beta)
         own = jnp.zeros(())
         if setup.backward is not None and setup.backward.has_own_loss:
-            own = setup.backward.own_loss(_scores_of_backward(setup, policy, scores, buffer, key))
+            own = setup.backward.own_loss(_scores_of_backward(setup, policy, scores, state, sources))
             log_pb = scores.log_pb if scores.lagged_log_pb is None else scores.lagged_log_pb
             scores = dataclasses.replace(scores, log_pb=jax.lax.stop_gradient(log_pb))
         loss = setup.objective.loss(scores)
@@ -141,8 +134,8 @@ def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Faul
     updates, optimizer = setup.transformation.update(gradient, state.optimizer, parameters)
     policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
     lagged = None if state.lagged is None else _following(state.lagged, policy, setup.lag_rate)
-    fresh = TrainState(policy, optimizer, state.step + 1, state.key, buffer, lagged, state.prior, state.values)
-    return fresh, _metrics(batch, loss), batch.fault
+    fresh = TrainState(policy, optimizer, state.step + 1, state.key, sources, lagged, state.prior, state.values)
+    return fresh, _metrics(setup, batch, loss), batch.fault
 
 
 def _annealed(scores: Scores, beta: Any) -> Scores:
@@ -153,30 +146,33 @@ def _annealed(scores: Scores, beta: Any) -> Scores:
     return dataclasses.replace(scores, **{name: beta * value for name, value in rewards.items() if value is not None})
 
 
-def _metrics(batch: Batch, loss: Float[Array, ""]) -> StepMetrics:
+def _metrics(setup: Setup, batch: Batch, loss: Float[Array, ""]) -> StepMetrics:
     main = batch.main
-    return StepMetrics(loss, main.log_reward.mean(), main.trajectories.length.mean(), batch.floored)
+    log_reward = with_floor(main.log_reward, setup.zero_floor)
+    return StepMetrics(loss, log_reward.mean(), main.trajectories.length.mean(), batch.floored)
 
 
 def _scored(setup: Setup, policy: Policy, batch: Batch) -> Scores:
     """The scores of all parts, side by side; what the sampler saw is used where it is still valid."""
 
-    def one(part: Any) -> Scores:
-        options = {"known": part.seen, "needs_inflow": setup.objective.needs_inflow}
-        return score(policy, setup.reading, part.trajectories, part.log_reward, **options)
+    def one(part: Part) -> Scores:
+        options = {"known": part.seen, "needs_inflow": "log_inflow" in setup.objective.needs}
+        log_reward = with_floor(part.log_reward, setup.zero_floor)
+        return score(policy, setup.reading, part.trajectories, log_reward, **options)
 
     return side_by_side([one(part) for part in batch.parts])
 
 
 def _scores_of_backward(
-    setup: Setup, policy: Policy, scores: Scores, buffer: Buffer | None, key: Key[Array, ""]
+    setup: Setup, policy: Policy, scores: Scores, state: TrainState, sources: tuple[Any, ...]
 ) -> Scores:
     """The scores that a backward policy's own loss is about."""
     assert setup.backward is not None
     if not setup.backward.from_memory:
         return scores
-    assert buffer is not None
-    trajectories = remembered(setup, buffer, key)
+    key = jax.random.fold_in(state.key, state.step)
+    pairs = zip(sources_of(setup), sources, strict=True)
+    (trajectories,) = (one.remembered(own, key, setup) for one, own in pairs if isinstance(one, Replayed))
     return score(policy, setup.reading, trajectories, jnp.zeros(trajectories.length.shape))
 
 

@@ -38,7 +38,9 @@ class Watch:
         if listing.graph is None:
             return cls(None, None, listing.words)
         values = log_rewards(listing.graph, setup.log_reward)
-        return cls(listing.graph, log_target(listing.graph, values, setup.objective, **setup.sources), listing.words)
+        return cls(
+            listing.graph, log_target(listing.graph, values, setup.objective, **setup.beside_reward), listing.words
+        )
 
     def total_variation(self, setup: Setup, policy: Policy) -> float | list[float] | None:
         """The exact distance of a policy (or of each seed's) from its target; None where it is not watched.

@@ -22,8 +22,8 @@ class BackwardPolicy(abc.ABC):
     """How fast a lagged copy follows; above 0 the objective reads P_B from that copy."""
     from_memory: ClassVar[bool] = False
     """Whether `own_loss` is about replayed trajectories, not about the batch."""
-    counts_paths: ClassVar[bool] = False
-    """Whether `own_loss` reads `Scores.log_paths`."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """The optional fields of `Scores` that `own_loss` and the objective beside it read: log_paths, lagged_log_pb."""
 
     def suited(self, env: Environment) -> "BackwardPolicy":
         """The form of this policy for an environment."""

@@ -45,6 +45,7 @@ class TrajectoryLikelihoodBackward(LearnedBackward):
     name: ClassVar[str] = "tlm"
     has_own_loss: ClassVar[bool] = True
     lag_rate: ClassVar[float] = 0.05
+    needs: ClassVar[frozenset[str]] = frozenset({"lagged_log_pb"})
 
     def own_loss(self, scores: Scores) -> Float[Array, ""]:
         return -jnp.mean(scores.log_pb.sum(0))

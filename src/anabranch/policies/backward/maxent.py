@@ -42,7 +42,7 @@ class CountedPathsBackward(LearnedBackward):
 
     name: ClassVar[str] = "maxent"
     has_own_loss: ClassVar[bool] = True
-    counts_paths: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"log_paths"})
 
     def own_loss(self, scores: Scores) -> Float[Array, ""]:
         if scores.log_paths is None:

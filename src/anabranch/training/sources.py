@@ -1,0 +1,174 @@
+"""Where the trajectories of a batch come from: drawn by the policy, improved by local search, replayed, or from data.
+
+A batch is a list of sources. Each has its share, its own state from step to step, and one function that yields its part
+of the batch; a new source is one more class here and one more line in `sources_of`.
+"""
+
+import abc
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from anabranch.environment import State, take
+from anabranch.ground.streams import StepStream
+from anabranch.policies.heads import Policy
+from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
+from anabranch.sampling.data_set import DataSet, epoch_places
+from anabranch.sampling.local_search import LocalSearch, improved
+from anabranch.sampling.regrow import retrace, walk_back
+from anabranch.sampling.replay import Buffer, Replay
+from anabranch.scoring.reading import Seen
+from anabranch.training.settings import Setup
+from anabranch.trajectories import Trajectories
+
+
+class Part(eqx.Module):
+    """Some trajectories of a batch, with what the sampler saw where that is still valid."""
+
+    trajectories: Trajectories
+    seen: Seen | None
+    log_reward: Float[Array, " B"]
+    """log R of the objects, relative to the level; -inf where R = 0."""
+    bad: Bool[Array, " B"]
+    """Objects whose reward is none."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What a source is told: the training, its policy and keys, and the parts that were yielded before."""
+
+    setup: Setup
+    policy: Policy
+    run_key: Key[Array, ""]
+    key: Key[Array, ""]
+    """Of this step."""
+    at_step: Int[Array, ""]
+    parts: tuple[Part, ...]
+
+    def rewarded(self, objects: State) -> Rewarded:
+        """The rewards of a batch of objects."""
+        return rewarded(self.setup.log_reward, objects, zero_floor=self.setup.zero_floor, level=self.setup.level)
+
+    def regrown(self, key: Key[Array, ""], objects: State) -> Trajectories:
+        """Trajectories that the present P_B draws back from objects, to be scored anew."""
+        return walk_back(self.policy, self.setup.reading, key, objects)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source(abc.ABC):
+    """Abstract: yields `number` trajectories of each batch."""
+
+    number: int
+
+    def begun(self, setup: Setup) -> Any:
+        """The state of the source before the first step: a pytree of arrays, or None."""
+        del setup
+        return None
+
+    @abc.abstractmethod
+    def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
+        """The trajectories of this step, and the state after it."""
+
+
+class Drawn(Source):
+    """Trajectories of the present policy. They are proposed and rewarded before any source is asked."""
+
+    def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
+        return now.parts[0], state
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Searched(Source):
+    """Drawn objects after local search."""
+
+    search: LocalSearch
+
+    def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
+        search_key, walk_key = jax.random.split(jax.random.fold_in(now.key, StepStream.SEARCH))
+        drawn, floor = now.parts[0], now.setup.zero_floor
+        start = jnp.arange(self.number) % drawn.log_reward.shape[0]
+        objects = take(drawn.trajectories.objects, start)
+        values = with_floor(drawn.log_reward[start], floor)
+
+        def log_reward(objects: State) -> Float[Array, " B"]:
+            return now.rewarded(objects).log_reward
+
+        objects, _ = improved(now.policy, now.setup.reading, log_reward, search_key, objects, values, self.search)
+        found = now.rewarded(objects)
+        return Part(now.regrown(walk_key, objects), None, found.raw, found.bad), state
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Replayed(Source):
+    """Objects seen before. Its state is the buffer, into which the new objects of the batch go first."""
+
+    replay: Replay
+    data: DataSet | None
+    with_actions: bool
+    """Whether the buffer keeps the trajectories too."""
+
+    def begun(self, setup: Setup) -> Buffer:
+        buffer = Buffer.empty(setup.env, self.replay, with_actions=self.with_actions)
+        if self.data is None:
+            return buffer
+        return buffer.with_data(jax.tree.map(jnp.asarray, self.data.states), jnp.asarray(self.data.log_reward))
+
+    def part(self, now: Moment, state: Buffer) -> tuple[Part | None, Buffer]:
+        new = side_by_side([part.trajectories for part in now.parts])
+        values = jnp.concatenate([part.log_reward for part in now.parts])
+        state = state.pushed(new, values, deduplicate=self.replay.deduplicate)
+        if not self.number:
+            return None, state
+        draw_key, walk_key = jax.random.split(jax.random.fold_in(now.key, StepStream.REPLAY))
+        objects, log_reward = state.objects(state.draw(draw_key, self.number, self.replay))
+        return Part(now.regrown(walk_key, objects), None, log_reward, jnp.zeros(self.number, bool)), state
+
+    def remembered(self, buffer: Buffer, key: Key[Array, ""], setup: Setup) -> Trajectories:
+        """Trajectories of the buffer as they were once drawn."""
+        assert buffer.actions is not None
+        places = buffer.draw(jax.random.fold_in(key, StepStream.MEMORY), setup.batch, self.replay)
+        return retrace(setup.env, buffer.actions[places].T, buffer.length[places])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromData(Source):
+    """The objects of a data set, each once in every epoch. Its state is the data."""
+
+    data: DataSet
+
+    def begun(self, setup: Setup) -> Any:
+        del setup
+        return jax.tree.map(jnp.asarray, (self.data.states, self.data.log_reward))
+
+    def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
+        _, walk_key = jax.random.split(jax.random.fold_in(now.key, StepStream.REPLAY))
+        epoch_key = jax.random.fold_in(now.run_key, StepStream.EPOCH)
+        objects, log_reward = take(state, epoch_places(epoch_key, now.at_step, self.number, self.data.size))
+        return Part(now.regrown(walk_key, objects), None, log_reward, jnp.zeros(self.number, bool)), state
+
+
+def sources_of(setup: Setup) -> tuple[Source, ...]:
+    """The sources of a training, in the order in which they are asked."""
+    drawn, replayed, searched = setup.parts
+    found: list[Source] = []
+    if drawn:
+        found.append(Drawn(number=drawn))
+    if setup.search is not None and searched:
+        found.append(Searched(number=searched, search=setup.search))
+    if setup.objective.needs_data and setup.data is not None:
+        found.append(FromData(number=setup.batch, data=setup.data))
+    elif setup.replay is not None:
+        with_actions = setup.backward is not None and setup.backward.from_memory
+        found.append(Replayed(number=replayed, replay=setup.replay, data=setup.data, with_actions=with_actions))
+    return tuple(found)
+
+
+def side_by_side(parts: list[Any]) -> Any:
+    """Records of several batches as one record, joined along the batch axis: the first of one axis, else the second."""
+    if len(parts) == 1:
+        return parts[0]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, min(leaves[0].ndim - 1, 1)), *parts)

@@ -1,0 +1,43 @@
+"""What a training carries from step to step."""
+
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float, Int, Key
+
+from anabranch.policies.heads import Policy
+from anabranch.sampling.replay import Buffer
+
+
+class TrainState(eqx.Module):
+    """All that changes from step to step."""
+
+    policy: Policy
+    optimizer: Any
+    step: Int[Array, ""]
+    key: Key[Array, ""]
+    """The stream that the keys of all steps are folded from."""
+    sources: tuple[Any, ...] = ()
+    """The state of each source of the batch, in their order."""
+    lagged: Policy | None = None
+    """A copy of the policy that follows it slowly."""
+    prior: Policy | None = None
+    values: dict[str, Float[Array, ""]] = eqx.field(default_factory=dict)
+    """Settings that are traced, because they differ from lane to lane."""
+
+    @property
+    def buffer(self) -> Buffer | None:
+        """The replay buffer, where there is one."""
+        return next((state for state in self.sources if isinstance(state, Buffer)), None)
+
+
+class StepMetrics(eqx.Module):
+    """What one step measured; a chunk reports their means."""
+
+    loss: Float[Array, ""]
+    log_reward: Float[Array, ""]
+    """Mean log-reward of the sampled objects, zeros at their floor."""
+    rows: Float[Array, ""]
+    """Mean real rows of a trajectory."""
+    floored: Float[Array, ""]
+    """Share of sampled objects whose reward was zero."""
