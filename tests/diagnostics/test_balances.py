@@ -22,6 +22,7 @@ from anabranch.objectives.flow_matching import FlowMatching
 from anabranch.objectives.subtrajectory_balance import SubTrajectoryBalance
 from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.policies.backward.learned import LearnedBackward
+from anabranch.policies.heads import built
 from anabranch.sampling.draw import sample_trajectories
 from anabranch.training.settings import Prior
 from anabranch.trajectories import Scores
@@ -114,7 +115,7 @@ def test_a_condition_that_a_policy_cannot_show_is_refused(name, through):
 def test_what_only_some_spaces_have_is_refused_where_it_is_missing():
     task = ab.make("faces")
     setup = ab.setup(task.env, task.log_reward, objective="db", policy=ab.MLP(width=4), steps=1, batch=1)
-    policy = setup.policy.build(task.env, key=jax.random.key(0), learned_backward=False)
+    policy = built(setup.policy, setup.observer, key=jax.random.key(0), learned_backward=False)
     drawn = sample_trajectories(task.env, policy, 1, seed=0)
     for name, words in (("fl-db", "a method energy"), ("mdb", "every state is a finished"), ("rtb", "give prior=")):
         with pytest.raises(ab.ConfigError, match=words):

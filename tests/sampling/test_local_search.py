@@ -12,7 +12,6 @@ from anabranch.environment import take
 from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution, total_variation_distance
 from anabranch.evaluation.flows import exact_flows, exact_policy
 from anabranch.policies.backward.learned import LearnedBackward
-from anabranch.policies.observation import observer
 from anabranch.sampling import rollout as sampling
 from anabranch.sampling.local_search import LocalSearch, improved
 from anabranch.scoring.reading import Reading
@@ -37,7 +36,6 @@ def setting(space):
     reward = TableReward.random(graph)
     target = target_distribution(reward.log_weight[graph.objects])
     policy = random_policy(exact_policy(exact_flows(graph, reward.log_weight[graph.objects])), 3)
-    observer(env)
     chosen = graph.objects[np.random.default_rng(0).choice(target.size, PARTICLES, p=target)]
     objects = jax.tree.map(jnp.asarray, take(graph.states, chosen))
     values = jnp.asarray(reward.log_weight[chosen])

@@ -196,7 +196,7 @@ def test_uniform_p_b_counts_undoable_labels_and_slots_do_not_change_it():
     env = Slots(3, 2)
     graph = graph_of(env)
     for backward in ("uniform", "learned"):
-        policy = ab.Tabular().build(env, key=None, learned_backward=backward == "learned")
+        policy = ab.Tabular().build(env, observer=None, key=None, learned_backward=backward == "learned")
         log_pb = edge_law(
             graph, policy, Reading(env, ab.UniformBackward() if backward == "uniform" else LearnedBackward())
         ).log_pb

@@ -13,7 +13,6 @@ from anabranch.environment import Environment, take
 from anabranch.evaluation.flows import edge_law, exact_flows, terminal_distribution, visit_probabilities
 from anabranch.graph.state_graph import StateGraph
 from anabranch.policies.backward.learned import LearnedBackward
-from anabranch.policies.observation import observer
 from anabranch.policies.tabular import TabularPolicy
 from anabranch.scoring.reading import Reading
 from anabranch.scoring.score import score
@@ -107,7 +106,6 @@ def skipping_enumerated() -> Enumerated:
     """The space `skipping` of the tests: trajectories of many lengths, double edges; to be used under 64 bits."""
     env = skipping()
     graph = graph_of(env)
-    observer(env)
     log_reward = 0.5 * random_log_reward(graph)
     policy = random_policy(absolute_policy(exact_flows(graph, log_reward)), 0)
     reading = Reading(env, LearnedBackward(), chunk=None)

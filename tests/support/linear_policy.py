@@ -23,6 +23,6 @@ class Linear(ab.Policy):
 
 @dataclasses.dataclass(frozen=True)
 class LinearRecipe:
-    def build(self, env, *, key, learned_backward):
+    def build(self, env, *, observer, key, learned_backward):
         width = env.num_actions + 1 + env.num_slots + 1
         return Linear(0.1 * jax.random.normal(key, (env.num_actions, width)), jnp.zeros(()), env.num_actions + 1)

@@ -27,8 +27,8 @@ class Flat:
 
     width: int = 8
 
-    def build(self, env: Any, *, key: Any, learned_backward: bool):
-        return ab.MLP(width=self.width, depth=1).build(env, key=key, learned_backward=learned_backward)
+    def build(self, env: Any, **told: Any):
+        return ab.MLP(width=self.width, depth=1).build(env, **told)
 
 
 @dataclasses.dataclass(frozen=True)

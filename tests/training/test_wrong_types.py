@@ -9,6 +9,7 @@ import jax
 import pytest
 
 import anabranch as ab
+from anabranch.policies.heads import built
 from anabranch.training import memory
 
 WRONG_CALLS = Path(__file__).parents[1] / "support" / "wrong_calls.py"
@@ -186,7 +187,7 @@ def setup():
 
 def test_the_estimate_counts_parameters_rows_and_the_ring(setup):
     """Adam keeps two moments and the step beats a gradient, so that a parameter counts four times."""
-    policy = setup.policy.build(setup.env, key=jax.random.key(0), learned_backward=False)
+    policy = built(setup.policy, setup.observer, key=jax.random.key(0), learned_backward=False)
     parameters = sum(leaf.nbytes for leaf in jax.tree.leaves(policy))
     state = sum(leaf.nbytes for leaf in jax.tree.leaves(setup.env.initial()))
     needed = memory.needed_bytes(setup)

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from anabranch.environment import Environment, State
+from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
 from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.equations import Equation
@@ -35,10 +35,10 @@ class EdgeFlows(Policy):
         """Not used: masks need the state."""
         raise NotImplementedError("EdgeFlows reads states, not observations.")
 
-    def heads(self, env: Environment, state: State) -> Heads:
+    def heads(self, state: State) -> Heads:
         """The log edge flows at one state; the flow of the initial state is Z."""
         sight, _ = look(self.inner, self.reading, state)
-        log_flow = jnp.where(env.undoable(state).any(), sight.log_flow, self.log_z)
+        log_flow = jnp.where(self.reading.env.undoable(state).any(), sight.log_flow, self.log_z)
         return Heads(sight.log_pf + log_flow, None, log_flow)
 
 

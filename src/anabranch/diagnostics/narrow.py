@@ -48,7 +48,7 @@ def _entropies(policy: Policy, reading: Reading, key: Key[Array, ""]) -> tuple[F
     trajectories = rollout(policy, reading, key, TRAJECTORIES, narrow=False)[0]
 
     def one(state: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        log_pb = backward.log_probs(env, state, policy.heads(env, state))
+        log_pb = backward.log_probs(env, state, policy.heads(state))
         undoable = env.undoable(state)
         terms = jnp.where(undoable, jnp.exp(log_pb) * log_pb, 0.0)
         ways = undoable_by_slot(env, state)[1].sum()

@@ -163,7 +163,7 @@ def _look_at_all(policy: Policy, reading: Reading, states: Any) -> tuple[Sight, 
     env, backward = reading.env, reading.backward
 
     def one(state: Any) -> tuple[Sight, Any]:
-        heads = policy.heads(env, state)
+        heads = policy.heads(state)
         log_pb = None if backward is None else backward.log_probs(env, state, heads)
         return read(policy, heads, reading, state)[0], log_pb
 

@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Key
 
 from anabranch.environment import Environment, State
 from anabranch.ground.arguments import require_instance
-from anabranch.policies.observation import observer
+from anabranch.ground.errors import ConfigError
+from anabranch.policies.observation import Observer
 
 
 class Heads(eqx.Module):
@@ -39,22 +40,45 @@ class Policy(eqx.Module):
     """Added to the flow head (to the forward head, where that holds log edge flows), so that flows start near theirs;
     trained like a bias. None is 0."""
 
+    observer: Observer | None = eqx.field(default=None, kw_only=True, static=True)
+    """What the policy sees of a state; set by whoever builds it."""
+
     @abc.abstractmethod
     def __call__(self, observation: Array) -> Heads:
         """The heads for one observation."""
 
-    def heads(self, env: Environment, state: State) -> Heads:
+    def observation(self, state: State) -> Array:
+        """What the network sees of one state. Raises ConfigError where nobody has said what that is."""
+        if self.observer is None:
+            raise ConfigError(
+                f"{type(self).__name__} does not know what it sees of a state: observed(policy, observer(env)) says so."
+            )
+        return self.observer(state)
+
+    def heads(self, state: State) -> Heads:
         """The heads at one state."""
-        return self(observer(env)(state))
+        return self(self.observation(state))
 
-    def remember(self, env: Environment, state: State) -> tuple[Heads, Any]:
+    def remember(self, state: State) -> tuple[Heads, Any]:
         """Optional: the heads at one state, and a pytree of arrays from which `recall` is cheaper."""
-        return self.heads(env, state), None
+        return self.heads(state), None
 
-    def recall(self, env: Environment, state: State, memory: Any) -> Heads:
+    def recall(self, state: State, memory: Any) -> Heads:
         """Optional: the same heads, with the right gradient, from what `remember` kept of the same parameters."""
         del memory
-        return self.heads(env, state)
+        return self.heads(state)
+
+
+def observed(policy: Policy, observer: Observer) -> Policy:
+    """The policy with what it sees of a state."""
+    return _with_static(policy, "observer", observer)
+
+
+def _with_static(policy: Policy, name: str, value: Any) -> Policy:
+    # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
+    fresh = copy.copy(policy)
+    object.__setattr__(fresh, name, value)
+    return fresh
 
 
 def at_level(policy: Policy, level: float) -> Policy:
@@ -72,10 +96,7 @@ def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -
         (log_z, log_flow_offset),
         is_leaf=lambda leaf: leaf is None,
     )
-    # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
-    fresh = copy.copy(fresh)
-    object.__setattr__(fresh, "level", level)
-    return fresh
+    return _with_static(fresh, "level", level)
 
 
 def masked_log_softmax(
@@ -99,9 +120,15 @@ def masked_log_softmax(
 class PolicyRecipe(Protocol):
     """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a Policy."""
 
-    def build(self, env: Environment, *, key: Key[Array, ""], learned_backward: bool) -> Policy:
-        """A fresh policy for an environment, with a backward head where P_B is learned."""
+    def build(self, env: Environment, *, observer: Observer, key: Key[Array, ""], learned_backward: bool) -> Policy:
+        """A fresh policy for an environment and what is seen of it, with a backward head where P_B is learned."""
         ...
+
+
+def built(recipe: PolicyRecipe, observer: Observer, *, key: Key[Array, ""], learned_backward: bool) -> Policy:
+    """A fresh policy by a recipe."""
+    policy = recipe.build(observer.env, observer=observer, key=key, learned_backward=learned_backward)
+    return observed(policy, observer)
 
 
 def require_policy(policy: Any, *, argument: str = "policy") -> None:

@@ -14,7 +14,7 @@ from anabranch.environment import Environment, State
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
 from anabranch.policies.heads import Heads, Policy
-from anabranch.policies.observation import observer
+from anabranch.policies.observation import Observer
 
 
 @jax.custom_jvp
@@ -57,15 +57,15 @@ class MLPPolicy(Policy):
         """The heads for one vector of floats or of integer tokens."""
         return self._heads(observation, self._layers(observation)[-1])
 
-    def remember(self, env: Environment, state: State) -> tuple[Heads, Any]:
+    def remember(self, state: State) -> tuple[Heads, Any]:
         """The heads, and what every layer but the first put out."""
-        observation = observer(env)(state)
+        observation = self.observation(state)
         layers = self._layers(observation)
         return self._heads(observation, layers[-1]), layers[1:]
 
-    def recall(self, env: Environment, state: State, memory: Any) -> Heads:
+    def recall(self, state: State, memory: Any) -> Heads:
         """The heads without a matrix product but those of the observation; the gradient still takes its own."""
-        observation = observer(env)(state)
+        observation = self.observation(state)
         hidden = self._first(observation)
         for weight, bias, known in zip(self.weights[1:], self.biases[1:], memory, strict=True):
             hidden = known_affine(jax.nn.relu(hidden), weight, bias, known)
@@ -109,14 +109,13 @@ class MLP:
         if self.width < 1 or self.depth < 1:
             raise ConfigError(f"MLP needs a positive width and depth; given width={self.width}, depth={self.depth}.")
 
-    def build(self, env: Environment, *, key: Key[Array, ""], learned_backward: bool) -> MLPPolicy:
+    def build(self, env: Environment, *, observer: Observer, key: Key[Array, ""], learned_backward: bool) -> MLPPolicy:
         """Draw the initial parameters: uniform within 1/sqrt(inputs), biases included; `skip` at 0.
 
         Tokens start as the one-hot vector whose linear map they are: the vocabulary counts as the inputs.
         """
-        watch = observer(env)
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
-        inputs = watch.size if watch.vocabulary is None else watch.vocabulary
+        inputs = observer.size if observer.vocabulary is None else observer.vocabulary
         outputs = -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
         sizes = [inputs, *[self.width] * self.depth, outputs]
         weights, biases = [], []

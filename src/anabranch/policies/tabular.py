@@ -61,7 +61,7 @@ class TabularPolicy(Policy):
         log_paths = None if self.log_paths is None else self.log_paths[observation]
         return Heads(self.forward[observation], backward, self.log_flow[observation], log_paths)
 
-    def heads(self, env: Environment, state: State) -> Heads:
+    def heads(self, state: State) -> Heads:
         """The heads at one state, found by its number."""
         return self(self.lookup(state))
 
@@ -70,9 +70,9 @@ class TabularPolicy(Policy):
 class Tabular:
     """Recipe of a TabularPolicy, for environments that can be enumerated; all logits start at zero."""
 
-    def build(self, env: Environment, *, key: Any, learned_backward: bool) -> TabularPolicy:
+    def build(self, env: Environment, *, observer: Any, key: Any, learned_backward: bool) -> TabularPolicy:
         """A table over the state graph of `env`."""
-        del key
+        del observer, key
         graph = state_graph(env)
         states, slots = graph.num_states, env.num_slots
         return TabularPolicy(

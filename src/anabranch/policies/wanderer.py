@@ -28,7 +28,7 @@ class Wanderer(Policy):
         del observation
         return Heads(self.logits, None, jnp.zeros(()))
 
-    def heads(self, env: Environment, state: State) -> Heads:
+    def heads(self, state: State) -> Heads:
         """The same heads everywhere, without an observation."""
-        del env, state
+        del state
         return Heads(self.logits, None, jnp.zeros(()))

@@ -17,7 +17,7 @@ from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
-from anabranch.policies.heads import Policy, PolicyRecipe, started
+from anabranch.policies.heads import Policy, PolicyRecipe, built, started
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
@@ -149,7 +149,7 @@ def _policy_with(setup: Setup, arrays: Mapping[str, np.ndarray], path: Path) -> 
     """A policy of the right shape that holds the given arrays; raises RunError with a list of what differs."""
     learned = setup.backward is not None and setup.backward.learned
     key = key_of(0, Stream.INIT)
-    shape = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    shape = eqx.filter_eval_shape(lambda: built(setup.policy, setup.observer, key=key, learned_backward=learned))
     offset = shape.log_z if ".log_flow_offset" in arrays else None
     shape = started(shape, level=setup.level, log_z=shape.log_z, log_flow_offset=offset)
     axis = () if setup.seeds is None else (setup.seeds,)

@@ -15,7 +15,6 @@ from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy, require_policy
-from anabranch.policies.observation import observer
 from anabranch.rewards.log_reward import LogReward, log_reward_values, require_log_reward
 from anabranch.sampling.regrow import walk_back
 from anabranch.sampling.rollout import rollout
@@ -39,9 +38,8 @@ class Samples:
 
 
 def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outflow: bool = False) -> Reading:
-    """A Reading outside of training; the observation is made ready before anything is traced."""
+    """A Reading outside of training."""
     require_environment(env)
-    observer(env)
     return Reading(env, None if backward is None else backward_policy(backward, env), outflow)
 
 

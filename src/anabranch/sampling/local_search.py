@@ -100,7 +100,7 @@ def _retreat(
     uniforms = 1.0 - jax.random.uniform(key, (depth + 1, wanted.shape[0]))
 
     def one(state: State, left: Any, moving: Any, uniform: Any, wanted: Any, number: Any) -> Any:
-        heads = policy.heads(env, state)
+        heads = policy.heads(state)
         log_pf = read(policy, heads, reading, state)[0].log_pf[left]
         action, log_pb = draw_back(reading, heads, state, uniform)
         goes = env.undoable(state).any() & (number < wanted)

@@ -36,7 +36,7 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
     uniforms = 1.0 - jax.random.uniform(key, (rows, batch))
 
     def one(state: State, uniform: Any) -> Any:
-        action, _ = draw_back(reading, policy.heads(env, state), state, uniform)
+        action, _ = draw_back(reading, policy.heads(state), state, uniform)
         moving = env.undoable(state).any()
         return action, moving, chosen(moving, undo(env, state, action), state)
 

@@ -76,7 +76,7 @@ def rollout(
     shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
 
     def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
-        heads, memory = policy.remember(env, state) if remember else (policy.heads(env, state), None)
+        heads, memory = policy.remember(state) if remember else (policy.heads(state), None)
         sight, mask = read(policy, heads, reading, state)
         weights = explore.probabilities(sight.log_pf, mask, share, rows - 1)
         action = draw_label(uniform, weights)

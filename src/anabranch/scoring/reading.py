@@ -48,7 +48,7 @@ class Seen(eqx.Module):
 
 def look(policy: Policy, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
     """One network call at one state, masked; and the mask of allowed labels."""
-    return read(policy, policy.heads(reading.env, state), reading, state)
+    return read(policy, policy.heads(state), reading, state)
 
 
 def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:

@@ -29,13 +29,13 @@ def score(
     them everything is recomputed. `log_reward` is relative to `policy.level` and has its zeros at the floor already.
     """
     parameters, static = eqx.partition(policy, eqx.is_inexact_array)
-    env, (rows, batch) = reading.env, trajectories.actions.shape
+    rows, batch = trajectories.actions.shape
     mask = trajectories.mask
 
     def row(parameters: Any, entry: Any) -> RowScores:
         state, action, previous, first, memory = entry
         network = eqx.combine(parameters, static)
-        heads = network.heads(env, state) if memory is None else network.recall(env, state, memory)
+        heads = network.heads(state) if memory is None else network.recall(state, memory)
         sight, _ = read(network, heads, reading, state)
         return row_scores(sight, heads, reading, state, action, previous, first)
 
@@ -78,7 +78,7 @@ def _log_inflow(policy: Policy, reading: Reading, trajectories: Trajectories) ->
         state, label = entry
         parent = undo(env, state, label)
         network = eqx.combine(parameters, static)
-        return _with_offset(network, network.heads(env, parent).forward[label])
+        return _with_offset(network, network.heads(parent).forward[label])
 
     slots = labels.shape[1]
     number = jnp.repeat(jnp.arange(rows * batch), slots)

@@ -12,6 +12,7 @@ from anabranch.environment import initial_state
 from anabranch.graph.longest import rows_of
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
+from anabranch.policies.heads import built
 from anabranch.sampling.replay import Buffer
 from anabranch.training.settings import Setup
 
@@ -48,12 +49,12 @@ def needed_bytes(setup: Setup) -> dict[str, int]:
     """The least that each part of a training takes, in bytes."""
     learned = setup.backward is not None and setup.backward.learned
     key = key_of(0, Stream.INIT)
-    policy = eqx.filter_eval_shape(lambda: setup.policy.build(setup.env, key=key, learned_backward=learned))
+    policy = eqx.filter_eval_shape(lambda: built(setup.policy, setup.observer, key=key, learned_backward=learned))
     parameters = eqx.filter(policy, _is_parameter)
     moments = jax.eval_shape(setup.transformation.init, parameters)
     lanes = setup.seeds or 1
     state = jax.eval_shape(lambda: initial_state(setup.env))
-    kept = eqx.filter_eval_shape(lambda one, state: one.remember(setup.env, state)[1], policy, state)
+    kept = eqx.filter_eval_shape(lambda one, state: one.remember(state)[1], policy, state)
     row = _bytes(state) + _bytes(kept) + 4 * NUMBERS_A_ROW
     ring = 0
     if setup.replay is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from anabranch.objectives.base import Objective
     from anabranch.policies.backward.base import BackwardPolicy
     from anabranch.policies.heads import Policy, PolicyRecipe
+    from anabranch.policies.observation import Observer
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.log_reward import LogReward
     from anabranch.sampling.data_set import DataSet
@@ -126,6 +127,8 @@ class Setup:
 
     env: "Environment"
     log_reward: "LogReward"
+    observer: "Observer"
+    """What a network sees of a state."""
     objective: "Objective" = field(metadata=_about("part", home="anabranch.objectives:OBJECTIVES"))
     """The balance condition that is trained."""
     backward: "BackwardPolicy | None" = field(

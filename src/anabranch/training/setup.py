@@ -53,7 +53,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         raise ConfigError(f"log_z_rate must be positive and finite; given {values['log_z_rate']}.")
     require_zero_floor(values["zero_floor"])
     require_log_reward(env, log_reward)
-    observer(env)
+    watch = observer(env)
     values["level"] = reference_level(env, log_reward) if given is None else given
     _require_sources(data=choice["data"], prior=choice["prior"])
     aims = {"zero_floor": values["zero_floor"], "level": values["level"]}
@@ -64,6 +64,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     return Setup(
         env=env,
         log_reward=log_reward,
+        observer=watch,
         objective=objective,
         backward=backward_policy(choice["backward"] or "uniform", env) if objective.has_backward else None,
         policy=_recipe(choice["policy"]),

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from anabranch.ground.errors import Error, LawError
 from anabranch.ground.streams import Stream
 from anabranch.ground.tracing import traced_once
-from anabranch.policies.heads import Policy, at_level, started
+from anabranch.policies.heads import Policy, at_level, built, observed, started
 from anabranch.rewards.log_reward import Rewarded, bad_reward, rewarded, with_floor
 from anabranch.sampling.reference_level import FlowStart, flow_start
 from anabranch.sampling.rollout import rollout
@@ -44,7 +44,7 @@ def init_lanes(
         begin = flow_start(setup.env, setup.log_reward, setup.objective, **aims)
         policy = _begun(_each(setup, _fresh_policy)(setup, seeds), setup.level, begin)
     else:
-        policy = at_level(start, setup.level)
+        policy = at_level(observed(start, setup.observer), setup.level)
     return _each(setup, _fresh_state)(setup, policy, seeds, values)
 
 
@@ -66,7 +66,7 @@ def _each(setup: Setup, function: Any) -> Any:
 def _fresh_policy(setup: Setup, seed: Int[Array, ""]) -> Policy:
     learned = setup.backward is not None and setup.backward.learned
     key = jax.random.fold_in(jax.random.key(seed), Stream.INIT)
-    return setup.policy.build(setup.env, key=key, learned_backward=learned)
+    return built(setup.policy, setup.observer, key=key, learned_backward=learned)
 
 
 @eqx.filter_jit
