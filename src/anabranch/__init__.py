@@ -55,13 +55,14 @@ if TYPE_CHECKING:
     from anabranch.policies.backward.uniform import UniformBackward
     from anabranch.policies.heads import Heads, Policy, PolicyRecipe
     from anabranch.policies.mlp import MLP
+    from anabranch.policies.network import Network
     from anabranch.policies.observation import observer
     from anabranch.policies.tabular import Tabular
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.log_reward import log_rewards
     from anabranch.runs.load import load
     from anabranch.sampling.draw import Samples, sample, sample_backward, sample_trajectories, score_trajectories
-    from anabranch.sampling.explore import Explore
+    from anabranch.sampling.explore import Exploration, Explore
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
     from anabranch.training.optimizer import Adam
@@ -110,7 +111,8 @@ _PUBLIC = {
     "evaluation.divergences": ("perfect_sampler_floor", "target_distribution"),
     "graph.tabulate": ("tabulate",),
     "rewards.anneal": ("Anneal",),
-    "sampling.explore": ("Explore",),
+    "policies.network": ("Network",),
+    "sampling.explore": ("Exploration", "Explore"),
     "sampling.local_search": ("LocalSearch",),
     "evaluation.metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),
     "evaluation.metrics.distances": ("edit_distance", "hamming_distance", "mean_pairwise_distance", "object_distance"),

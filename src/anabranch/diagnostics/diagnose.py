@@ -29,7 +29,7 @@ from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import DEFAULT_ZERO_FLOOR, LogReward
 from anabranch.sampling.data_set import DataSet
 from anabranch.sampling.draw import sample_states
-from anabranch.sampling.explore import ON_POLICY, Explore
+from anabranch.sampling.explore import ON_POLICY, Exploration
 from anabranch.training.run import Run
 
 OTHER_DRAWS = 128
@@ -89,7 +89,7 @@ def diagnose_policy(
     *,
     objective: str | Objective = "tb",
     backward: str | BackwardPolicy | None = "uniform",
-    explore: Explore = ON_POLICY,
+    explore: Exploration = ON_POLICY,
     anneal: Anneal | None = None,
     zero_floor: float = DEFAULT_ZERO_FLOOR,
     data: Sequence[Any] | None = None,

@@ -9,6 +9,7 @@ from anabranch.diagnostics.subject import Finding, Subject, share, unperturbed
 from anabranch.evaluation.exact_law import ExactLaw
 from anabranch.graph.longest import rows_of
 from anabranch.rewards.log_reward import floor_text
+from anabranch.sampling.explore import Explore
 
 LAG = 0.1
 """Nats by which a learned log Z may be wrong without a word: a tenth of Z."""
@@ -86,7 +87,7 @@ def epsilon_for_horizon(subject: Subject, law: ExactLaw | None) -> Finding | Non
     if law is not None:
         rows = max(rows, 1.0 + float(law.target @ law.graph.level[law.graph.objects]))
     left = unperturbed(explore, rows)
-    if subject.objective.on_policy or left >= UNTOUCHED:
+    if subject.objective.on_policy or not isinstance(explore, Explore) or left >= UNTOUCHED:
         return None
     evidence = (
         f"With epsilon {explore.epsilon:g} at each step, {share(left)} of the trajectories of {rows:.0f} rows (a usual "

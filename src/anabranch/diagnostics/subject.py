@@ -10,7 +10,7 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import LogReward
-from anabranch.sampling.explore import Explore
+from anabranch.sampling.explore import Exploration, Explore
 
 TENTH, THOUSANDTH = 0.1, 0.001
 """An object is neglected where it gets less than a tenth of its due, and missed where less than a thousandth."""
@@ -39,7 +39,7 @@ class Subject:
     log_reward: LogReward
     objective: Objective
     backward: BackwardPolicy | None
-    explore: Explore
+    explore: Exploration
     anneal: Anneal | None
     zero_floor: float
     evaluation: Evaluation
@@ -62,9 +62,9 @@ class Subject:
         return "" if self.loss is None else f"; the last loss, {self.loss:.2g}, does not show it"
 
 
-def unperturbed(explore: Explore, rows: float) -> float:
+def unperturbed(explore: Exploration, rows: float) -> float:
     """The share of trajectories of so many rows in which exploration at each step changed no action."""
-    if explore.per != "step" or explore.anneal:
+    if not isinstance(explore, Explore) or explore.per != "step" or explore.anneal:
         return 1.0
     return (1.0 - explore.epsilon) ** rows
 
@@ -81,7 +81,9 @@ def recovery(subject: Subject) -> str:
         aim = "" if objective.name != "pg" else " (this one maximises E[R], and ends among the best objects only)"
         return f"Policy gradients see only what they draw{aim}: use tb, db or subtb, with exploration."
     steps = []
-    if explore.per == "trajectory" and explore.epsilon > 0.0:
+    if not isinstance(explore, Explore):
+        steps.append(f"let {type(explore).__name__} explore more widely")
+    elif explore.per == "trajectory" and explore.epsilon > 0.0:
         steps.append("Raise the share of trajectories that explore (explore.epsilon), train longer")
     elif explore.epsilon > 0.0:
         left = f"epsilon {explore.epsilon:g} a step leaves {share(subject.untouched)} of the longest ones untouched"

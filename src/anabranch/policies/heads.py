@@ -126,8 +126,13 @@ class PolicyRecipe(Protocol):
 
 
 def built(recipe: PolicyRecipe, observer: Observer, *, key: Key[Array, ""], learned_backward: bool) -> Policy:
-    """A fresh policy by a recipe."""
+    """A fresh policy by a recipe. Raises ConfigError where the recipe makes something else."""
     policy = recipe.build(observer.env, observer=observer, key=key, learned_backward=learned_backward)
+    if not isinstance(policy, Policy):
+        raise ConfigError(
+            f"{type(recipe).__name__}.build must return an anabranch.Policy; it returns an object of "
+            f"{type(policy).__name__}: a network from an observation to raw logits is wrapped by Network."
+        )
     return observed(policy, observer)
 
 

@@ -18,6 +18,7 @@ from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, built, started
+from anabranch.sampling.explore import Exploration
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
@@ -40,13 +41,14 @@ def load(
     policy: PolicyRecipe | None = None,
     backward: BackwardPolicy | None = None,
     optimizer: Adam | optax.GradientTransformation | None = None,
+    explore: Exploration | None = None,
 ) -> Run:
     """Read a run directory: its policy, history and configuration.
 
     A run of a built-in or installed task is rebuilt by its name; any other needs `task`, because loading
-    never executes code. So does one with an objective, a network (its recipe), a backward policy or an optimiser of
-    your own: each is given again as it was given to `train`, and takes the settings that the run had. An optax
-    transformation may be left out, since reading a run does not need it. Raises RunError for what is missing,
+    never executes code. So does one with an objective, a network (its recipe), a backward policy, an optimiser or an
+    exploration of your own: each is given again as it was given to `train`, and takes the settings that the run had.
+    An optax transformation may be left out, since reading a run does not need it. Raises RunError for what is missing,
     damaged or does not fit.
     """
     directory = RunDirectory.open(path)
@@ -58,6 +60,7 @@ def load(
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
     found = task_of(config, directory.path, task)
     own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
+    own["explore"] = explore
     ready = _setup_of(config, found, own, directory.path)
     steps, arrays = directory.read_arrays()
     result = _part({"result": {}, **config}, "result", directory.path)
@@ -122,6 +125,8 @@ def _read(setting: Setting, config: Mapping[str, Any], own: Any, path: Path) -> 
     if setting.kind == "record":
         if name in config and config[name] is None:
             return setting.record(off=True)
+        if own is not None or "class" in _part(config, name, path):
+            return own_part(name, _part(config, name, path), own, path)
         return replaced(setting.record(), _part(config, name, path), where=f"{path / 'run.json'}: {name}")
     kept = config.get(name)
     if name == "backward" and not isinstance(kept, dict):

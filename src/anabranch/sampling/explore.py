@@ -1,5 +1,6 @@
 """Exploration: which distribution the sampler draws from; the loss always scores the unperturbed policy."""
 
+import abc
 import dataclasses
 from typing import Any, Literal
 
@@ -11,8 +12,33 @@ from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import TRACED, require_types
 
 
+class Exploration(abc.ABC):
+    """Abstract: a distribution to sample from in the place of P_F. An own one is a frozen dataclass that inherits this.
+
+    The loss scores the policy itself, whatever the sampler did.
+    """
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether it samples from P_F itself."""
+        return False
+
+    @abc.abstractmethod
+    def shares(self, uniforms: Float[Array, " B"], step: Int[Array, ""]) -> Float[Array, " B"]:
+        """One number for each trajectory of training step `step`, from a uniform number of its own."""
+
+    @abc.abstractmethod
+    def probabilities(
+        self, log_probs: Float[Array, " labels"], mask: Bool[Array, " labels"], share: Float[Array, ""], max_steps: int
+    ) -> Float[Array, " labels"]:
+        """The unnormalised distribution of the next action, exactly 0 where `mask` does not allow it.
+
+        `log_probs` are log P_F of the labels and STOP; `share` is the number of this trajectory.
+        """
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Explore:
+class Explore(Exploration):
     """With probability `epsilon` walk at random: decided at each step, or once for a whole trajectory.
 
     `anneal` steps take epsilon linearly to 0 (0: constant). `temperature` flattens P_F (above 1) or
@@ -41,6 +67,11 @@ class Explore:
             raise ConfigError(f"anneal counts steps, 0 for a constant epsilon; given {self.anneal}.")
         if self.stop_weight is not None and not 0.0 < self.stop_weight < float("inf"):
             raise ConfigError(f"stop_weight must be positive and finite; given {self.stop_weight}.")
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether it samples from P_F itself."""
+        return self.epsilon == 0.0 and self.temperature == 1.0
 
     def shares(self, uniforms: Float[Array, " B"], step: Int[Array, ""]) -> Float[Array, " B"]:
         """The share of the random walk in each trajectory's distribution at training step `step`."""
@@ -76,7 +107,7 @@ def _is(setting: Any, value: float) -> bool:
 ON_POLICY = Explore(epsilon=0.0)
 
 
-def require_on_policy(explore: Explore, name: str) -> None:
+def require_on_policy(explore: Exploration, name: str) -> None:
     """Raise ConfigError where an on-policy objective is given exploration."""
-    if explore.epsilon != 0.0 or explore.temperature != 1.0:
+    if not explore.on_policy:
         raise ConfigError(f"{name} is valid on-policy only: leave epsilon at 0 and temperature at 1.")

@@ -11,7 +11,7 @@ from anabranch.environment import Environment, State, initial_state, step, take
 from anabranch.graph.longest import rows_of
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
-from anabranch.sampling.explore import ON_POLICY, Explore
+from anabranch.sampling.explore import ON_POLICY, Exploration
 from anabranch.scoring.reading import Reading, Seen, read, row_scores
 from anabranch.trajectories import Trajectories
 
@@ -57,7 +57,7 @@ def rollout(
     key: Key[Array, ""],
     batch: int,
     *,
-    explore: Explore = ON_POLICY,
+    explore: Exploration = ON_POLICY,
     at_step: Int[Array, ""] | int = 0,
     remember: bool = False,
     start: State | None = None,

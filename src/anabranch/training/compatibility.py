@@ -17,6 +17,7 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.sampling.explore import require_on_policy
+from anabranch.training.own_parts import require_own_parts
 from anabranch.training.settings import Setup
 
 WALKS = 64
@@ -62,6 +63,7 @@ def require_served(setup: Setup) -> None:
         raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
     if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
+    require_own_parts(setup)
     if setup.backward is not None:
         _require_trained(setup, goal, setup.backward)
 

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from anabranch.ground.fields import to_json
+from anabranch.ground.tables import imported
 from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
@@ -38,7 +39,8 @@ def _written(setting: Setting, value: Any, setup: Setup) -> Any:
     if setting.kind == "number" or value is None:
         return value
     if setting.kind == "record":
-        return to_json(value)
+        ours = type(value) is imported(setting.home)
+        return to_json(value) if ours else described(value, type(value).__name__.lower(), own=True)
     if isinstance(value, BackwardPolicy):
         return _backward(value, setup)
     if isinstance(value, optax.GradientTransformation):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.log_reward import LogReward
     from anabranch.sampling.data_set import DataSet
-    from anabranch.sampling.explore import Explore
+    from anabranch.sampling.explore import Exploration
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
     from anabranch.scoring.reading import Reading
@@ -135,7 +135,7 @@ class Setup:
         metadata=_about("part", "uniform", home="anabranch.policies.backward:BACKWARDS")
     )
     """The backward policy P_B."""
-    explore: "Explore" = field(
+    explore: "Exploration" = field(
         metadata=_about("record", None, home="anabranch.sampling.explore:Explore", off={"epsilon": 0.0})
     )
     """How the sampler departs from its policy."""

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import optax
 from jaxtyping import Array, Float
@@ -12,8 +13,10 @@ from anabranch.environment import Environment
 from anabranch.ground.arguments import require_instance, require_objects, require_record
 from anabranch.ground.errors import ConfigError, named
 from anabranch.ground.tables import imported
+from anabranch.objectives import OBJECTIVES
 from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.named import objective_named
+from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.policies.observation import observer
@@ -21,10 +24,12 @@ from anabranch.policies.recipes import POLICIES
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import LogReward, require_level, require_log_reward, require_zero_floor
 from anabranch.sampling.data_set import DataSet
+from anabranch.sampling.explore import Exploration
 from anabranch.sampling.reference_level import reference_level, survey_of
 from anabranch.sampling.replay import Replay
 from anabranch.training.optimizer import Adam
 from anabranch.training.optimizers import OPTIMIZERS
+from anabranch.training.own_parts import require_name
 from anabranch.training.settings import SETTINGS, Prior, Setup, completed
 
 
@@ -38,6 +43,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     """
     choice = completed(settings)
     objective = objective_named(choice["objective"])
+    require_name(objective, OBJECTIVES, "objective")
     given = choice.pop("level")
     if given is not None:
         given = require_level(given)
@@ -61,12 +67,15 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     values["anneal"] = _annealing(values["anneal"], env, log_reward, objective, values["steps"])
     values["replay"] = _replay_for(values["replay"], data, objective)
     values["search"] = values["search"] if values["search"].share > 0.0 else None
+    backward = backward_policy(choice["backward"] or "uniform", env) if objective.has_backward else None
+    if backward is not None:
+        require_name(backward, BACKWARDS, "backward policy")
     return Setup(
         env=env,
         log_reward=log_reward,
         observer=watch,
         objective=objective,
-        backward=backward_policy(choice["backward"] or "uniform", env) if objective.has_backward else None,
+        backward=backward,
         policy=_recipe(choice["policy"]),
         optimizer=_optimizer(choice["optimizer"]),
         data=data,
@@ -79,7 +88,8 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
 def _record(name: str, value: Any) -> Any:
     """A record, or the one that stands for None."""
     one = SETTINGS[name]
-    require_record(value, imported(one.home), argument=name, example=EXAMPLES[name])
+    kind = Exploration if name == "explore" else imported(one.home)
+    require_record(value, kind, argument=name, example=EXAMPLES[name])
     return one.record() if value is None else value
 
 
@@ -123,8 +133,14 @@ def _recipe(policy: Any) -> PolicyRecipe:
     trained = isinstance(policy, Policy)
     hint = " (a trained policy is given as start=)" if trained else ""
     wanted = f'a recipe such as MLP(width=64), or a name such as "mlp"{hint}'
+    if not trained and isinstance(policy, eqx.Module) and not hasattr(policy, "build"):
+        raise ConfigError(
+            f"policy takes a recipe; given {type(policy).__name__}: a network from an observation to raw logits is "
+            "wrapped, policy=Network(network)."
+        )
     require_instance(policy, PolicyRecipe, argument="policy", wanted=wanted)
-    return policy
+    recipe: Any = policy
+    return recipe
 
 
 def _optimizer(choice: Any) -> Adam | optax.GradientTransformation:

@@ -17,7 +17,7 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import LogReward
-from anabranch.sampling.explore import Explore
+from anabranch.sampling.explore import Exploration
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
 from anabranch.storage.directory import require_new
@@ -42,7 +42,7 @@ def train(
     *,
     objective: str | Objective,
     backward: str | BackwardPolicy | None = "uniform",
-    explore: Explore | None = None,
+    explore: Exploration | None = None,
     policy: str | PolicyRecipe | None = None,
     optimizer: str | Adam | optax.GradientTransformation | None = None,
     log_z_rate: float = 0.1,
