@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import pytest
 
@@ -114,7 +113,7 @@ def test_a_network_is_wrapped_in_one_call(tmp_path):
         assert train(policy=made, **LONGER, **changes).history[-1]["total_variation"] < 0.1
     run = train(policy=ab.Network(logits), **LONGER)
     assert run.history[-1]["total_variation"] == pytest.approx(run.history[0]["total_variation"])
-    run = train(policy=made, seeds=2, out=tmp_path / "run")
+    run = train(policy=made, seeds=2, name="faces", out=tmp_path / "run")
     first, second = (one.policy.network.layers[0].weight for one in run.each())
     assert (first != second).any(), "each seed has parameters of its own"
     loaded = ab.load(tmp_path / "run", policy=made)

@@ -66,15 +66,12 @@ class Survey:
         valid = self.log_reward[np.isfinite(self.log_reward)]
         return float(np.subtract(*np.quantile(valid, (0.95, 0.05)))) if valid.size else 0.0
 
-    def log_state_flow(self, log_reward: Float[np.ndarray, " W"]) -> Float[np.ndarray, " rows"]:
-        """log of the estimated mean flow of the states that the walks pass in each row, log Z first; NaN beyond all.
+    def log_weight(self, log_reward: Float[np.ndarray, " W"]) -> Float[np.ndarray, "rows W"]:
+        """What each walk, from each row on, says of the log flow of the state there: log(R(x) P_B / P_walk).
 
-        From row t on a walk has the weight R(x) P_B / P_walk, whose mean is F(s_t).
+        The mean of the weight itself is the flow; in the first row it is Z. Without meaning on padding.
         """
-        ahead = np.cumsum(self.log_ratio[::-1], axis=0)[::-1] + log_reward
-        weight = np.where(self.mask, ahead, -np.inf)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.logaddexp.reduce(weight, axis=1) - np.log(self.mask.sum(1))
+        return np.cumsum(self.log_ratio[::-1], axis=0)[::-1] + log_reward
 
     def on_rows(self, function: Callable[[State], Float[Array, " n"]]) -> Float[np.ndarray, "rows W"]:
         """A JAX function of a batch of states at every row."""
@@ -138,21 +135,26 @@ class FlowStart:
 def flow_start(
     env: Environment, log_reward: LogReward, objective: Objective, *, level: float, zero_floor: float
 ) -> FlowStart:
-    """log Z and the mean log flow of the states that random walks pass, as the heads of an objective mean them."""
+    """log Z and the log flow of the states that random walks pass, as the heads of an objective mean them.
+
+    Each is the median of what the walks say, not the logarithm of their mean weight, which the few best walks decide:
+    there the first batches would nearly all be told that they are drawn too often. (On a 2 x 32 grid trajectory balance
+    needs 950 steps to a total variation of .1 from the mean weight, and 525 from the median.)
+    """
     if not objective.has_log_z:
         return FlowStart()
     survey = survey_of(env, log_reward)
     relative = np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
     if "log_prior" in objective.needs:
         weight = objective.log_target(relative, np.zeros(relative.size))
-        return FlowStart(log_z=log_mean_exp_with_error(weight).value)
-    log_flow = survey.log_state_flow(relative)
-    head = np.broadcast_to(log_flow[:, None], survey.mask.shape)
+        return FlowStart(log_z=float(np.median(weight)))
+    head = survey.log_weight(relative)
+    log_z = float(np.median(head[0]))
     if objective.outflow:
         head = head - survey.log_choices
     if "energy" in objective.needs:
         head = head + survey.on_rows(lambda states: energies(log_reward, states, zero_floor=zero_floor, level=level))
-    return FlowStart(log_z=float(log_flow[0]), log_flow=float(head[survey.mask].mean()))
+    return FlowStart(log_z=log_z, log_flow=float(np.median(head[survey.mask])))
 
 
 @eqx.filter_jit
