@@ -1,5 +1,6 @@
 """Where the time of a training step goes, and how much memory training takes; each figure from the compiled program."""
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,9 +12,9 @@ import jax.numpy as jnp
 
 import anabranch as ab
 from anabranch.sampling.rollout import rollout
-from anabranch.training.gather import gathered
 from anabranch.training.settings import Setup
-from anabranch.training.step import TrainState
+from anabranch.training.state import TrainState
+from anabranch.training.step import propose, reward
 
 MEMORY_PROGRAM = """
 import jax
@@ -51,7 +52,8 @@ def step_parts(setup: Setup, state: TrainState, times: int, best: Callable[..., 
         return trajectories.length, seen.rows
 
     def rewards(state: TrainState, key: Any) -> Any:
-        return gathered(setup, state.policy, None, key, state.step)[0].main.log_reward
+        found = reward(setup, propose(setup, dataclasses.replace(state, key=key)))
+        return found and found.log_reward
 
     def optimiser(state: TrainState, key: Any) -> Any:
         parameters = eqx.filter(state.policy, eqx.is_inexact_array)
