@@ -66,7 +66,7 @@ def test_walk_shows_both_sides_of_the_trajectory_balance(compared, seed):
     assert ("The reward of this object is 0; training puts 0.0001" in out) == (log_reward == -math.inf)
     log_reward = max(log_reward, math.log(1e-4))
     scores = ab.score_trajectories(task.env, run.policy, trajectory, jnp.array([log_reward]))
-    left, right = float(scores.log_z + scores.log_pf.sum()), float(log_reward + scores.log_pb.sum())
+    left, right = float(scores.log_z[0] + scores.log_pf.sum()), float(log_reward + scores.log_pb.sum())
     assert number(equation[1]) == pytest.approx(left, abs=2e-5)
     assert number(equation[2]) == pytest.approx(right, abs=2e-5)
     assert float(equation[3]) == pytest.approx(left - right, abs=2e-5)

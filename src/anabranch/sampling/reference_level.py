@@ -137,24 +137,33 @@ def flow_start(
 ) -> FlowStart:
     """log Z and the log flow of the states that random walks pass, as the heads of an objective mean them.
 
-    Each is the median of what the walks say, not the logarithm of their mean weight, which the few best walks decide:
-    there the first batches would nearly all be told that they are drawn too often. (On a 2 x 32 grid trajectory balance
-    needs 950 steps to a total variation of .1 from the mean weight, and 525 from the median.)
+    Each is the median of what the walks to objects with R > 0 say, times the share of these walks. The logarithm of the
+    mean weight would not do: the few best walks decide it, and the first batches would nearly all be told that they are
+    drawn too often. (On a 2 x 32 grid trajectory balance needs 950 steps to a total variation of .1 from the mean
+    weight, and 525 from the median.)
     """
     if not objective.has_log_z:
         return FlowStart()
     survey = survey_of(env, log_reward)
+    valid = np.isfinite(survey.log_reward)
+    valid = valid if valid.any() else np.ones_like(valid)
     relative = np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
     if "log_prior" in objective.needs:
         weight = objective.log_target(relative, np.zeros(relative.size))
-        return FlowStart(log_z=float(np.median(weight)))
+        return FlowStart(log_z=_usual(weight, valid))
     head = survey.log_weight(relative)
-    log_z = float(np.median(head[0]))
+    log_z = _usual(head[0], valid)
     if objective.outflow:
         head = head - survey.log_choices
     if "energy" in objective.needs:
         head = head + survey.on_rows(lambda states: energies(log_reward, states, zero_floor=zero_floor, level=level))
-    return FlowStart(log_z=log_z, log_flow=float(np.median(head[survey.mask])))
+    return FlowStart(log_z=log_z, log_flow=_usual(head, survey.mask & valid))
+
+
+def _usual(log_weight: Float[np.ndarray, "*shape"], of: Bool[np.ndarray, "*shape"]) -> float:
+    """The median among some walks, less what their share in all walks lacks."""
+    share = of.any(0).mean() if of.ndim > 1 else of.mean()
+    return float(np.median(log_weight[of]) + np.log(share))
 
 
 @eqx.filter_jit

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from anabranch.environment import initial_state
 from anabranch.graph.longest import rows_of
 from anabranch.ground.errors import ConfigError, Error, did_you_mean
+from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives.base import BalanceObjective
 from anabranch.policies.heads import Heads, Policy, built
 from anabranch.training.needs import NEEDS, WITH_THE_SCORES
@@ -105,7 +106,7 @@ def _tried_policy(setup: Setup) -> Heads:
     """The shapes of the heads of the policy; of one of the user's own only after each is looked at."""
     env, recipe = setup.env, setup.policy
     learned = setup.backward is not None and setup.backward.learned
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    key = key_of(0, Stream.INIT)
     state = jax.eval_shape(lambda: initial_state(env))
 
     def build(key: Any) -> Policy:
