@@ -169,7 +169,13 @@ _PUBLIC = {
 _ROOM = {name: room for room, names in _PUBLIC.items() for name in names}
 
 
+_NAMESPACES = ("objectives",)
+"""Folders that are public themselves: `anabranch.objectives.tb`."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _NAMESPACES:
+        return importlib.import_module(f"anabranch.{name}")
     if name not in _ROOM:
         raise AttributeError(f"anabranch has no public name {name!r}")
     value = getattr(importlib.import_module(f"anabranch.{_ROOM[name]}"), name)
@@ -178,4 +184,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM})
+    return sorted({*globals(), *_ROOM, *_NAMESPACES})

@@ -2,6 +2,8 @@
 
 import ast
 import fnmatch
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -100,3 +102,13 @@ def test_public_names_are_those_that_type_checkers_see():
     assert not set(names) & set(MODULES), "importing a room of that name would hide the public name behind it"
     with pytest.raises(AttributeError, match="anabranch has no public name 'nothing'"):
         _ = anabranch.nothing
+
+
+def test_objectives_stand_in_a_namespace_of_their_own():
+    """In a fresh process, where nothing has imported the folder yet."""
+    program = (
+        "import anabranch as ab; print(ab.objectives.fl_db.name, 'tb' in dir(ab.objectives)); ab.objectives.nothing"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.stdout == "fl-db True\n"
+    assert "anabranch.objectives has no 'nothing'; it has fm, db, tb" in done.stderr

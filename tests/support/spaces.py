@@ -13,35 +13,7 @@ from anabranch.evaluation.flows import Flows, exact_policy
 from anabranch.graph.state_graph import StateGraph, state_graph
 from anabranch.graph.tabulate import tabulate
 from anabranch.policies.tabular import TabularPolicy
-
-
-class Subset(Environment):
-    """Choose at most k of n items."""
-
-    n: int
-    k: int
-
-    @property
-    def max_steps(self):
-        return self.k
-
-    def initial(self):
-        return jnp.zeros(self.n, bool)
-
-    def step(self, state, action):
-        return state.at[action].set(True)
-
-    def undo(self, state, action):
-        return state.at[action].set(False)
-
-    def legal(self, state):
-        return ~state & (state.sum() < self.k)
-
-    def undoable(self, state):
-        return state
-
-    def can_stop(self, state):
-        return jnp.array(True)
+from support.my_spaces import Subset
 
 
 class Slots(Environment):

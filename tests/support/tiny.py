@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -57,3 +59,9 @@ def one_object(text: str) -> Any:
 
     (line,) = text.splitlines()
     return json.loads(line, parse_constant=refuse)
+
+
+def printed_by(program: str) -> Any:
+    """The JSON that a program beside this file prints: it runs without the checks of types that the tests install."""
+    command = [sys.executable, str(Path(__file__).parent / program)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -1,20 +1,15 @@
 """Parts of a user's own that lack something or return the wrong thing: one sentence, before anything is compiled."""
 
 import dataclasses
-import json
-import subprocess
-import sys
-from pathlib import Path
 
 import equinox as eqx
 import jax.numpy as jnp
 import pytest
 
 import anabranch as ab
-from support.tiny import answer
+from support.tiny import answer, printed_by
 
 TASK = ab.make("faces")
-WRONG_PARTS = Path(__file__).parents[1] / "support" / "wrong_parts.py"
 QUICK = {
     "objective": "tb",
     "steps": 2,
@@ -61,8 +56,7 @@ SENTENCES = {
 @pytest.fixture(scope="module")
 def told():
     """What each training of the program beside says."""
-    done = subprocess.run([sys.executable, str(WRONG_PARTS)], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return printed_by("wrong_parts.py")
 
 
 def test_every_wrong_part_has_its_sentence(told):

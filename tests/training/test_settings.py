@@ -11,6 +11,7 @@ from anabranch.ground.field_help import help_of
 from anabranch.ground.fields import fields_of
 from anabranch.objectives import OBJECTIVES
 from anabranch.policies.recipes import POLICIES
+from anabranch.scoring.reading import CHUNK
 from anabranch.training.optimizers import OPTIMIZERS
 from anabranch.training.settings import REQUIRED, SETTINGS, traced_settings
 from support.house import none_of
@@ -31,6 +32,10 @@ def test_what_suits_a_task_is_in_the_table_with_its_defaults():
     for field in dataclasses.fields(Settings):
         if SETTINGS[field.name].default is not REQUIRED:
             assert field.default == SETTINGS[field.name].default, field.name
+
+
+def test_the_rows_of_a_chunk_are_those_of_a_reading():
+    assert SETTINGS["chunk"].default == CHUNK
 
 
 def test_lanes_differ_in_what_shapes_no_program():

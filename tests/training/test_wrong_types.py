@@ -1,18 +1,13 @@
 """Arguments of the wrong type get the sentence that the command line gives, in a process without run-time types."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import jax
 import pytest
 
 import anabranch as ab
 from anabranch.policies.heads import built
 from anabranch.training import memory
+from support.tiny import printed_by
 
-WRONG_CALLS = Path(__file__).parents[1] / "support" / "wrong_calls.py"
 BRACKETS = "write its brackets."
 SEED = "seed must be a whole number from 0 to 2,147,483,646"
 SPACE = "env takes an instance of an Environment, such as Subset(n=5, k=3); given"
@@ -149,8 +144,7 @@ WORKING = {
 @pytest.fixture(scope="module")
 def told():
     """What each call of the file says: its types are not checked while it runs, as in a user's process."""
-    done = subprocess.run([sys.executable, str(WRONG_CALLS)], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return printed_by("wrong_calls.py")
 
 
 def test_every_call_stands_in_a_table(told):

@@ -26,11 +26,12 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.anneal import Anneal
-from anabranch.rewards.log_reward import DEFAULT_ZERO_FLOOR, LogReward
+from anabranch.rewards.log_reward import LogReward
 from anabranch.sampling.data_set import DataSet
 from anabranch.sampling.draw import sample_states
 from anabranch.sampling.explore import ON_POLICY, Exploration
 from anabranch.training.run import Run
+from anabranch.training.settings import SETTINGS
 
 OTHER_DRAWS = 128
 """Objects from each other seed."""
@@ -91,7 +92,7 @@ def diagnose_policy(
     backward: str | BackwardPolicy | None = "uniform",
     explore: Exploration = ON_POLICY,
     anneal: Anneal | None = None,
-    zero_floor: float = DEFAULT_ZERO_FLOOR,
+    zero_floor: float = SETTINGS["zero_floor"].default,
     data: Sequence[Any] | None = None,
     known: Sequence[tuple[str, Any]] = (),
     others: Sequence[Policy] = (),

@@ -26,8 +26,6 @@ from anabranch.rewards.underflow import require_no_underflow
 LogReward = Callable[[State], Float[Array, ""]]
 """A JAX function of one state: log R, with -inf for a reward of zero."""
 
-DEFAULT_ZERO_FLOOR = 1e-4
-
 
 def whole_level(log_reward: float) -> float:
     """A level of log R near the given one: in whole nats, and a number that float32 holds; 0 for one not finite.

@@ -12,7 +12,7 @@ from anabranch.rewards.log_reward import Rewarded
 from anabranch.sampling.rollout import Flags
 from anabranch.scoring.reading import Seen
 from anabranch.training.settings import Setup
-from anabranch.training.sources import Drawn, Moment, Part, side_by_side, sources_of
+from anabranch.training.sources import Moment, Part, side_by_side, sources_of
 from anabranch.training.state import TrainState
 from anabranch.trajectories import Trajectories
 
@@ -63,10 +63,9 @@ def gathered(
 ) -> tuple[Batch, tuple[Any, ...]]:
     """Ask every source for its part of a batch, the drawn one at hand; and the states of the sources after it."""
     key = jax.random.fold_in(state.key, state.step)
-    parts: list[Part] = []
+    parts, after, drawn = [], [], None
     if proposal is not None and rewards is not None:
-        parts.append(Part(proposal.trajectories, proposal.seen, rewards.raw, rewards.bad))
-    after = []
+        drawn = Part(proposal.trajectories, proposal.seen, rewards.raw, rewards.bad)
     for source, own in zip(sources_of(setup), state.sources, strict=True):
         now = Moment(
             setup=setup,
@@ -74,11 +73,12 @@ def gathered(
             run_key=state.key,
             key=key,
             at_step=state.step,
+            drawn=drawn,
             parts=tuple(parts),
         )
         part, fresh = source.part(now, own)
         after.append(fresh)
-        if part is not None and not isinstance(source, Drawn):
+        if part is not None:
             parts.append(part)
     floored = jnp.zeros(()) if rewards is None else rewards.floored.mean()
     fault = _fault(None if proposal is None else proposal.flags, parts)

@@ -16,13 +16,14 @@ from anabranch.ground.errors import ConfigError, Error, did_you_mean
 from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives.base import BalanceObjective
 from anabranch.policies.heads import Heads, Policy, built
+from anabranch.policies.recipes import POLICIES
 from anabranch.training.needs import NEEDS, WITH_THE_SCORES
 from anabranch.training.settings import Setup
 from anabranch.trajectories import Scores
 
 LIBRARY = "anabranch."
 BATCH = 3
-"""Trajectories of the batch that parts are tried on; a number that no space has for a reason."""
+"""Trajectories of the batch that parts are tried on; unlike any other size of a space that is likely."""
 
 
 def require_name(part: Any, known: Mapping[str, type[Any]], what: str) -> None:
@@ -42,11 +43,13 @@ def require_own_parts(setup: Setup) -> None:
     for part in (setup.objective, setup.backward, setup.policy, setup.explore):
         if _is_own(part):
             _require_hashable(part)
-    if setup.backward is not None and _is_own(setup.backward):
+    own_backward = setup.backward is not None and _is_own(setup.backward)
+    if own_backward:
         _require_flag(setup.backward, "learned", "whether the network has a head for it")
-    heads = _tried_policy(setup)
-    if setup.backward is not None and _is_own(setup.backward):
-        _try_backward(setup, setup.backward, heads)
+    if own_backward or type(setup.policy) not in POLICIES.values():
+        heads = _tried_policy(setup)
+        if own_backward:
+            _try_backward(setup, setup.backward, heads)
     if _is_own(setup.objective):
         _try_objective(setup)
     if _is_own(setup.explore):

@@ -12,7 +12,8 @@ import typing
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
-from anabranch.ground.errors import ConfigError
+from anabranch.ground.arguments import require_whole
+from anabranch.ground.errors import ConfigError, did_you_mean
 from anabranch.ground.field_help import help_of
 from anabranch.ground.fields import converted, fields_of
 from anabranch.ground.tables import Table, imported
@@ -53,6 +54,10 @@ class Setting:
     """What `train` takes where it is not given."""
     home: str
     """Where the class of a record stands, or the table of the names of a part: `module:NAME`."""
+    base: str
+    """Where the class stands that a record must be of, if it is not that of `home`."""
+    example: str
+    """A record as a user may write it."""
     off: dict[str, Any]
     """The fields by which a record does nothing."""
     unset: dict[str, Any]
@@ -91,8 +96,6 @@ class Setting:
 
     def number(self, value: Any) -> Any:
         """The value of a number. Raises ConfigError for one of the wrong type, and for a count that is not positive."""
-        from anabranch.ground.arguments import require_whole
-
         if value is None and type(None) in typing.get_args(self.given):
             return None
         if self.annotation in (int, int | None):
@@ -105,6 +108,8 @@ def _about(
     default: Any = REQUIRED,
     *,
     home: str = "",
+    base: str = "",
+    example: str = "",
     off: dict[str, Any] | None = None,
     unset: dict[str, Any] | None = None,
     traced: bool = False,
@@ -115,7 +120,8 @@ def _about(
     advanced: bool = False,
 ) -> dict[str, Any]:
     """What is known of a setting, as the metadata of its field."""
-    known = {"kind": kind, "default": default, "home": home, "off": off or {}, "traced": traced, "swept": swept}
+    known = {"kind": kind, "default": default, "home": home, "base": base or home, "example": example}
+    known |= {"off": off or {}, "traced": traced, "swept": swept}
     known |= {"unset": (off or {}) if unset is None else unset, "kept": kept, "mark": mark}
     known |= {"before": before, "advanced": advanced}
     return {"setting": known}
@@ -136,7 +142,14 @@ class Setup:
     )
     """The backward policy P_B."""
     explore: "Exploration" = field(
-        metadata=_about("record", None, home="anabranch.sampling.explore:Explore", off={"epsilon": 0.0})
+        metadata=_about(
+            "record",
+            None,
+            home="anabranch.sampling.explore:Explore",
+            base="anabranch.sampling.explore:Exploration",
+            example="Explore(epsilon=0.1)",
+            off={"epsilon": 0.0},
+        )
     )
     """How the sampler departs from its policy."""
     policy: "PolicyRecipe" = field(metadata=_about("part", None, home="anabranch.policies.recipes:POLICIES"))
@@ -156,15 +169,31 @@ class Setup:
     zero_floor: float = field(metadata=_about("number", 1e-4))
     """What stands for a reward of 0, as a share of a typical reward."""
     anneal: "Anneal | None" = field(
-        metadata=_about("record", None, home="anabranch.rewards.anneal:Anneal", off={"steps": 0}, unset={}, before=None)
+        metadata=_about(
+            "record",
+            None,
+            home="anabranch.rewards.anneal:Anneal",
+            example="Anneal(start=0.01)",
+            off={"steps": 0},
+            unset={},
+            before=None,
+        )
     )
     """How the exponent of the reward rises to 1; None: fitted to the rewards of random objects."""
     replay: "Replay | None" = field(
-        metadata=_about("record", None, home="anabranch.sampling.replay:Replay", off={"share": 0.0})
+        metadata=_about(
+            "record", None, home="anabranch.sampling.replay:Replay", example="Replay(share=0.5)", off={"share": 0.0}
+        )
     )
     """The share of each batch that comes from objects seen before."""
     search: "LocalSearch | None" = field(
-        metadata=_about("record", None, home="anabranch.sampling.local_search:LocalSearch", off={"share": 0.0})
+        metadata=_about(
+            "record",
+            None,
+            home="anabranch.sampling.local_search:LocalSearch",
+            example="LocalSearch(rounds=4)",
+            off={"share": 0.0},
+        )
     )
     """The share of each batch that is improved by local search."""
     data: "DataSet | None" = field(metadata=_about("source", None, swept=False, mark=int | None))
@@ -245,8 +274,6 @@ def completed(settings: dict[str, Any]) -> dict[str, Any]:
 
     Raises ConfigError for an unknown name, with the nearest one, and for a setting that must be given.
     """
-    from anabranch.ground.errors import did_you_mean
-
     for name in settings:
         if name not in SETTINGS:
             raise ConfigError(f"A training has no setting {name!r}{did_you_mean(name, SETTINGS)}")

@@ -24,7 +24,6 @@ from anabranch.policies.recipes import POLICIES
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.log_reward import LogReward, require_level, require_log_reward, require_zero_floor
 from anabranch.sampling.data_set import DataSet
-from anabranch.sampling.explore import Exploration
 from anabranch.sampling.reference_level import reference_level, survey_of
 from anabranch.sampling.replay import Replay
 from anabranch.training.optimizer import Adam
@@ -88,17 +87,8 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
 def _record(name: str, value: Any) -> Any:
     """A record, or the one that stands for None."""
     one = SETTINGS[name]
-    kind = Exploration if name == "explore" else imported(one.home)
-    require_record(value, kind, argument=name, example=EXAMPLES[name])
+    require_record(value, imported(one.base), argument=name, example=one.example)
     return one.record() if value is None else value
-
-
-EXAMPLES = {
-    "explore": "Explore(epsilon=0.1)",
-    "anneal": "Anneal(start=0.01)",
-    "replay": "Replay(share=0.5)",
-    "search": "LocalSearch(rounds=4)",
-}
 
 
 def _require_sources(*, data: Any, prior: Any) -> None:

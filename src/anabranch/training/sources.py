@@ -47,6 +47,8 @@ class Moment:
     key: Key[Array, ""]
     """Of this step."""
     at_step: Int[Array, ""]
+    drawn: Part | None
+    """The new trajectories, rewarded; None where a training draws none."""
     parts: tuple[Part, ...]
 
     def rewarded(self, objects: State) -> Rewarded:
@@ -78,7 +80,7 @@ class Drawn(Source):
     """Trajectories of the present policy. They are proposed and rewarded before any source is asked."""
 
     def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
-        return now.parts[0], state
+        return now.drawn, state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
