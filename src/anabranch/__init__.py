@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anabranch.evaluation.exact_law import ExactLaw, exact_law, total_variation
     from anabranch.evaluation.facts import Fact
     from anabranch.evaluation.flows import Flows, exact_flows, exact_policy
+    from anabranch.evaluation.metrics.base import Measurable, Metric
     from anabranch.evaluation.metrics.correlation import Correlation, Interval, pearson, spearman
     from anabranch.evaluation.metrics.distances import (
         edit_distance,
@@ -114,6 +115,7 @@ _PUBLIC = {
     "policies.network": ("Network",),
     "sampling.explore": ("Exploration", "Explore"),
     "sampling.local_search": ("LocalSearch",),
+    "evaluation.metrics.base": ("Measurable", "Metric"),
     "evaluation.metrics.correlation": ("Correlation", "Interval", "pearson", "spearman"),
     "evaluation.metrics.distances": ("edit_distance", "hamming_distance", "mean_pairwise_distance", "object_distance"),
     "evaluation.metrics.effective_samples": ("effective_sample_size",),

@@ -1,6 +1,5 @@
 """The metrics of policies: right at the exact flow, worse elsewhere, and the same from Python and the command line."""
 
-import dataclasses
 import json
 import math
 
@@ -13,6 +12,7 @@ import anabranch as ab
 from anabranch.environment import take
 from anabranch.evaluation.evaluate import evaluate
 from anabranch.evaluation.flows import exact_flows, exact_policy
+from anabranch.evaluation.metrics import METRICS
 from anabranch.evaluation.sample_metrics import metrics_of_drawn, metrics_of_listed, numbered
 from anabranch.ground.errors import SpaceTooLargeError
 from anabranch.sampling.draw import sample_states
@@ -42,7 +42,7 @@ def test_the_exact_sampler_is_as_good_as_a_perfect_one(subset):
     found = measured(env, policy)
     for pair in (found.top_log_reward, found.diversity, found.modes.found):
         assert abs(pair.value - pair.perfect.mean) <= 4 * pair.perfect.spread + 1e-9
-    assert abs(found.reward_gap.value - found.perfect_reward_gap.mean) < 4 * found.perfect_reward_gap.spread
+    assert abs(found.reward_gap.value - found.reward_gap.perfect.mean) < 4 * found.reward_gap.perfect.spread
     assert found.spearman.value == pytest.approx(1.0)
     assert found.pearson.value == pytest.approx(1.0, abs=1e-6)
     assert found.flow_consistency.value < 1e-4
@@ -55,7 +55,7 @@ def test_a_wrong_sampler_is_worse_than_a_perfect_one(subset):
     env, graph, _ = subset
     flat = exact_policy(exact_flows(graph, ab.log_rewards(graph, graded) / 4))
     found = measured(env, flat)
-    assert found.reward_gap.value < found.perfect_reward_gap.mean - 10 * found.perfect_reward_gap.spread
+    assert found.reward_gap.value < found.reward_gap.perfect.mean - 10 * found.reward_gap.perfect.spread
     assert found.flow_consistency.value > 0.1
     assert found.spearman.value == pytest.approx(1.0), "which a ranking cannot see"
     backwards = exact_policy(exact_flows(graph, -ab.log_rewards(graph, graded)))
@@ -68,7 +68,7 @@ def test_metrics_are_those_of_the_objects_that_are_drawn(subset):
     found = measured(env, policy, settings=settings, seed=4)
     drawn = ab.sample(env, policy, 2000, seed=4, log_reward=graded)
     best = ab.top_k(drawn.objects, drawn.log_reward, k=7)
-    assert found.top_objects == best.objects == 7
+    assert found.top_log_reward.objects == best.objects == 7
     assert found.top_log_reward.value == pytest.approx(best.log_reward, abs=1e-6)
     assert found.diversity.value == pytest.approx(best.diversity)
     modes = ab.modes_found(drawn.objects, drawn.log_reward, threshold=0.5, separation=0.4)
@@ -144,7 +144,7 @@ def test_states_that_are_one_object_are_counted_once(subset):
     found = metrics_of_listed(graph, drawn, group, **laws, settings=None, distance=None, seed=0)
     assert found.test_set == "all 4 objects"
     assert found.pearson.value == pytest.approx(1.0)
-    assert found.top_objects == 4
+    assert found.top_log_reward.objects == 4
     assert found.top_log_reward.value == pytest.approx(math.log(sum(weights) / 4))
     bags = Bags(3, 2)
     numbers, first = numbered(bags, np.array([[1, 2, 1], [2, 2, 1], [1, 1, 2], [1, 1, 1]]))
@@ -176,8 +176,8 @@ def test_the_command_line_takes_the_settings_of_metrics(opened):
     code, out, err = answer("evaluate", "here", "--json", *flags)
     assert code == 0, err
     found, exact = json.loads(out)["metrics"], json.loads(out)["total_variation"]
-    assert set(found) == {field.name for field in dataclasses.fields(ab.SampleMetrics)}
-    assert found["top_objects"] == 5
+    assert set(found) == {"test_set", *METRICS}
+    assert found["top_log_reward"]["objects"] == 5
     assert found["diversity"]["value"] == 0.25, "by the distance of the task"
     assert found["modes"]["threshold"] == 1.0
     assert found["spearman"]["low"] is None

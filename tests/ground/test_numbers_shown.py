@@ -6,11 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from anabranch.cli.report import metric_rows
 from anabranch.cli.reward_digits import reward_numbers, reward_text
-from anabranch.cli.tables import number
 from anabranch.evaluation.metrics.summary import Judged, Listed, summarise
-from anabranch.ground.means import Estimate
+from anabranch.ground.means import Estimate, number
 from support.tiny import answer, train_faces
 
 
@@ -71,7 +69,7 @@ def test_a_sampler_with_small_errors_has_the_coefficient_of_a_perfect_one_and_ti
     noise = 1e-3 * np.random.default_rng(0).normal(size=6)
     found = metrics_of(NINE - math.log(8.0) + noise)
     assert found.spearman.value == 1.0
-    rows = {name: (value, beside) for name, value, beside in metric_rows(found)}
+    rows = {name: (value, beside) for name, value, beside in found.rows}
     assert rows["Spearman, log p with log R"] == (
         "1.0000",
         "a perfect sampler: 1; all 8 objects, without 2 of R = 0, 6 in ties of R",
@@ -90,10 +88,10 @@ def test_rewards_that_differ_by_the_rounding_of_float32_are_tied():
 def test_objects_of_reward_zero_are_not_among_the_best():
     """All eight were drawn: the perfect sampler's best six are compared with six, not with eight."""
     found = metrics_of(NINE)
-    assert found.top_objects == 6
+    assert found.top_log_reward.objects == 6
     assert found.top_log_reward.value == pytest.approx(math.log(8 / 6))
     assert found.top_log_reward.value == pytest.approx(found.top_log_reward.perfect.mean)
-    rows = [name for name, *_ in metric_rows(found)]
+    rows = [name for name, *_ in found.rows]
     assert "log mean R of the best 6 objects drawn" in rows
 
 

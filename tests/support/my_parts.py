@@ -1,4 +1,4 @@
-"""A stranger's file: an objective, a network and a backward policy, none of which is the library's."""
+"""A user's file: an objective, a network, a backward policy and a metric, none of which is the library's."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -42,6 +42,19 @@ class LastFirst(ab.BackwardPolicy):
         mask = env.undoable(state)
         ranks = jnp.where(mask, jnp.arange(mask.size, dtype=jnp.float32), -jnp.inf)
         return jnp.where(mask.any(), jax.nn.log_softmax(ranks), 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShareOfBest(ab.Metric):
+    """The share of draws whose log R is nearly that of the best object known."""
+
+    name: ClassVar[str] = "share-of-best"
+    within: float = 0.5
+
+    def measure(self, sample):
+        log_reward = sample.listed.log_reward
+        best = log_reward >= log_reward.max() - self.within
+        return sample.compared(lambda numbers: float(best[numbers].mean()))
 
 
 class Needy(Doubled):

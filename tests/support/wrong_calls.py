@@ -152,6 +152,7 @@ CALLS = {
     "log_prob(seed)": lambda: ab.log_prob(env, policy, [], seed="x"),
     "evaluate(objective)": lambda: ab.evaluate(env, policy, log_reward, objective=3),
     "evaluate(run)": lambda: ab.evaluate(env, run, log_reward, objective="tb"),
+    "evaluate(metrics)": lambda: ab.evaluate(env, policy, log_reward, objective="tb", metrics=[len]),
     "evaluate(samples)": lambda: ab.evaluate(env, policy, log_reward, objective="tb", samples="x"),
     "state_graph(Faces)": lambda: ab.state_graph(Faces),
     "state_graph(max_states)": lambda: ab.state_graph(env, max_states="x"),

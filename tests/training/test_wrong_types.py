@@ -98,6 +98,7 @@ SENTENCES = {
     "log_prob(seed)": f"{SEED}; given 'x'.",
     "evaluate(objective)": f"{NAMED} 3.",
     "evaluate(run)": POLICY,
+    "evaluate(metrics)": "metrics takes a list of anabranch.Metric; given <built-in function len>.",
     "evaluate(samples)": "samples must be a positive whole number; given 'x'.",
     "state_graph(Faces)": f"{SPACE} the class Faces: write its brackets.",
     "state_graph(max_states)": "max_states must be a positive whole number; given 'x'.",

@@ -57,7 +57,8 @@ def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) ->
 
 
 def _show(rows: list[dict[str, Any]], title: str) -> None:
-    from anabranch.cli.tables import number, show_table
+    from anabranch.cli.tables import show_table
+    from anabranch.ground.means import number
 
     facts = list(rows[0]["facts"])
     columns = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from anabranch.cli.flags import Given, Option, parse
 from anabranch.cli.given_samplers import with_sources
-from anabranch.cli.parts import PARTS, parts_from
+from anabranch.cli.parts import PARTS, part_from, parts_from
 from anabranch.cli.report import report
 from anabranch.cli.reward_digits import reward_numbers, reward_text
 from anabranch.cli.sources import start_jax, task_from
@@ -31,6 +31,9 @@ EXACT = Option(
     default="auto",
     help="list the space for the exact answer: always, never, or where listing and its rewards cost little",
     choices=("auto", "true", "false"),
+)
+METRIC = Option(
+    name="metric", annotation=str | None, default=None, help="FILE.py:NAME of a metric of your own", repeated=True
 )
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
 
@@ -65,12 +68,13 @@ def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, EXACT, TASK, PRIOR, DATA, *PARTS)
+    options = (JSON, samples, SEED, EXACT, TASK, PRIOR, DATA, METRIC, *PARTS)
     given = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = given.record("metrics", metrics)
     run, task = open_run(given)
     run = with_sources(run, task, prior=given.options["prior"], data=given.options["data"])
     choices = {name: given.options[name] for name in ("samples", "seed", "json")}
+    choices["metrics"] = [part_from("metric", spec) for spec in given.options["metric"] or ()]
     report(run, task, title=given.positional, settings=settings, exact=exact_of(given), **choices)
     return 0
 

@@ -2,28 +2,27 @@
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 
-from anabranch.cli.flags import parse
+from anabranch.cli.flags import Option, parse
 from anabranch.cli.sources import task_from
-from anabranch.envs.tasks import make, task_names
+from anabranch.envs.tasks import task_names
 
 SUBJECT = ("SUBJECT", "a task by name, FILE.py:NAME of a Task, or a run directory")
 
 
 def list(arguments: Sequence[str]) -> int:
     """Name everything that can be chosen."""
-    parse("list", None, (), arguments)
+    markdown = Option(name="markdown", annotation=bool, default=False, help="print the page docs/parts.md")
+    asked = parse("list", None, (markdown,), arguments)
+    from anabranch.cli.catalogue import kinds, page
     from anabranch.cli.tables import show_table
-    from anabranch.objectives import OBJECTIVES
-    from anabranch.policies.backward import BACKWARDS
-    from anabranch.policies.recipes import POLICIES
 
-    show_table("tasks", ("name", "what it is"), [(name, make(name).summary) for name in task_names()], left=2)
-    homes = {name: sys.modules[objective.__module__] for name, objective in OBJECTIVES.items()}
-    for title, known in (("objectives", homes), ("backward policies", BACKWARDS), ("policies", POLICIES)):
-        show_table(title, ("name", "what it is"), [(name, _first_line(thing)) for name, thing in known.items()], left=2)
+    if asked.options["markdown"]:
+        print(page(), end="")
+        return 0
+    for kind, rows in kinds().items():
+        show_table(kind, ("name", "what it is"), rows, left=2)
     return 0
 
 
@@ -54,7 +53,3 @@ def show(arguments: Sequence[str]) -> int:
     show_table(f"{spec}: {task.summary}", ("", ""), rows, left=2)
     print(f"anabranch train {spec} --help   lists the flags of its environment and reward")
     return 0
-
-
-def _first_line(thing: object) -> str:
-    return (thing.__doc__ or "").strip().splitlines()[0]

@@ -18,10 +18,11 @@ OBJECTIVE, POLICY, BACKWARD = PARTS
 
 
 def part_from(kind: str, spec: str) -> Any:
-    """The objective, policy or backward policy called NAME in a user's file; of a class, an instance.
+    """The objective, policy, backward policy or metric called NAME in a user's file; of a class, an instance.
 
     Raises ConfigError where the file has another thing by that name, or none.
     """
+    from anabranch.evaluation.metrics.base import Metric
     from anabranch.objectives.base import Objective
     from anabranch.policies.backward.base import BackwardPolicy
     from anabranch.policies.heads import PolicyRecipe
@@ -40,6 +41,7 @@ def part_from(kind: str, spec: str) -> Any:
         "objective": (Objective, "an anabranch.Objective"),
         "policy": (PolicyRecipe, "a recipe with build(env, key, learned_backward)"),
         "backward": (BackwardPolicy, "an anabranch.BackwardPolicy"),
+        "metric": (Metric, "an anabranch.Metric"),
     }[kind]
     if not isinstance(found, base):
         raise ConfigError(f"--{kind} {spec} is an object of {type(found).__name__}, not {words}.")

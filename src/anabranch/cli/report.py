@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from anabranch.envs.tasks import Task
     from anabranch.evaluation.affordable import Exact
     from anabranch.evaluation.evaluate import Evaluation
-    from anabranch.evaluation.metrics.correlation import Correlation
-    from anabranch.evaluation.metrics.perfect import Reference
-    from anabranch.evaluation.metrics.summary import ModeCount, SampleMetrics
+    from anabranch.evaluation.metrics.base import Metric
     from anabranch.training.run import Run
 
 EXACT_NUMBER = "log_z_exact"
@@ -30,6 +28,7 @@ def evaluation_of(
     samples: int,
     seed: int,
     settings: MetricSettings | None = None,
+    metrics: "Sequence[Metric]" = (),
     exact: "Exact" = "auto",
 ) -> "Evaluation":
     """Evaluate a run of one seed on its task."""
@@ -37,8 +36,8 @@ def evaluation_of(
 
     setup = run.setup
     choices = {"objective": setup.objective, "backward": setup.backward, "facts": task.facts, **setup.beside_reward}
-    metrics = {"settings": settings, "distance": task.distance, "exact": exact}
-    return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices, **metrics)
+    choices |= {"settings": settings, "distance": task.distance, "metrics": metrics, "exact": exact}
+    return measure(task.env, run.policy, task.log_reward, samples=samples, seed=seed, **choices)
 
 
 def report(
@@ -49,12 +48,14 @@ def report(
     samples: int = 10_000,
     seed: int = 0,
     json: bool = False,
-    settings: MetricSettings | None = None,
-    exact: "Exact" = "auto",
+    **measuring: Any,
 ) -> None:
-    """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval."""
+    """Evaluate a run and print it, as a table or as one JSON object; several seeds with mean and 95 % interval.
+
+    `measuring` are the `settings`, `metrics` and `exact` of an evaluation.
+    """
     runs = run.each()
-    results = [evaluation_of(one, task, samples=samples, seed=seed, settings=settings, exact=exact) for one in runs]
+    results = [evaluation_of(one, task, samples=samples, seed=seed, **measuring) for one in runs]
     findings = findings_of(run, results, seed=seed)
     if json:
         parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
@@ -75,7 +76,7 @@ def _numbers(result: "Evaluation") -> dict[str, float | None]:
     names = ("total_variation", "kl", "jsd", "log_z", "log_z_exact", "floored", "sampled_total_variation")
     facts = {f"P({name})": value for name, value in result.facts.items()}
     exact = {name: getattr(result, name) for name in names}
-    return {**exact, "log_z_weighted": result.estimates.log_z.value, **metric_numbers(result.metrics), **facts}
+    return {**exact, "log_z_weighted": result.estimates.log_z.value, **result.metrics.numbers, **facts}
 
 
 def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
@@ -96,7 +97,8 @@ def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
 
 def show_seeds(run: "Run", results: "list[Evaluation]", *, title: str) -> None:
     """Print several seeds as one table: mean, 95 % interval, least and most."""
-    from anabranch.cli.tables import number, show_table
+    from anabranch.cli.tables import show_table
+    from anabranch.ground.means import number
 
     summary, rows = _intervals(results), []
     for name, mean in summary["mean"].items():
@@ -124,7 +126,9 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
         "steps": run.steps,
         "seconds": run.seconds,
     }
-    return _finite({**head, **dataclasses.asdict(result)})
+    whole = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    parts = {"estimates": dataclasses.asdict(result.estimates), "metrics": result.metrics.plain}
+    return _finite({**head, **whole, **parts})
 
 
 def _finite(value: Any) -> Any:
@@ -141,7 +145,8 @@ def _exact(value: float | None) -> str:
 
 def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     """Print an evaluation as a table: learned, exact, and what a perfect sampler would show."""
-    from anabranch.cli.tables import number, show_table
+    from anabranch.cli.tables import show_table
+    from anabranch.ground.means import number
 
     estimates, worth = result.estimates, f"{result.estimates.effective_samples:,.0f}"
     rows = [("log Z, learned", number(result.log_z), _exact(result.log_z_exact))]
@@ -157,7 +162,7 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     for name, bound in (("ELBO <= log Z", estimates.elbo), ("EUBO >= log Z", estimates.eubo)):
         if bound is not None:
             rows.append((name, str(bound), "nats"))
-    rows += metric_rows(result.metrics)
+    rows += result.metrics.rows
     rows += [(f"P({name})", number(value, ".5f"), "") for name, value in result.facts.items()]
     if result.floored > 0:
         from anabranch.rewards.log_reward import floor_text
@@ -167,73 +172,6 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     speed = run.steps / max(run.seconds, 1e-9)
     note = f"{run.steps:,} steps in {run.seconds:.2f} s of compiled training, {speed:,.0f} a second"
     show_table(title, ("", "measured", "beside it"), rows, note=note)
-
-
-Row = tuple[str, str, str]
-
-
-def metric_rows(metrics: "SampleMetrics") -> list[Row]:
-    """What was measured, and beside it what a perfect sampler would have; only what applies."""
-    from anabranch.cli.tables import number
-
-    rows = []
-    if metrics.top_objects:
-        best, beside = f"the best {metrics.top_objects:,} objects drawn", _beside(metrics.top_log_reward.perfect)
-        rows.append((f"log mean R of {best}", number(metrics.top_log_reward.value), beside))
-    if metrics.diversity is not None:
-        rows.append(("their mean distance", number(metrics.diversity.value), _beside(metrics.diversity.perfect)))
-    if metrics.modes is not None:
-        rows.append(_modes(metrics.modes))
-    if metrics.reward_gap is not None:
-        rows.append(("E[R] / target's E[R]", str(metrics.reward_gap), _beside(metrics.perfect_reward_gap)))
-    for name, found in (("Spearman", metrics.spearman), ("Pearson", metrics.pearson)):
-        if found is not None:
-            beside = _judged(found, metrics.test_set, ties=name == "Spearman")
-            rows.append((f"{name}, log p with log R", number(found.value), beside))
-    if metrics.flow_consistency is not None:
-        sets = f"flow consistency, sets of {metrics.subset_size}"
-        rows.append((sets, str(metrics.flow_consistency), f"a perfect sampler: 0; {metrics.test_set}"))
-    return rows
-
-
-def metric_numbers(metrics: "SampleMetrics") -> dict[str, float | None]:
-    """Each metric as one number; None where unknown."""
-    return {
-        "top_log_reward": metrics.top_log_reward.value,
-        "diversity": None if metrics.diversity is None else metrics.diversity.value,
-        "modes": None if metrics.modes is None else metrics.modes.found.value,
-        "reward_gap": None if metrics.reward_gap is None else metrics.reward_gap.value,
-        "spearman": None if metrics.spearman is None else metrics.spearman.value,
-        "pearson": None if metrics.pearson is None else metrics.pearson.value,
-        "flow_consistency": None if metrics.flow_consistency is None else metrics.flow_consistency.value,
-    }
-
-
-def _beside(perfect: "Reference | None", form: str = ".4f") -> str:
-    from anabranch.ground.means import with_error
-
-    return "" if perfect is None else f"a perfect sampler: {with_error(perfect.mean, perfect.spread, form)}"
-
-
-def _modes(modes: "ModeCount") -> Row:
-    apart = f", {modes.separation:g} apart" if modes.separation else ""
-    total = "" if modes.total is None else f" of {modes.total:,}"
-    halfway = next(
-        budget for budget, found in zip(modes.budgets, modes.curve, strict=True) if 2 * found >= modes.curve[-1]
-    )
-    after = f"half of them within {halfway:,} samples" if modes.curve[-1] else ""
-    beside = "; ".join(text for text in (_beside(modes.found.perfect, ",.1f"), after) if text)
-    return f"modes, log R >= {modes.threshold:.4g}{apart}", f"{modes.found.value:,.0f}{total}", beside
-
-
-def _judged(found: "Correlation", test_set: str | None, *, ties: bool) -> str:
-    parts = [] if found.low != found.low else [f"[{found.low:.4f}, {found.high:.4f}]"]
-    parts.append(str(test_set))
-    if found.left_out:
-        parts.append(f"without {found.left_out:,} of R = 0")
-    if ties and found.tied:
-        parts.append(f"{found.tied:,} in ties of R")
-    return f"a perfect sampler: 1; {', '.join(parts)}"
 
 
 def findings_of(run: "Run", results: "Sequence[Evaluation]", *, seed: int) -> "list[Finding]":

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,8 +23,3 @@ def show_table(
     for row in rows:
         table.add_row(*row)
     console().print(table)
-
-
-def number(value: Any, form: str = ".4f") -> str:
-    """A number as text; a dash where unknown or undefined."""
-    return "-" if value is None or value != value else format(value, form)

@@ -1,7 +1,7 @@
 """How right a policy is: exactly where the space can be enumerated, with the truth beside each estimate."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,9 +17,10 @@ from anabranch.evaluation.divergences import (
 from anabranch.evaluation.estimates import Estimates, estimate
 from anabranch.evaluation.exact_law import ExactLaw, law_against
 from anabranch.evaluation.facts import Fact
+from anabranch.evaluation.metrics.base import Metric
 from anabranch.evaluation.metrics.distances import Distance
 from anabranch.evaluation.metrics.settings import MetricSettings
-from anabranch.evaluation.metrics.summary import SampleMetrics
+from anabranch.evaluation.metrics.summary import SampleMetrics, require_metrics
 from anabranch.evaluation.sample_metrics import metrics_of_drawn, metrics_of_listed
 from anabranch.evaluation.targets import TabulatedReward, log_target
 from anabranch.ground.arguments import require_whole
@@ -82,6 +83,7 @@ def evaluate(
     seed: int = 0,
     settings: MetricSettings | None = None,
     distance: Distance | None = None,
+    metrics: Sequence[Metric] = (),
     exact: Exact = "auto",
 ) -> Evaluation:
     """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
@@ -90,49 +92,71 @@ def evaluate(
     `data`, a batch of finished states, and without these nothing is held against it. Where the target is not R / Z,
     Z and the estimates are those of its weights. `exact` asks for the exact law (True, or SpaceTooLargeError), leaves
     it out (False), or takes it where the rewards of all objects cost little or are fewer than the samples ("auto").
-    `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics.
+    `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics;
+    `metrics` are those of your own, measured beside the library's.
     """
     require_whole(samples=samples)
-    law = _law_of(env, policy, log_reward, objective_named(objective), prior, data, exact=exact, samples=samples)
+    condition, own = objective_named(objective), require_metrics(metrics)
+    law = _law_of(env, policy, log_reward, condition, prior, data, exact=exact, samples=samples)
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     aim = log_reward
     if law is not None and law.log_target is not law.log_reward:
         aim = TabulatedReward.of(law.graph, law.log_target)
     estimates = estimate(env, policy, aim, target_states=targets, **choices)
-    wanted = {"settings": settings, "distance": distance, "seed": seed}
+    measuring = {"settings": settings, "distance": distance, "metrics": own, "seed": seed}
     drawn = sample_states(env, policy, samples, key=key_of(seed, Stream.METRICS))
-    sampled = floor = None
+    log_z = learned_log_z(policy, condition, env)
+    known = {"facts": facts or {}, "samples": samples, "estimates": estimates, "log_z": log_z}
     if law is None:
-        shares = {name: _share(*fact.indicators(drawn)) for name, fact in (facts or {}).items()}
-        metrics = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **wanted)
-    else:
-        shares = {name: law.fact(fact) for name, fact in (facts or {}).items()}
-        sampled, floor, metrics = _beside_law(law, drawn, **wanted)
+        measured = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **measuring)
+        return _by_samples(drawn, measured, **known)
+    return _by_law(law, drawn, measuring, **known)
+
+
+def _by_samples(
+    drawn: Any, measured: SampleMetrics, *, facts: Mapping[str, Fact], estimates: Estimates, **known: Any
+) -> Evaluation:
+    """What is known by samples alone."""
+    exact = ("states", "total_variation", "kl", "jsd", "log_z_exact", "sampled_total_variation")
     return Evaluation(
-        states=None if law is None else law.graph.num_states,
-        exact=law is not None,
-        total_variation=None if law is None else law.total_variation,
-        kl=None if law is None else law.kl,
-        jsd=None if law is None else law.jsd,
-        log_z=learned_log_z(policy, objective_named(objective), env),
-        log_z_exact=None if law is None else law.log_z,
-        floored=estimates.zero_share if law is None else law.floored,
-        facts=shares,
-        samples=samples,
-        sampled_total_variation=sampled,
-        perfect_sampler_floor=floor,
+        **dict.fromkeys((*exact, "perfect_sampler_floor")),
+        exact=False,
+        floored=estimates.zero_share,
+        facts={name: _share(*fact.indicators(drawn)) for name, fact in facts.items()},
+        metrics=measured,
         estimates=estimates,
-        metrics=metrics,
+        **known,
     )
 
 
-def _beside_law(law: ExactLaw, drawn: Any, **wanted: Any) -> tuple[float, float, SampleMetrics]:
+def _by_law(
+    law: ExactLaw, drawn: Any, measuring: dict[str, Any], *, facts: Mapping[str, Fact], **known: Any
+) -> Evaluation:
+    """What the exact law says, and drawn objects beside it."""
+    sampled, floor, measured = _beside_law(law, drawn, **measuring)
+    return Evaluation(
+        states=law.graph.num_states,
+        exact=True,
+        total_variation=law.total_variation,
+        kl=law.kl,
+        jsd=law.jsd,
+        log_z_exact=law.log_z,
+        floored=law.floored,
+        facts={name: law.fact(fact) for name, fact in facts.items()},
+        sampled_total_variation=sampled,
+        perfect_sampler_floor=floor,
+        metrics=measured,
+        **known,
+    )
+
+
+def _beside_law(law: ExactLaw, drawn: Any, **measuring: Any) -> tuple[float, float, SampleMetrics]:
     """The total variation of drawn objects, what a perfect sampler's would be, and the metrics of both."""
     numbers, (target, model) = law.numbers_of(drawn), law.merged
     sampled = total_variation_distance(target, np.bincount(numbers, minlength=target.size) / numbers.size)
     laws = {"log_reward": law.log_reward, "log_target": law.log_target, "target": target, "model": model}
-    metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **wanted)
+    metrics = metrics_of_listed(law.graph, numbers, law.group, **laws, **measuring)
     return sampled, perfect_sampler_floor(target, numbers.size), metrics
 
 

@@ -9,9 +9,8 @@ from jaxtyping import Array, Float, Int, Key
 
 from anabranch.environment import Environment, take
 from anabranch.evaluation.estimates import log_probs
-from anabranch.evaluation.metrics.distances import Distance
-from anabranch.evaluation.metrics.settings import MetricSettings
-from anabranch.evaluation.metrics.summary import Judged, Listed, SampleMetrics, summarise
+from anabranch.evaluation.metrics.base import Judged, Listed
+from anabranch.evaluation.metrics.summary import SampleMetrics, summarise
 from anabranch.graph.enumeration import state_keys
 from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.streams import Stream, key_of
@@ -37,20 +36,20 @@ def metrics_of_listed(
     log_target: Float[np.ndarray, " X"],
     target: Float[np.ndarray, " O"],
     model: Float[np.ndarray, " O"],
-    settings: MetricSettings | None,
-    distance: Distance | None,
     seed: int,
+    **choices: Any,
 ) -> SampleMetrics:
     """The metrics where all objects are known.
 
     `group` is the number of the object to which each finished state of `graph` belongs, `log_reward` its log R and
     `log_target` its log weight; `target` and `model` are the probabilities of the objects, `drawn` those of a sample.
+    `choices` are the `settings`, `distance` and `metrics` of `summarise`.
     """
     _, first = np.unique(group, return_index=True)
     with np.errstate(divide="ignore"):
         judged = Judged(np.log(model), _joined(log_target, group), f"all {target.size:,} objects", True)
     listed = Listed(_joined(log_reward, group), lambda at: graph.decode(int(graph.objects[first[at]])), target)
-    return summarise(drawn, listed, judged, settings=settings, distance=distance, seed=seed)
+    return summarise(drawn, listed, judged, seed=seed, **choices)
 
 
 def _joined(log_weight: Float[np.ndarray, " X"], group: Int[np.ndarray, " X"]) -> Float[np.ndarray, " O"]:
@@ -67,9 +66,8 @@ def metrics_of_drawn(
     states: Any,
     *,
     backward: str | BackwardPolicy | None,
-    settings: MetricSettings | None,
-    distance: Distance | None,
     seed: int,
+    **choices: Any,
 ) -> SampleMetrics:
     """The metrics where only the drawn `states` are known, in the order of drawing.
 
@@ -90,7 +88,7 @@ def metrics_of_drawn(
     known = np.median([one.error for one in found])
     source = f"{worth.size} ends of random walks, log p ± {known:.2g}"
     judged = Judged(np.array([one.value for one in found]), worth, source, False)
-    return summarise(drawn, listed, judged, settings=settings, distance=distance, seed=seed)
+    return summarise(drawn, listed, judged, seed=seed, **choices)
 
 
 def numbered(env: Environment, states: Any) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " X"]]:

@@ -23,6 +23,11 @@ ROUNDING = 1e-12
 """Of a float64 number, what its last digits have lost: an error below it is none."""
 
 
+def number(value: float | None, form: str = ".4f") -> str:
+    """A number as text; a dash where unknown or undefined."""
+    return "-" if value is None or value != value else format(value, form)
+
+
 def with_error(value: float, error: float, form: str = ".4f") -> str:
     """A number and its error as text: the error with one digit where it would round to 0, no error where it is none."""
     if math.isnan(error) or error <= ROUNDING * max(1.0, abs(value)):

@@ -31,7 +31,7 @@ def require_name(part: Any, known: Mapping[str, type[Any]], what: str) -> None:
     kind, name = type(part), getattr(part, "name", None)
     if not isinstance(name, str) or not name:
         raise ConfigError(f'The {what} {kind.__name__} has no name: give it one, name: ClassVar[str] = "my-own".')
-    if _is_own(part) and name in known:
+    if name in known and known[name] is not kind and _is_own(part):
         raise ConfigError(
             f"The {what} {kind.__name__} is called {name!r}, which is {known[name].__name__} of this library: give it "
             'a name of its own, name: ClassVar[str] = "my-own".'

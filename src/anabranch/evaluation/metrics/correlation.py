@@ -3,13 +3,15 @@
 import dataclasses
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from anabranch.evaluation.metrics.base import Judged, Measurable, Metric, Row
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
+from anabranch.ground.means import number
 from anabranch.ground.streams import Stream, generator_of
 
 
@@ -119,3 +121,61 @@ def _correlation(
     _, count = np.unique(y, return_counts=True)
     tied, left_out = int(count[count > 1].sum()), int((~kept).sum())
     return Correlation(value=value, low=low, high=high, objects=x.size, tied=tied, left_out=left_out)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JudgedCorrelation(Correlation):
+    """A coefficient over a test set, or over all objects: then without an interval."""
+
+    test_set: str
+    """The objects that it is over, in words."""
+
+    @classmethod
+    def over(cls, judged: Judged, coefficient: Correlation) -> "JudgedCorrelation":
+        """A coefficient with the objects that it is over."""
+        values = dataclasses.asdict(coefficient)
+        if judged.whole:
+            values["low"] = values["high"] = float("nan")
+        return cls(**values, test_set=judged.source)
+
+    def words(self, *, ties: bool) -> str:
+        """What to hold the coefficient against."""
+        parts = [] if self.low != self.low else [f"[{self.low:.4f}, {self.high:.4f}]"]
+        parts.append(self.test_set)
+        if self.left_out:
+            parts.append(f"without {self.left_out:,} of R = 0")
+        if ties and self.tied:
+            parts.append(f"{self.tied:,} in ties of R")
+        return f"a perfect sampler: 1; {', '.join(parts)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Spearman(Metric):
+    """Spearman's coefficient of log p(x) with log R(x); 1 for a perfect sampler."""
+
+    name = "spearman"
+
+    def measure(self, sample: Measurable) -> JudgedCorrelation | None:
+        """Rewards that differ by the rounding of float32 are tied."""
+        judged = sample.judged
+        return judged and JudgedCorrelation.over(judged, spearman(judged.log_prob, judged.ranked_reward))
+
+    def row(self, measured: Any) -> Row:
+        """With how many objects have the reward of another."""
+        return "Spearman, log p with log R", number(measured.value), measured.words(ties=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pearson(Metric):
+    """Pearson's coefficient of log p(x) with log R(x); 1 for a perfect sampler."""
+
+    name = "pearson"
+
+    def measure(self, sample: Measurable) -> JudgedCorrelation | None:
+        """Over all objects, or a test set."""
+        judged = sample.judged
+        return judged and JudgedCorrelation.over(judged, pearson(judged.log_prob, judged.log_reward))
+
+    def row(self, measured: Any) -> Row:
+        """With its interval."""
+        return "Pearson, log p with log R", number(measured.value), measured.words(ties=False)

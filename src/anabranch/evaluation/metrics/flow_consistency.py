@@ -1,8 +1,12 @@
 """Flow consistency in subgraphs: the distance of a sampler from its target within small random sets of objects."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
 
+from anabranch.evaluation.metrics.base import Measurable, Metric, Row
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.means import Estimate, mean_with_error
 from anabranch.ground.streams import Stream, generator_of
@@ -68,3 +72,33 @@ def _restricted(values: Float[np.ndarray, "subsets size"]) -> Float[np.ndarray, 
     top = values.max(axis=1, keepdims=True)
     weight = np.exp(values - np.where(np.isneginf(top), 0.0, top))
     return weight / np.maximum(weight.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetDistance(Estimate):
+    """FCS over sets of `size` objects."""
+
+    size: int
+    test_set: str
+    """The objects from which the sets are drawn, in words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FlowConsistency(Metric):
+    """The distance of the sampler from its target within small sets of objects; 0 for a perfect sampler."""
+
+    name = "flow_consistency"
+
+    def measure(self, sample: Measurable) -> SetDistance | None:
+        """With smaller sets where there are fewer objects; None where there is no set, or none that is ever drawn."""
+        judged = sample.judged
+        if judged is None or judged.log_prob.size < 2 or np.isneginf(judged.log_prob).all():
+            return None
+        size = min(sample.settings.subset_size, judged.log_prob.size)
+        estimate = flow_consistency(judged.log_prob, judged.log_reward, size=size, seed=sample.seed)
+        return SetDistance(value=estimate.value, error=estimate.error, size=size, test_set=judged.source)
+
+    def row(self, measured: Any) -> Row:
+        """With the size of the sets."""
+        words = f"a perfect sampler: 0; {measured.test_set}"
+        return f"flow consistency, sets of {measured.size}", str(measured), words

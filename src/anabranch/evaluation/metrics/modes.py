@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from anabranch.evaluation.metrics.base import Compared, Measurable, Metric, Row, beside
 from anabranch.evaluation.metrics.distances import Distance, distance_rows, object_distance
+from anabranch.evaluation.metrics.perfect import Reference
 from anabranch.ground.errors import ConfigError
 
 
@@ -87,3 +89,68 @@ def modes_found(
     counts = found_within(np.array([numbers[item] for item in objects]), [*wanted, len(objects)])
     curve = tuple(zip(wanted, counts[:-1], strict=True))
     return ModesFound(threshold=threshold, separation=separation, found=counts[-1], curve=curve)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModeCount:
+    """Modes under a stated threshold (log R, in nats) and separation."""
+
+    threshold: float
+    separation: float
+    found: Compared
+    total: int | None
+    """How many there are; None where unknown."""
+    budgets: tuple[int, ...]
+    curve: tuple[int, ...]
+    """Modes found among the first samples, one number a budget."""
+    perfect_curve: tuple[float, ...] | None
+
+    @property
+    def value(self) -> float:
+        """How many were found."""
+        return self.found.value
+
+
+@dataclasses.dataclass(frozen=True)
+class Modes(Metric):
+    """How many different good objects were drawn, and after how many samples."""
+
+    name = "modes"
+
+    def measure(self, sample: Measurable) -> ModeCount | None:
+        """None where no threshold is set, and none is known."""
+        log_reward, perfect = sample.listed.log_reward, sample.perfect
+        threshold, separation = sample.settings.mode_threshold, sample.settings.mode_separation
+        if threshold is None:
+            if perfect is None:
+                return None
+            threshold = float(np.quantile(log_reward[~np.isneginf(log_reward)], 0.99, method="higher"))
+        good = np.flatnonzero(log_reward >= threshold)
+        numbers = np.full(log_reward.size, -1)
+        objects = [sample.listed.decode(int(at)) for at in good] if separation > 0 else good.tolist()
+        distance = sample.distance or object_distance
+        numbers[good] = mode_numbers(objects, log_reward[good], threshold, separation, distance)
+        budgets = usual_budgets(sample.drawn.size)
+        curve = found_within(numbers[sample.drawn], budgets)
+        ideal = None if perfect is None else np.array([found_within(numbers[draw], budgets) for draw in perfect.draws])
+        last = None if ideal is None else ideal[:, -1]
+        reference = None if last is None else Reference(mean=float(last.mean()), spread=float(last.std(ddof=1)))
+        return ModeCount(
+            threshold=threshold,
+            separation=separation,
+            found=Compared(value=float(curve[-1]), perfect=reference),
+            total=None if perfect is None else int(numbers.max() + 1),
+            budgets=tuple(budgets),
+            curve=tuple(curve),
+            perfect_curve=None if ideal is None else tuple(ideal.mean(axis=0).tolist()),
+        )
+
+    def row(self, measured: Any) -> Row:
+        """With the threshold, and how soon half of them were there."""
+        apart = f", {measured.separation:g} apart" if measured.separation else ""
+        total = "" if measured.total is None else f" of {measured.total:,}"
+        counts = zip(measured.budgets, measured.curve, strict=True)
+        halfway = next(budget for budget, count in counts if 2 * count >= measured.curve[-1])
+        after = f"half of them within {halfway:,} samples" if measured.curve[-1] else ""
+        words = "; ".join(text for text in (beside(measured.found.perfect, ",.1f"), after) if text)
+        return f"modes, log R >= {measured.threshold:.4g}{apart}", f"{measured.value:,.0f}{total}", words

@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from anabranch.evaluation.metrics.base import Compared, Measurable, Metric, Row, beside
 from anabranch.evaluation.metrics.distances import Distance, mean_pairwise_distance, object_distance
 from anabranch.ground.errors import ConfigError
-from anabranch.ground.means import log_mean_exp_with_error
+from anabranch.ground.means import log_mean_exp_with_error, number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,3 +51,48 @@ def top_k(
         log_reward=log_mean_exp_with_error(log_reward[chosen]).value,
         diversity=mean_pairwise_distance([objects[at] for at in chosen], distance=distance),
     )
+
+
+def top_numbers(sample: Measurable, numbers: np.ndarray) -> np.ndarray:
+    """The k best of the different objects drawn, by number; an object of reward 0 is not among them."""
+    _, first = np.unique(numbers, return_index=True)
+    different = numbers[np.sort(first)]
+    log_reward = sample.listed.log_reward[different]
+    good = different[~np.isneginf(log_reward)]
+    return good[best(sample.listed.log_reward[good], sample.settings.top_k)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TopReward(Compared):
+    """log of the mean reward of the best objects, in nats."""
+
+    objects: int
+    """How many different objects of a reward above 0 it is over."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TopLogReward(Metric):
+    """log of the mean reward of the k best different objects, in nats."""
+
+    name = "top_log_reward"
+
+    def measure(self, sample: Measurable) -> TopReward | None:
+        """Over as many objects as there are, where fewer than k were drawn; None where all have reward 0."""
+
+        def mean(numbers: np.ndarray) -> float:
+            kept = sample.listed.log_reward[top_numbers(sample, numbers)]
+            return log_mean_exp_with_error(kept).value
+
+        objects = top_numbers(sample, sample.drawn).size
+        if objects == 0:
+            return None
+        pair = sample.compared(mean)
+        return TopReward(value=pair.value, perfect=pair.perfect, objects=objects)
+
+    def row(self, measured: Any) -> Row:
+        """With the number of objects that it is over."""
+        return (
+            f"log mean R of the best {measured.objects:,} objects drawn",
+            number(measured.value),
+            beside(measured.perfect),
+        )
