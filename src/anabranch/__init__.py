@@ -1,6 +1,7 @@
 """GFlowNets: define a space in ten lines, train a sampler in proportion to a reward, see exactly how right it is."""
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,17 +63,17 @@ if TYPE_CHECKING:
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.log_reward import log_rewards
     from anabranch.runs.load import load
+    from anabranch.runs.run import Run
+    from anabranch.runs.train import train
     from anabranch.sampling.draw import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.sampling.explore import Exploration, Explore
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
     from anabranch.training.optimizer import Adam
-    from anabranch.training.run import Run
     from anabranch.training.settings import Setup
     from anabranch.training.setup import setup
     from anabranch.training.step import TrainState, advance, init, step
     from anabranch.training.sweep import Swept, sweep
-    from anabranch.training.train import train
     from anabranch.trajectories import Scores, Trajectories
 
 _PUBLIC = {
@@ -156,10 +157,10 @@ _PUBLIC = {
     "sampling.replay": ("Replay",),
     "rewards.log_reward": ("log_rewards",),
     "runs.load": ("load",),
+    "runs.run": ("Run",),
+    "runs.train": ("train",),
     "envs.tasks": ("Settings", "Task", "make", "task_names"),
     "training.optimizer": ("Adam",),
-    "training.run": ("Run",),
-    "training.train": ("train",),
     "training.step": ("TrainState", "advance", "init", "step"),
     "training.sweep": ("Swept", "sweep"),
     "training.settings": ("Setup",),
@@ -176,6 +177,8 @@ _NAMESPACES = ("objectives",)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("anabranch")
     if name in _NAMESPACES:
         return importlib.import_module(f"anabranch.{name}")
     if name not in _ROOM:
@@ -186,4 +189,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM, *_NAMESPACES})
+    return sorted({*globals(), *_ROOM, *_NAMESPACES, "__version__"})

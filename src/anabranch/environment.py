@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.content import ByContent
+from anabranch.ground.html import html_table
 
 State = PyTree[Any]
 """One unbatched pytree of integer or boolean arrays."""
@@ -126,6 +127,15 @@ class Environment(ByContent, abc.ABC):
     def rows(self) -> int:
         """Rows of a trajectory: every move and STOP."""
         return self.max_steps + 1
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the size of the space, and its first state."""
+        first = jax.tree.map(np.asarray, initial_state(self))
+        rows = [("labels", f"{self.num_actions} and STOP"), ("longest path", f"{self.max_steps} moves")]
+        picture = self.draw(first)
+        if picture is None:
+            rows.append(("first state", self.show(first)))
+        return html_table(str(self), rows, below=picture or "")
 
 
 def _nested_tuple(value: Any) -> Any:

@@ -16,7 +16,7 @@ from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.evaluation.flows import exact_flows, exact_policy
 from anabranch.evaluation.sample_metrics import metrics_of_listed
 from anabranch.graph.enumeration import state_keys
-from anabranch.training.run import Run
+from anabranch.runs.run import Run
 from support.tiny import answer
 
 ENV = Hypergrid(dim=2, side=16)

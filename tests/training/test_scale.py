@@ -112,3 +112,23 @@ def test_the_floor_is_a_share_of_a_typical_reward():
     assert floor_text(1e-4, 0.0) == "0.0001"
     assert floor_text(1e-4, -18.0) == f"{1e-4 * math.exp(-18.0):.3g}"
     assert floor_text(1e-4, -1e4) == "exp(-10009.2)"
+
+
+@dataclasses.dataclass(frozen=True)
+class PreciseAtObjects:
+    """A reward whose `minus` is a plain function: its energies are shifted in float32."""
+
+    def __call__(self, state):
+        return 700.0 + state.sum().astype(float)
+
+    def energy(self, state):
+        return -self(state)
+
+    def minus(self, level):
+        return lambda state: (700.0 - level) + state.sum().astype(float)
+
+
+def test_a_level_subtracted_by_a_plain_function_leaves_the_energies():
+    states = jnp.eye(4)[:3]
+    shifted = energies(PreciseAtObjects(), states, zero_floor=1e-4, level=700.0)
+    np.testing.assert_allclose(shifted, -states.sum(axis=1))

@@ -37,7 +37,7 @@ SENTENCES = {
     "optimizer='sgd'": "There is no optimizer 'sgd'. Known: adam.",
     "optimizer=.1": 'optimizer takes Adam(learning_rate=0.001), "adam", or an optax transformation; given 0.1.',
     "env=Faces": f"{SPACE} the class Faces: write its brackets.",
-    "env=name": f"{SPACE} 'faces'.",
+    "env=name": f"There is no task 'face'; did you mean faces? Known: {', '.join(ab.task_names())}.",
     "log_reward=3": f"{REWARD} 3.",
     "log_reward=class": f"{REWARD} the class FacesReward: write its brackets.",
     "log_reward: bool": "The log-reward <lambda> returned shape () of bool for one state: "
@@ -46,7 +46,7 @@ SENTENCES = {
     "batch=2.5": "batch must be a positive whole number; given 2.5.",
     "seeds=True": "seeds must be a positive whole number; given True.",
     "log_z_rate='x'": "log_z_rate must be FLOAT; given 'x'.",
-    "zero_floor=None": "zero_floor must be FLOAT; given None.",
+    "zero_floor='x'": "zero_floor must be FLOAT; given 'x'.",
     "level='x'": "level is log R of a typical object, a finite number of nats; given 'x'.",
     "data=3": "data takes a list of finished objects; given 3.",
     "data=text": "data takes a list of finished objects; given 'smile'.",

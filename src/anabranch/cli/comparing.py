@@ -46,7 +46,7 @@ def compare(arguments: Sequence[str]) -> int:
 
 def _one(name: str, task: Any, seed: int, choices: dict[str, Any], out: Path) -> dict[str, Any]:
     from anabranch.evaluation.evaluate import exact_summary
-    from anabranch.training.train import train as train_run
+    from anabranch.runs.train import train as train_run
 
     run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, **choices)
     if run.interrupted:

@@ -15,7 +15,7 @@ from anabranch.evaluation.metrics.settings import MetricSettings
 if TYPE_CHECKING:
     from anabranch.envs.tasks import Task
     from anabranch.evaluation.affordable import Exact
-    from anabranch.training.run import Run
+    from anabranch.runs.run import Run
 
 DIRECTORY = ("DIR", "a run directory, as `anabranch train` wrote it")
 TASK = Option(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from anabranch.environment import Environment
     from anabranch.envs.tasks import Task
     from anabranch.policies.heads import Policy
-    from anabranch.training.run import Run
+    from anabranch.runs.run import Run
 
 
 def data_from(path: str | None, env: "Environment") -> list[Any] | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anabranch.evaluation.affordable import Exact
     from anabranch.evaluation.evaluate import Evaluation
     from anabranch.evaluation.metrics.base import Metric
-    from anabranch.training.run import Run
+    from anabranch.runs.run import Run
 
 EXACT_NUMBER = "log_z_exact"
 """The number of an evaluation that is the same for every seed, but for the rounding of a sum."""

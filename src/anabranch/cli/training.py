@@ -57,7 +57,7 @@ def train(arguments: Sequence[str]) -> int:
         parse("train", POSITIONAL, options, arguments)
     task, given, choices = read_choices("train", spec, arguments, options)
 
-    from anabranch.training.train import train as train_run
+    from anabranch.runs.train import train as train_run
 
     out = Path(
         given.options["out"]

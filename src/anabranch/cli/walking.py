@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anabranch.envs.tasks import Task
     from anabranch.objectives.base import Objective
     from anabranch.objectives.equations import Equation
-    from anabranch.training.run import Run
+    from anabranch.runs.run import Run
     from anabranch.trajectories import Trajectories
 
 OBJECTIVE = Option(

@@ -30,7 +30,7 @@ from anabranch.rewards.log_reward import LogReward
 from anabranch.sampling.data_set import DataSet
 from anabranch.sampling.draw import sample_states
 from anabranch.sampling.explore import ON_POLICY, Exploration
-from anabranch.training.run import Run
+from anabranch.training.run import Trained
 from anabranch.training.settings import SETTINGS
 
 OTHER_DRAWS = 128
@@ -38,7 +38,7 @@ OTHER_DRAWS = 128
 
 
 def diagnose(
-    run: Run,
+    run: Trained,
     *,
     data: Sequence[Any] | None = None,
     evaluations: Sequence[Evaluation] | None = None,

@@ -1,5 +1,6 @@
 """How right a policy is: exactly where the space can be enumerated, with the truth beside each estimate."""
 
+import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anabranch.environment import Environment, initial_state, take
+from anabranch.environment import Environment, initial_state, require_environment, take
 from anabranch.evaluation.affordable import Exact, graph_beside_samples
 from anabranch.evaluation.divergences import (
     perfect_sampler_floor,
@@ -23,12 +24,12 @@ from anabranch.evaluation.metrics.settings import MetricSettings
 from anabranch.evaluation.metrics.summary import SampleMetrics, require_metrics
 from anabranch.evaluation.sample_metrics import metrics_of_drawn, metrics_of_listed
 from anabranch.evaluation.targets import TabulatedReward, log_target
-from anabranch.ground.arguments import require_whole
+from anabranch.ground.arguments import require_function, require_whole
 from anabranch.ground.streams import Stream, generator_of, key_of
 from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
-from anabranch.policies.heads import Policy
+from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_rewards
 from anabranch.sampling.draw import reading_for, sample_states
 from anabranch.scoring.reading import look
@@ -69,12 +70,20 @@ class Evaluation:
     """What the field measures on samples, each beside a perfect sampler's value."""
 
 
+class Evaluable(abc.ABC):
+    """What knows its own space, policy and reward: a run."""
+
+    @abc.abstractmethod
+    def evaluate(self, **options: Any) -> Evaluation:
+        """The evaluation with these options, and with its own where they are not given."""
+
+
 def evaluate(
-    env: Environment,
-    policy: Policy,
-    log_reward: LogReward,
+    env: Environment | Evaluable,
+    policy: Policy | None = None,
+    log_reward: LogReward | None = None,
     *,
-    objective: str | Objective,
+    objective: str | Objective | None = None,
     backward: str | BackwardPolicy | None = None,
     prior: Policy | None = None,
     data: Any = None,
@@ -89,12 +98,42 @@ def evaluate(
     """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
 
     The target is R / Z; with relative balance the `prior`'s law times R^beta, with maximum likelihood the law of
-    `data`, a batch of finished states, and without these nothing is held against it. Where the target is not R / Z,
-    Z and the estimates are those of its weights. `exact` asks for the exact law (True, or SpaceTooLargeError), leaves
-    it out (False), or takes it where the rewards of all objects cost little or are fewer than the samples ("auto").
-    `settings` and `distance` (between decoded objects; Hamming's or the edit distance by default) are for the metrics;
-    `metrics` are those of your own, measured beside the library's.
+    `data`, and without these nothing is held against it. Where the target is not R / Z, Z and the estimates are those
+    of its weights.
+
+    Arguments:
+        env: the space; or a run, which brings all but the options of measuring.
+        policy: the sampler.
+        log_reward: log R(x) in nats, a JAX function of one state.
+        objective: what the policy was trained by, which says what its target is and where its log Z stands.
+        backward: P_B for the estimates; None: uniform.
+        prior: the sampler that relative balance started from.
+        data: the batch of finished states that maximum likelihood learned from.
+        facts: events whose probability is reported, by name.
+        samples: fresh draws.
+        seed: of the draws.
+        settings: of the metrics.
+        distance: between decoded objects; None: Hamming's, or the edit distance.
+        metrics: of your own, measured beside the library's.
+        exact: asks for the exact law (True, or SpaceTooLargeError), leaves it out (False), or takes it where the
+            rewards of all objects cost little or are fewer than the samples ("auto").
+
+    Returns:
+        An `Evaluation`: None where a number is unknown.
+
+    Raises:
+        ConfigError, RewardError: for arguments that are none, and rewards that are no numbers.
+        SpaceTooLargeError: where `exact=True` asks for too much.
     """
+    if isinstance(env, Evaluable):
+        choices = {"objective": objective, "backward": backward, "prior": prior, "data": data, "facts": facts}
+        choices |= {"settings": settings, "distance": distance}
+        chosen = {name: value for name, value in choices.items() if value is not None}
+        return env.evaluate(samples=samples, seed=seed, metrics=metrics, exact=exact, **chosen)
+    _require_subject(env, policy, log_reward, objective)
+    assert policy is not None
+    assert log_reward is not None
+    assert objective is not None
     require_whole(samples=samples)
     condition, own = objective_named(objective), require_metrics(metrics)
     law = _law_of(env, policy, log_reward, condition, prior, data, exact=exact, samples=samples)
@@ -112,6 +151,13 @@ def evaluate(
         measured = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **measuring)
         return _by_samples(drawn, measured, **known)
     return _by_law(law, drawn, measuring, **known)
+
+
+def _require_subject(env: Any, policy: Any, log_reward: Any, objective: Any) -> None:
+    require_environment(env)
+    require_policy(policy)
+    require_function(log_reward, argument="log_reward", wanted="a JAX function of one state, log R(x)")
+    objective_named(objective)
 
 
 def _by_samples(

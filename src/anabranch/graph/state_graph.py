@@ -14,6 +14,7 @@ from anabranch.graph.enumeration import chunk_for, enumerate_states, in_chunks
 from anabranch.ground.arguments import require_instance, require_whole
 from anabranch.ground.errors import LawError, SpaceTooLargeError
 from anabranch.ground.fields import converted
+from anabranch.ground.html import html_table
 
 if TYPE_CHECKING:
     import networkx
@@ -22,7 +23,7 @@ SMALL_STATES, SMALL_SECONDS = 200_000, 20.0
 """So many states of a grid take a second on two idle cores: a busy machine is not to change the outcome."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class StateGraph:
     """All states and edges of an environment, in an order in which every edge leads forward.
 
@@ -80,6 +81,19 @@ class StateGraph:
     def num_trajectories(self) -> int:
         """Complete trajectories, each ending in one finished object."""
         return int(self.path_count[self.objects].sum())
+
+    @property
+    def counts(self) -> list[tuple[str, str]]:
+        """How many states, edges, objects and trajectories there are, in words."""
+        numbers = {"states": self.num_states, "edges": self.num_edges, "finished objects": self.objects.size}
+        return [(name, f"{count:,}") for name, count in (*numbers.items(), ("trajectories", self.num_trajectories))]
+
+    def __repr__(self) -> str:
+        return f"StateGraph of {self.env}: {', '.join(f'{count} {name}' for name, count in self.counts)}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_table(f"All states of {self.env}", self.counts)
 
     @property
     def object_states(self) -> Any:

@@ -7,8 +7,8 @@ from anabranch.evaluation.estimates import estimate
 from anabranch.evaluation.exact_law import total_variation
 from anabranch.graph.state_graph import state_graph
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near, plain
+from anabranch.runs.train import train
 from anabranch.training.optimizer import Adam
-from anabranch.training.train import train
 
 STEPS, BATCH, SAMPLES = 62_500, 16, 100_000
 PATIENCE = 120.0

@@ -8,10 +8,10 @@ import numpy as np
 from anabranch.envs.ising import Ising, IsingReward
 from anabranch.evaluation.estimates import estimate
 from anabranch.reproductions.base import Line, Reproduction, Say, near, plain
+from anabranch.runs.train import train
 from anabranch.sampling.draw import sample
 from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
-from anabranch.training.train import train
 
 STEPS, SAMPLES = 20_000, 100_000
 LOG_Z, EDGE_SUM = 15.521916, 1.565624

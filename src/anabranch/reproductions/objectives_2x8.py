@@ -18,10 +18,10 @@ from anabranch.objectives.policy_gradient import PolicyGradient
 from anabranch.policies.backward import BACKWARDS
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near
 from anabranch.rewards.log_reward import log_rewards
+from anabranch.runs.run import Run
+from anabranch.runs.train import train
 from anabranch.training.compatibility import supported
 from anabranch.training.optimizer import Adam
-from anabranch.training.run import Run
-from anabranch.training.train import train
 
 STEPS, BATCH = 250, 128
 MAIN = ("tb", "db", "subtb", "vargrad")

@@ -7,7 +7,7 @@ from anabranch.evaluation.exact_law import exact_law
 from anabranch.graph.state_graph import state_graph
 from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near
-from anabranch.training.train import train
+from anabranch.runs.train import train
 
 
 def run(seeds: Sequence[int], say: Say) -> list[Line]:

@@ -10,6 +10,7 @@ from anabranch.envs.tasks import make
 from anabranch.evaluation.exact_law import total_variation
 from anabranch.graph.state_graph import state_graph
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most
+from anabranch.runs.train import train
 from anabranch.sampling.explore import Explore
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
@@ -17,7 +18,6 @@ from anabranch.training.optimizer import Adam
 from anabranch.training.settings import Setup
 from anabranch.training.setup import setup
 from anabranch.training.step import advance, init
-from anabranch.training.train import train
 
 BATCH, BAR = 16, 0.3
 HARD_STEPS, EVERY = 8_000, 500

@@ -11,10 +11,10 @@ from anabranch.objectives.base import Objective
 from anabranch.objectives.detailed_balance import DetailedBalance
 from anabranch.objectives.forward_looking import ForwardLookingDetailedBalance
 from anabranch.reproductions.base import Line, Reproduction, Say, at_most, near, plain
+from anabranch.runs.run import Run
+from anabranch.runs.train import train
 from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
-from anabranch.training.run import Run
-from anabranch.training.train import train
 
 STEPS, FIRST_STEPS, SMALL_STEPS = 10_000, 2_000, 5_000
 SHARE = 0.95

@@ -10,9 +10,9 @@ from anabranch.evaluation.exact_law import exact_law
 from anabranch.graph.state_graph import state_graph
 from anabranch.policies.mlp import MLP
 from anabranch.reproductions.base import Line, Reproduction, Say, at_least, at_most, near, plain
+from anabranch.runs.train import train
 from anabranch.sampling.explore import Explore
 from anabranch.training.optimizer import Adam
-from anabranch.training.train import train
 
 STEPS, SAMPLES = 50_000, 100_000
 LOG_Z, MEAN_REWARD = 11.462147, 3.319955

@@ -91,7 +91,8 @@ def energies(log_reward: LogReward, states: State, *, zero_floor: float, level: 
     """Energies of partial objects of a reward that has them, E(x) = level - log R(x); infinite ones at the floor."""
     reward: Any = log_reward
     own = None if level == 0.0 else _own_minus(log_reward)
-    values = jax.vmap(reward.energy)(states) + level if own is None else jax.vmap(own(level).energy)(states)
+    precise = None if own is None else getattr(own(level), "energy", None)
+    values = jax.vmap(reward.energy)(states) + level if precise is None else jax.vmap(precise)(states)
     return jnp.where(jnp.isposinf(values), -jnp.log(zero_floor), values)
 
 

@@ -18,11 +18,11 @@ from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, built, started
+from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
-from anabranch.training.run import Run
 from anabranch.training.settings import REQUIRED, SETTINGS, Setting, Setup
 from anabranch.training.setup import setup
 
@@ -58,15 +58,16 @@ def load(
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
-    found = task_of(config, directory.path, task)
+    described = task_of(config, directory.path, task)
     own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
     own["explore"] = explore
-    ready = _setup_of(config, found, own, directory.path)
+    ready = _setup_of(config, described, own, directory.path)
     steps, arrays = directory.read_arrays()
     result = _part({"result": {}, **config}, "result", directory.path)
     history = directory.read_metrics()
     written = {"steps": steps, **_unfinished(history), **result}
     return Run(
+        task=described,
         policy=_policy_with(ready, arrays, directory.path),
         history=history,
         config={key: value for key, value in config.items() if key not in ("format", "result")},

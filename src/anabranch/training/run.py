@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anabranch.ground.errors import ConfigError
 from anabranch.policies.heads import Policy
@@ -12,9 +12,11 @@ from anabranch.training.configuration import write_result
 from anabranch.training.settings import Setup
 from anabranch.training.truth import policy_of_seed
 
+AnyTrained = TypeVar("AnyTrained", bound="Trained")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Run:
+class Trained:
     """A trained policy and how it came about."""
 
     policy: Policy
@@ -28,7 +30,7 @@ class Run:
     """Of compiled training, without compilation and evaluation."""
     interrupted: bool = False
 
-    def __getitem__(self, number: int) -> "Run":
+    def __getitem__(self: AnyTrained, number: int) -> AnyTrained:
         """The run of one seed of several. Raises ConfigError where there is no such seed."""
         seeds = self.setup.seeds
         if seeds is None or not -seeds <= number < seeds:
@@ -49,7 +51,7 @@ class Run:
             setup=dataclasses.replace(self.setup, seeds=None),
         )
 
-    def each(self) -> "list[Run]":
+    def each(self: AnyTrained) -> list[AnyTrained]:
         """The runs of all seeds; this run alone where there is but one."""
         return [self] if self.setup.seeds is None else [self[number] for number in range(self.setup.seeds)]
 
