@@ -77,6 +77,33 @@ def test_log_z_starts_near_its_value():
     assert start.log_z == pytest.approx(500 * math.log(2), abs=0.01)
 
 
+def walked_log_z(setup):
+    """What random walks say of log Z at the first exponent: nearly its value, since beta is small."""
+    survey = survey_of(setup.env, setup.log_reward)
+    relative = np.where(np.isneginf(survey.log_reward), math.log(setup.zero_floor), survey.log_reward - setup.level)
+    weight = survey.log_weight(setup.anneal.start * relative)[0]
+    return float(np.logaddexp.reduce(weight) - math.log(weight.size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Steep:
+    """log R falls by 100 nats with each item: random objects span hundreds of nats."""
+
+    def __call__(self, state):
+        return -100.0 * state.sum().astype(float)
+
+
+def test_an_annealed_training_starts_at_the_log_z_of_its_first_exponent():
+    """That of R itself lies hundreds of nats away, of which Adam walks a fraction before beta is 1."""
+    common = {"objective": "tb", "steps": 100, "batch": 8, "policy": ab.MLP(width=16)}
+    annealed = ab.setup(SPACE, Steep(), **common)
+    assert annealed.first_beta == annealed.anneal.start < 0.05
+    policy = ab.init(annealed, 0).policy
+    assert float(policy.log_z) == pytest.approx(walked_log_z(annealed), abs=2.0)
+    plain = ab.init(ab.setup(SPACE, Steep(), anneal=ab.Anneal(steps=0), **common), 0).policy
+    assert float(plain.log_z) < float(policy.log_z) - 100.0
+
+
 def test_what_the_loss_sees_is_relative_to_the_level():
     states = jnp.eye(5, dtype=bool)
     states = states.at[0].set(jnp.array([True, True, True, False, False]))

@@ -133,9 +133,17 @@ class FlowStart:
 
 
 def flow_start(
-    env: Environment, log_reward: LogReward, objective: Objective, *, level: float, zero_floor: float
+    env: Environment,
+    log_reward: LogReward,
+    objective: Objective,
+    *,
+    level: float,
+    zero_floor: float,
+    beta: float = 1.0,
 ) -> FlowStart:
     """log Z and the log flow of the states that random walks pass, as the heads of an objective mean them.
+
+    A training that anneals begins on R^beta, whose log Z may lie hundreds of nats from that of R.
 
     Each is the median of what the walks to objects with R > 0 say, times the share of these walks. The logarithm of the
     mean weight would not do: the few best walks decide it, and the first batches would nearly all be told that they are
@@ -147,7 +155,7 @@ def flow_start(
     survey = survey_of(env, log_reward)
     valid = np.isfinite(survey.log_reward)
     valid = valid if valid.any() else np.ones_like(valid)
-    relative = np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
+    relative = beta * np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
     if "log_prior" in objective.needs:
         weight = objective.log_target(relative, np.zeros(relative.size))
         return FlowStart(log_z=_usual(weight, valid))
@@ -156,7 +164,8 @@ def flow_start(
     if objective.outflow:
         head = head - survey.log_choices
     if "energy" in objective.needs:
-        head = head + survey.on_rows(lambda states: energies(log_reward, states, zero_floor=zero_floor, level=level))
+        floored = {"zero_floor": zero_floor, "level": level}
+        head = head + beta * survey.on_rows(lambda states: energies(log_reward, states, **floored))
     return FlowStart(log_z=log_z, log_flow=_usual(head, survey.mask & valid))
 
 

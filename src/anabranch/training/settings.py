@@ -232,6 +232,11 @@ class Setup:
         }
 
     @property
+    def first_beta(self) -> float:
+        """The exponent of the reward at the first step."""
+        return 1.0 if self.anneal is None or self.anneal.start is None else self.anneal.start
+
+    @property
     def lag_rate(self) -> float:
         """How fast a lagged copy of the policy follows; 0 where nobody needs one."""
         return max(self.objective.lag_rate, 0.0 if self.backward is None else self.backward.lag_rate)

@@ -40,7 +40,7 @@ def init_lanes(
     require_served(setup)
     require_memory(setup)
     if start is None:
-        aims = {"level": setup.level, "zero_floor": setup.zero_floor}
+        aims = {"level": setup.level, "zero_floor": setup.zero_floor, "beta": setup.first_beta}
         begin = flow_start(setup.env, setup.log_reward, setup.objective, **aims)
         policy = _begun(_each(setup, _fresh_policy)(setup, seeds), setup.level, begin)
     else:
