@@ -1,6 +1,8 @@
 """Networks of full layers."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -117,12 +119,23 @@ class MLP:
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
         inputs = observer.size if observer.vocabulary is None else observer.vocabulary
         outputs = -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
-        sizes = [inputs, *[self.width] * self.depth, outputs]
-        weights, biases = [], []
-        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-            bound = 1.0 / np.sqrt(max(fan_in, 1))
-            weight_key, bias_key = jax.random.split(jax.random.fold_in(key, layer))
-            weights.append(jax.random.uniform(weight_key, (fan_in, fan_out), minval=-bound, maxval=bound))
-            biases.append(jax.random.uniform(bias_key, (fan_out,), minval=-bound, maxval=bound))
+        shapes = list(pairwise([inputs, *[self.width] * self.depth, outputs]))
+        bounds = jnp.asarray([1.0 / np.sqrt(max(fan_in, 1)) for fan_in, _ in shapes], jnp.float32)
+        layers = jax.vmap(lambda layer: jax.random.split(jax.random.fold_in(key, layer)))(jnp.arange(len(shapes)))
+        weights = _uniform(layers[:, 0], bounds, shapes)
+        biases = _uniform(layers[:, 1], bounds, [(fan_out,) for _, fan_out in shapes])
         skip = jnp.zeros((inputs, outputs)) if self.skip else None
         return MLPPolicy(weights=weights, biases=biases, skip=skip, log_z=jnp.zeros(()), labels=labels, slots=slots)
+
+
+def _uniform(
+    keys: Key[Array, " layers"], bounds: Float[Array, " layers"], shapes: Sequence[tuple[int, ...]]
+) -> list[Any]:
+    """Uniform numbers within the bound of each layer.
+
+    All come from one call, as long as the largest layer needs, since the generator takes a tenth of a second to compile
+    for each shape; a number depends on its key and its place alone, so that the rest of a row is cut off.
+    """
+    most = max(math.prod(shape) for shape in shapes)
+    drawn = jax.vmap(lambda key, bound: jax.random.uniform(key, (most,), minval=-bound, maxval=bound))(keys, bounds)
+    return [row[: math.prod(shape)].reshape(shape) for row, shape in zip(drawn, shapes, strict=True)]

@@ -158,7 +158,7 @@ def lane_widths(batch: int) -> list[int]:
     return widths
 
 
-FEWEST_LANES, NARROWING, MOST_WIDTHS = 4, 4, 3
+FEWEST_LANES, NARROWING, MOST_WIDTHS = 16, 4, 3
 
 
 def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -85,28 +86,35 @@ def _over_chunks(add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], c
     count, done = mask.sum(), jnp.array(0)
     most = count if axis is None else jax.lax.pmax(count, axis)
     total = start
-    for size in chunk_sizes(chunk):
+    for size, least in chunk_sizes(chunk):
 
         def body(carry: Any, size: int = size) -> Any:
             total, done = carry
             index = jax.lax.dynamic_slice_in_dim(order, done, size)
             return add(total, index, done + jnp.arange(size) < count), done + size
 
-        least = size if size > chunk_sizes(chunk)[-1] else 1
         total, done = jax.lax.while_loop(lambda carry, least=least: most - carry[1] >= least, body, (total, done))
     return total
 
 
-def chunk_sizes(chunk: int) -> list[int]:
-    """The chunk and smaller ones, so that a rest costs no whole chunk: by quarters while large, then by halves.
+def chunk_sizes(chunk: int) -> list[tuple[int, int]]:
+    """The chunk and smaller ones for the rest, each with the fewest rows for which it is called.
 
-    Each size is compiled, and each call costs tens of microseconds, most of them for adding up the gradient.
+    Each size is compiled, so that there are few, and each call costs as much as some rows, most of it for adding up the
+    gradient: a chunk that is not full is called where smaller ones would cost more.
     """
     sizes = [chunk]
     while sizes[-1] > SMALLEST_CHUNK:
-        ratio = 4 if sizes[-1] > FINE_CHUNK else 2
-        sizes.append(max(SMALLEST_CHUNK, sizes[-1] // ratio))
-    return sizes
+        sizes.append(max(SMALLEST_CHUNK, sizes[-1] // 4))
+    return [(size, _least(size, smaller)) for size, smaller in pairwise(sizes)] + [(sizes[-1], 1)]
 
 
-SMALLEST_CHUNK, FINE_CHUNK = 16, 128
+def _least(size: int, smaller: int) -> int:
+    """The fewest rows for which one call of a size costs less than several of the smaller one."""
+    calls = next(
+        calls for calls in range(1, size // smaller + 2) if size - calls * smaller < (calls - 1) * ROWS_OF_A_CALL
+    )
+    return (calls - 1) * smaller + 1
+
+
+SMALLEST_CHUNK, ROWS_OF_A_CALL = 32, 24
