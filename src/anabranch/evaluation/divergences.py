@@ -1,8 +1,9 @@
 """Distances between distributions, and what a perfect sampler would show with as many samples."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
-from scipy.special import gammaln
 
 
 def target_distribution(log_reward: Float[np.ndarray, " X"]) -> Float[np.ndarray, " X"]:
@@ -42,7 +43,15 @@ def perfect_sampler_floor(target: Float[np.ndarray, " X"], samples: int) -> floa
     """
     probability = target[(target > 0) & (target < 1)]
     above = np.floor(samples * probability) + 1.0
-    log_choose = gammaln(samples + 1.0) - gammaln(above + 1.0) - gammaln(samples - above + 1.0)
+    counts, place = np.unique(above, return_inverse=True)
+    log_choose = np.array([_log_choose(samples, count) for count in counts.tolist()])[place]
     log_power = above * np.log(probability) + (samples - above + 1.0) * np.log1p(-probability)
     deviation = 2.0 * above * np.exp(log_choose + log_power)
     return float(0.5 * deviation.sum() / samples)
+
+
+def _log_choose(samples: int, count: float) -> float:
+    """log of samples! / (count! (samples - count)!); -inf for more than all."""
+    if count > samples:
+        return -math.inf
+    return math.lgamma(samples + 1.0) - math.lgamma(count + 1.0) - math.lgamma(samples - count + 1.0)

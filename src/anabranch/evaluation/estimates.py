@@ -89,6 +89,15 @@ def estimate(
     )
 
 
+def drawn_states(policy: Policy, reading: Reading, samples: int, *, key: Key[Array, ""]) -> State:
+    """Finished objects as a batch of states in NumPy: those of `sample_states`, by the program of an estimate."""
+    pieces = []
+    for number in range(whole_batches(samples)):
+        _, states, _ = log_ratio_forward(policy, reading, jax.random.fold_in(key, number), BATCH)
+        pieces.append(jax.tree.map(np.asarray, states))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:samples], *pieces)
+
+
 def _log_ratios_of(policy: Policy, reading: Reading, states: Any, key: Key[Array, ""]) -> Float[np.ndarray, " n"]:
     """pb - pf of one backward trajectory from each state of a batch."""
     count, pieces = jax.tree.leaves(states)[0].shape[0], []

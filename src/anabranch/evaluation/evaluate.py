@@ -5,8 +5,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from anabranch.environment import Environment, initial_state, require_environment, take
@@ -15,7 +13,7 @@ from anabranch.evaluation.divergences import (
     perfect_sampler_floor,
     total_variation_distance,
 )
-from anabranch.evaluation.estimates import Estimates, estimate
+from anabranch.evaluation.estimates import Estimates, drawn_states, estimate
 from anabranch.evaluation.exact_law import ExactLaw, law_against
 from anabranch.evaluation.facts import Fact
 from anabranch.evaluation.metrics.base import Metric
@@ -31,7 +29,7 @@ from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_rewards
-from anabranch.sampling.draw import reading_for, sample_states
+from anabranch.sampling.draw import reading_for
 from anabranch.scoring.reading import look
 
 
@@ -144,7 +142,7 @@ def evaluate(
         aim = TabulatedReward.of(law.graph, law.log_target)
     estimates = estimate(env, policy, aim, target_states=targets, **choices)
     measuring = {"settings": settings, "distance": distance, "metrics": own, "seed": seed}
-    drawn = sample_states(env, policy, samples, key=key_of(seed, Stream.METRICS))
+    drawn = drawn_states(policy, reading_for(env, backward or "uniform"), samples, key=key_of(seed, Stream.METRICS))
     log_z = learned_log_z(policy, condition, env)
     known = {"facts": facts or {}, "samples": samples, "estimates": estimates, "log_z": log_z}
     if law is None:
@@ -254,4 +252,4 @@ def _share(event: np.ndarray, given: np.ndarray) -> float | None:
 
 def _target_states(law: ExactLaw, samples: int, seed: int) -> Any:
     chosen = generator_of(seed, Stream.TARGET).choice(law.target.size, size=samples, p=law.target)
-    return jax.tree.map(jnp.asarray, take(law.graph.states, law.graph.objects[chosen]))
+    return take(law.graph.states, law.graph.objects[chosen])

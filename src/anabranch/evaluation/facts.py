@@ -18,6 +18,8 @@ class Fact:
 
     def indicators(self, states: Any) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Event-and-condition, and condition, of each state of a batch, as 0 and 1."""
-        event = np.asarray(jax.vmap(self.event)(states), np.float64)
-        given = np.ones_like(event) if self.given is None else np.asarray(jax.vmap(self.given)(states), np.float64)
+        event = np.asarray(jax.jit(jax.vmap(self.event))(states), np.float64)
+        given = (
+            np.ones_like(event) if self.given is None else np.asarray(jax.jit(jax.vmap(self.given))(states), np.float64)
+        )
         return event * given, given

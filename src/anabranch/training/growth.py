@@ -100,6 +100,6 @@ class Growth:
 
 def _divergence(state: TrainState, loss: Array, done: int) -> Error | None:
     leaves = [loss, *jax.tree.leaves(eqx.filter(state.policy, eqx.is_inexact_array))]
-    if all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
+    if all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
         return None
     return RunError(f"Training diverged before step {done}: loss {loss}. Lower the learning rate or log_z_rate.")
