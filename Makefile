@@ -1,10 +1,12 @@
 # Two commands do everything: `make demo` and `make test`.
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
 PICTURES := pictures
+QUICK  := tests/house tests/ground
+LOWEST := tests/house tests/ground tests/graph tests/runs tests/training/test_training.py
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test quick wheel lowest lint types bench clean
 
 demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
@@ -14,6 +16,25 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Before each commit: what is checked without compiling anything large.
+quick: lint types
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(QUICK)
+
+# The wheel, built and used in an empty environment, far from the sources.
+wheel:
+	rm -rf .venv-wheel dist
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir dist .
+	.venv-wheel/bin/pip install -qq --disable-pip-version-check -c constraints.txt dist/anabranch-*.whl
+	cd dist && ../.venv-wheel/bin/python ../tests/support/installed.py
+
+# The tests with the lowest versions of pyproject.toml; `make test VENV=.venv-3.12 PYTHON=python3.12` with another Python.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tests/support/lowest.py > .venv-lowest/lowest.txt
+	.venv-lowest/bin/pip install -qq --disable-pip-version-check -c .venv-lowest/lowest.txt -e '.[dev]'
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(LOWEST)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check src tests benchmarks
@@ -33,4 +54,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PICTURES) runs
+	rm -rf .venv .venv-wheel .venv-lowest dist $(PICTURES) runs
