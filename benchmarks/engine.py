@@ -79,7 +79,7 @@ def efficiency() -> list[dict[str, Any]]:
     spaces = {"ising-9": (ising, IsingReward(env=ising)), "bits-120": (bits, NearestMode(env=bits))}
     found = []
     for name, (env, reward) in spaces.items():
-        seconds, rows = iteration(setup(env, reward, batch=256), 8)
+        seconds, rows = iteration(setup_of(env, reward, batch=256), 8)
         inputs = ab.observer(env).size
         outputs = env.num_actions + 1 + env.num_slots + 1
         flops = 4 * 2 * rows * 256 * (inputs * 256 + 256 * 256 + 256 * outputs)

@@ -70,6 +70,7 @@ def main() -> None:
         parser.error(f"no row named {unknown[0]}" if unknown else "--repeats must be positive")
     pythons = {library: python_of(library) for library in LIBRARIES}
     measured: dict[str, list[dict[str, Any]]] = {}
+    machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
     for name in given.rows or ROWS:
         measured[name] = []
         for repeat in range(given.repeats):
@@ -80,7 +81,6 @@ def main() -> None:
                 measured[name].append(answer)
                 speed = answer.get("ms_per_iteration")
                 print(f"{name}  {library}  {answer.get('failed') or f'{speed:.3f} ms'}", flush=True)
-        machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
         given.out.mkdir(exist_ok=True)
         (given.out / "rows.json").write_text(json.dumps({"machine": machine, "rows": measured}, indent=1) + "\n")
         (given.out / "rows.md").write_text(as_markdown(machine, measured))

@@ -40,7 +40,7 @@ def nested(newick):
 def least_cost(tree, letters):
     """The least changes for each letter at the root of a tree, by dynamic programming over letters (Sankoff 1975)."""
     if isinstance(tree, str):
-        allowed = LETTERS.get(letters[tree], letters[tree])
+        allowed = str(LETTERS.get(letters[tree], letters[tree]))
         return [0 if base in allowed else math.inf for base in "ACGT"]
     below = [least_cost(branch, letters) for branch in tree]
     return [sum(min(cost[k] + (k != j) for k in range(4)) for cost in below) for j in range(4)]

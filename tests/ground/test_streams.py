@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -85,7 +86,7 @@ def test_each_use_draws_by_keys_of_its_own(monkeypatch):
 
     def recording(function, where):
         def called(*arguments):
-            keys = [one for one in arguments if isinstance(one, jax.Array) and jax.dtypes.issubdtype(one.dtype, PRNG)]
+            keys = [one for one in arguments if isinstance(one, jax.Array) and jnp.issubdtype(one.dtype, PRNG)]
             assert keys, f"{where} draws without a key"
             seen.extend((jax.random.key_data(key).tobytes(), where) for key in keys)
             return function(*arguments)

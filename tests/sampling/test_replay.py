@@ -63,7 +63,7 @@ def test_the_buffer_is_a_ring(kept, values, batch, deduplicate):
     data = [(29, 25 + number) for number in range(kept)]
     if kept:
         buffer = buffer.with_data(jnp.array(data), jnp.array([sum(point) for point in data], float))
-    ring = Ring(capacity, data)
+    ring, found = Ring(capacity, data), []
     for _ in range(7):
         points = rng.integers(0, values, (batch, 2))
         buffer = pushed(buffer, *stopped_at(points), deduplicate)
