@@ -20,7 +20,7 @@ from anabranch.envs.bits import BitStrings, NearestMode
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.envs.ising import Ising, IsingReward
 from anabranch.policies.backward.learned import LearnedBackward
-from anabranch.scoring.reading import Reading, look
+from anabranch.scoring.reading import Reading, heads_at
 
 OBJECTIVES = {"tb": ab.TrajectoryBalance, "db": ab.DetailedBalance}
 
@@ -79,7 +79,7 @@ class Anabranch(Peer):
 
     def log_probs(self, objects: np.ndarray) -> np.ndarray:
         reading = Reading(self.setup.env, LearnedBackward())
-        see = jax.jit(jax.vmap(lambda policy, state: look(policy, reading, state)[0].log_pf, (None, 0)))
+        see = jax.jit(jax.vmap(lambda policy, state: heads_at(policy, reading, state)[0].log_pf, (None, 0)))
         pieces = [
             see(self.state.policy, jnp.asarray(piece))
             for piece in np.array_split(objects, max(1, len(objects) // 8192))

@@ -190,4 +190,6 @@ def same_state(one: State, other: State) -> Bool[Array, ""]:
 
 def require_environment(env: Any) -> None:
     """Raise ConfigError where an environment is a class or something else."""
-    require_instance(env, Environment, argument="env", wanted="an instance of an Environment, such as Subset(n=5, k=3)")
+    require_instance(
+        env, Environment, argument="env", expected="an instance of an Environment, such as Subset(n=5, k=3)"
+    )

@@ -11,7 +11,7 @@ import pytest
 
 import anabranch as ab
 from anabranch.diagnostics import diagnose as door
-from anabranch.diagnostics.walks import Strangers, walked
+from anabranch.diagnostics.walks import ReferenceObjects, walked
 from anabranch.envs.hypergrid import Hypergrid, HypergridReward
 from anabranch.evaluation.flows import exact_flows, exact_policy
 from anabranch.evaluation.sample_metrics import metrics_of_listed
@@ -177,7 +177,7 @@ def test_walks_and_the_search_find_the_target_without_the_sampler(graph):
         share = np.bincount(upper[:, 0] * 2 + upper[:, 1], minlength=4) / 256
         assert (share > 0.03).all(), one.source
         assert np.mean(one.log_reward > -1) > 0.95, "1e-4 elsewhere"
-    zeros = Strangers.of("zeros", np.zeros((3, 2), int), lambda state: jnp.where(state[0] > 0, 0.0, -jnp.inf))
+    zeros = ReferenceObjects.of("zeros", np.zeros((3, 2), int), lambda state: jnp.where(state[0] > 0, 0.0, -jnp.inf))
     assert zeros.log_reward.size == len(state_keys(zeros.states)) == 0
 
 

@@ -10,7 +10,7 @@ import anabranch as ab
 
 
 class Linear(ab.Policy):
-    """A policy of a stranger: one matrix, no memory."""
+    """A policy of a user's own: one matrix, no memory."""
 
     matrix: jnp.ndarray
     log_z: jnp.ndarray

@@ -1,4 +1,4 @@
-"""A stranger's file: a space, a reward with a setting, and tasks of every kind of mistake."""
+"""A user's file: a space, a reward with a setting, and tasks of every kind of mistake."""
 
 import dataclasses
 

@@ -24,12 +24,12 @@ def compare(arguments: Sequence[str]) -> int:
     plans = [read_choices("compare", first.positional, arguments, options, objective=name) for name in names]
 
     from anabranch.storage.directory import require_new
-    from anabranch.training.compatibility import require_served
+    from anabranch.training.compatibility import require_compatible
     from anabranch.training.setup import setup
 
     for task, _, choices in plans:
         settings = {name: value for name, value in choices.items() if name != "exact"}
-        require_served(setup(task.env, task.log_reward, **settings))
+        require_compatible(setup(task.env, task.log_reward, **settings))
     task, seed = plans[0][0], first.options["seed"]
     folder = require_new(first.options["out"] or free_directory(f"compare-{short_name(task)}-{seed}"))
     rows = [_one(name, plan[0], seed, plan[2], folder / name) for name, plan in zip(names, plans, strict=True)]

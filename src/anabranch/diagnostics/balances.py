@@ -16,9 +16,9 @@ from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.heads import Heads, Policy
 from anabranch.rewards.log_reward import rewarded
 from anabranch.sampling.explore import ON_POLICY
-from anabranch.scoring.reading import Reading, look
+from anabranch.scoring.reading import Reading, heads_at
 from anabranch.scoring.score import score
-from anabranch.training.compatibility import require_served
+from anabranch.training.compatibility import require_compatible
 from anabranch.training.needs import filled
 from anabranch.training.settings import Setup
 from anabranch.trajectories import Scores, Trajectories
@@ -37,9 +37,9 @@ class EdgeFlows(Policy):
 
     def heads(self, state: State) -> Heads:
         """The log edge flows at one state; the flow of the initial state is Z."""
-        sight, _ = look(self.inner, self.reading, state)
-        log_flow = jnp.where(self.reading.env.undoable(state).any(), sight.log_flow, self.log_z)
-        return Heads(sight.log_pf + log_flow, None, log_flow)
+        outputs, _ = heads_at(self.inner, self.reading, state)
+        log_flow = jnp.where(self.reading.env.undoable(state).any(), outputs.log_flow, self.log_z)
+        return Heads(outputs.log_pf + log_flow, None, log_flow)
 
 
 def balance(
@@ -88,7 +88,7 @@ def require_view(setup: Setup, goal: Objective) -> None:
             f"The condition of {goal.name} needs the flow of each edge, and {own.name} learns flows beyond the energy: "
             "look through db."
         )
-    require_served(dataclasses.replace(
+    require_compatible(dataclasses.replace(
         setup, objective=goal, backward=None, explore=ON_POLICY, replay=None, search=None
     ))  # fmt: skip
 

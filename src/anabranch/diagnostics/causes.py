@@ -15,8 +15,8 @@ INACCURATE = 0.1
 
 def wide_rewards(subject: Subject, law: ExactLaw | None) -> Finding | None:
     """Rewards so far apart that training follows the worst objects; to be said where something went wrong."""
-    found = survey_of(subject.env, subject.log_reward).log_reward if law is None else law.log_reward
-    valid = found[np.isfinite(found)]
+    log_reward = survey_of(subject.env, subject.log_reward).log_reward if law is None else law.log_reward
+    valid = log_reward[np.isfinite(log_reward)]
     span = float(np.ptp(valid)) if valid.size else 0.0
     if span < WIDE:
         return None

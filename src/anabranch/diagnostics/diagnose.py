@@ -13,7 +13,7 @@ from anabranch.diagnostics.narrow import narrow_backward
 from anabranch.diagnostics.reference_objects import UNTESTED, sampled_coverage
 from anabranch.diagnostics.signs import at_sampling_floor, epsilon_for_horizon, floored_share, log_z_lag
 from anabranch.diagnostics.subject import Finding, Subject
-from anabranch.diagnostics.walks import Strangers, walked
+from anabranch.diagnostics.walks import ReferenceObjects, walked
 from anabranch.environment import Environment
 from anabranch.evaluation.evaluate import Evaluation, evaluate
 from anabranch.evaluation.exact_law import ExactLaw, exact_law
@@ -59,21 +59,21 @@ def diagnose(
     setup, runs = run.setup, run.each()
     if evaluations is not None and len(evaluations) != len(runs):
         raise ConfigError(f"The run has {len(runs)} seeds; given are {len(evaluations)} evaluations.")
-    known = [] if setup.data is None else [("the data it was trained on", setup.data.states)]
+    learned_from = [] if setup.data is None else [("the data it was trained on", setup.data.states)]
     choices = {"objective": setup.objective, "backward": setup.backward, "samples": samples, "seed": seed}
     found: list[Finding] = []
     for number, one in enumerate(runs):
         others = [other.policy for at, other in enumerate(runs) if at != number]
-        given = (setup.env, one.policy, setup.log_reward)
-        measured = evaluate(*given, **choices, **setup.beside_reward) if evaluations is None else evaluations[number]
+        subject = (setup.env, one.policy, setup.log_reward)
+        measured = evaluate(*subject, **choices, **setup.beside_reward) if evaluations is None else evaluations[number]
         findings = diagnose_policy(
-            *given,
+            *subject,
             **choices,
             explore=setup.explore,
             anneal=setup.anneal,
             zero_floor=setup.zero_floor,
             data=data,
-            known=known,
+            known=learned_from,
             others=others,
             loss=one.history[-1]["loss"] if one.history else None,
             evaluation=measured,
@@ -125,41 +125,41 @@ def diagnose_policy(
         seed=seed,
         **choices,
     )
-    found = [epsilon_for_horizon(subject, law), narrow_backward(subject), floored_share(subject, law)]
+    findings = [epsilon_for_horizon(subject, law), narrow_backward(subject), floored_share(subject, law)]
     if subject.aims_at_reward:
         if law is not None:
             coverage = exact_coverage(subject, law)
         else:
-            given = []
+            batches = []
             if data is not None:
                 held = DataSet.of(env, log_reward, data, zero_floor=zero_floor, level=policy.level)
-                given = [("the data", held.states)]
+                batches = [("the data", held.states)]
             drawn = [_drawn(env, other, seed, number) for number, other in enumerate(others)]
-            coverage = sampled_coverage(subject, _strangers(subject, [*given, *known], drawn))
-        found = [*_causes_first(subject, law, coverage), *found, at_sampling_floor(subject)]
-    return [finding for finding in found if finding is not None]
+            coverage = sampled_coverage(subject, _reference_objects(subject, [*batches, *known], drawn))
+        findings = [*_causes_first(subject, law, coverage), *findings, at_sampling_floor(subject)]
+    return [finding for finding in findings if finding is not None]
 
 
 def _causes_first(subject: Subject, law: ExactLaw | None, coverage: Finding | None) -> list[Finding]:
     """What is wrong with a sampler, what it comes from before what comes of it."""
     lag = log_z_lag(subject)
     wrong = [lag, coverage] if far_log_z(subject) else [coverage, lag]
-    found = [finding for finding in wrong if finding is not None]
+    findings = [finding for finding in wrong if finding is not None]
     if coverage is None and (blurred := inaccurate(subject)) is not None:
-        found.append(blurred)
-    wide = wide_rewards(subject, law) if any(finding.what != UNTESTED for finding in found) else None
-    return found if wide is None else [wide, *found]
+        findings.append(blurred)
+    wide = wide_rewards(subject, law) if any(finding.what != UNTESTED for finding in findings) else None
+    return findings if wide is None else [wide, *findings]
 
 
-def _strangers(subject: Subject, known: Sequence[tuple[str, Any]], drawn: list[Any]) -> list[Strangers]:
+def _reference_objects(subject: Subject, known: Sequence[tuple[str, Any]], drawn: list[Any]) -> list[ReferenceObjects]:
     """Objects that the sampler did not choose, by where they come from."""
     reward = subject.log_reward
-    found = walked(subject.env, reward, zero_floor=subject.zero_floor, level=subject.policy.level, seed=subject.seed)
-    found += [Strangers.of(source, states, reward) for source, states in known]
+    groups = walked(subject.env, reward, zero_floor=subject.zero_floor, level=subject.policy.level, seed=subject.seed)
+    groups += [ReferenceObjects.of(source, states, reward) for source, states in known]
     if drawn:
         joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *drawn)
-        found.append(Strangers.of("the other seeds", joined, reward))
-    return found
+        groups.append(ReferenceObjects.of("the other seeds", joined, reward))
+    return groups
 
 
 def _drawn(env: Environment, policy: Policy, seed: int, number: int) -> Any:

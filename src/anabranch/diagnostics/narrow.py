@@ -26,15 +26,15 @@ def narrow_backward(subject: Subject) -> Finding | None:
     if backward is None or not backward.learned:
         return None
     reading = reading_for(subject.env, backward)
-    found, uniform = (
+    entropy, uniform = (
         float(total) for total in _entropies(subject.policy, reading, key_of(subject.seed, Stream.NARROW_BACKWARD))
     )
-    if uniform <= 0.0 or found >= NARROW * uniform:
+    if uniform <= 0.0 or entropy >= NARROW * uniform:
         return None
     return Finding(
         what="narrow backward policy",
-        evidence=f"Where there are several ways back, the learned P_B has {found / uniform:.1%} of the entropy of the "
-        "uniform one, along the sampler's own trajectories.",
+        evidence=f"Where there are several ways back, the learned P_B has {entropy / uniform:.1%} of the entropy of "
+        "the uniform one, along the sampler's own trajectories.",
         advice="This is no error in itself, but each object then has few trajectories, which makes exploration and "
         "estimates poorer: take backward uniform or maxent.",
     )
@@ -55,6 +55,6 @@ def _entropies(policy: Policy, reading: Reading, key: Key[Array, ""]) -> tuple[F
         several = ways > 1
         return jnp.where(several, -terms.sum(), 0.0), jnp.where(several, jnp.log(jnp.maximum(ways, 1)), 0.0)
 
-    found, uniform = jax.lax.map(jax.vmap(one), trajectories.states)
+    entropy, uniform = jax.lax.map(jax.vmap(one), trajectories.states)
     real = trajectories.mask
-    return jnp.where(real, found, 0.0).sum(), jnp.where(real, uniform, 0.0).sum()
+    return jnp.where(real, entropy, 0.0).sum(), jnp.where(real, uniform, 0.0).sum()

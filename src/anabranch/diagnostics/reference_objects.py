@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from anabranch.diagnostics.subject import TENTH, Finding, Subject, recovery, share
-from anabranch.diagnostics.walks import Strangers
+from anabranch.diagnostics.walks import ReferenceObjects
 from anabranch.environment import take
 from anabranch.evaluation.estimates import log_probs
 from anabranch.graph.enumeration import state_keys
@@ -22,7 +22,7 @@ NEGLECTED = 0.2
 """A share of neglected objects, or of neglected mass, that is a finding."""
 UNTESTED = "coverage untested"
 OWN_DRAWS, OWN_LEAST, OWN_MOST = 1024, 0.1, 0.9
-"""The sampler's own objects, and the quantiles of their log R and of their gap that strangers are held against."""
+"""The sampler's own objects, and the quantiles of their log R and gap that reference objects are held against."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Own:
     def of(cls, subject: Subject) -> "Own | None":
         """From fresh draws; None where almost all of them have no reward."""
         states = sample_states(subject.env, subject.policy, OWN_DRAWS, key=key_of(subject.seed, Stream.OWN_DRAWS))
-        drawn = Strangers.of("its own draws", states, subject.log_reward)
+        drawn = ReferenceObjects.of("its own draws", states, subject.log_reward)
         if drawn.log_reward.size < LEAST:
             return None
         gap, _ = gaps(subject, drawn, number=0)
@@ -50,61 +50,61 @@ class Own:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tested:
-    """How a sampler does on one kind of strangers."""
+    """How a sampler does on one kind of reference objects."""
 
     source: str
     objects: int
     neglected: float
     """Share of them that get less than a tenth of their due, as the sampler's own draws have it."""
     missing: float
-    """The share of all known mass that this amounts to; for strangers of unknown mass, the same as `neglected`."""
+    """The share of all known mass that this amounts to; for objects of unknown mass, the same as `neglected`."""
     gap: float
     """log R - log p, the middle of those that are neglected, or of all where none is."""
 
 
 def gaps(
-    subject: Subject, strangers: Strangers, *, number: int
+    subject: Subject, reference: ReferenceObjects, *, number: int
 ) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """log R - log p of the strangers, in the order given, and which they are; of MOST different ones at most.
+    """log R - log p of the reference objects, in their order, and which they are; of MOST different ones at most.
 
-    `number` tells the strangers of one diagnosis apart: each draws by keys of its own.
+    `number` tells the groups of one diagnosis apart: each draws by keys of its own.
     """
-    known: dict[bytes, int] = {}
-    numbers = np.array([known.setdefault(key, len(known)) for key in state_keys(strangers.states)])
+    places: dict[bytes, int] = {}
+    numbers = np.array([places.setdefault(key, len(places)) for key in state_keys(reference.states)])
     kept = np.flatnonzero(numbers < MOST)
     _, first = np.unique(numbers, return_index=True)
-    states = take(strangers.states, first[:MOST])
-    key = jax.random.fold_in(key_of(subject.seed, Stream.STRANGERS_LOG_PROB), number)
+    states = take(reference.states, first[:MOST])
+    key = jax.random.fold_in(key_of(subject.seed, Stream.REFERENCE_OBJECTS_LOG_PROB), number)
     options = {"backward": subject.backward or "uniform", "samples": DRAWS, "key": key}
-    found = np.array([one.value for one in log_probs(subject.env, subject.policy, states, **options)])
-    return strangers.log_reward[kept] - found[numbers[kept]], kept
+    log_prob = np.array([one.value for one in log_probs(subject.env, subject.policy, states, **options)])
+    return reference.log_reward[kept] - log_prob[numbers[kept]], kept
 
 
-def tested(subject: Subject, strangers: Strangers, own: Own, *, number: int) -> Tested | None:
-    """A sampler on one kind of strangers; None where too few are as good as its own objects.
+def tested(subject: Subject, reference: ReferenceObjects, own: Own, *, number: int) -> Tested | None:
+    """A sampler on one kind of reference objects; None where too few are as good as its own objects.
 
     At a flow log R - log p is log Z for every object. It is compared with what the sampler's own objects have by the
     same estimate, so that neither a wrong log Z nor a P_B that does not fit the sampler looks like a collapse.
     """
-    if strangers.log_mass is None:
-        good = np.flatnonzero(strangers.log_reward >= own.log_reward)
-        strangers = dataclasses.replace(
-            strangers, states=take(strangers.states, good), log_reward=strangers.log_reward[good]
+    if reference.log_mass is None:
+        good = np.flatnonzero(reference.log_reward >= own.log_reward)
+        reference = dataclasses.replace(
+            reference, states=take(reference.states, good), log_reward=reference.log_reward[good]
         )
-    if strangers.log_reward.size < LEAST:
+    if reference.log_reward.size < LEAST:
         return None
-    gap, kept = gaps(subject, strangers, number=number)
+    gap, kept = gaps(subject, reference, number=number)
     below = gap > own.level - np.log(TENTH)
     missing = neglected = float(below.mean())
-    if strangers.log_mass is not None:
+    if reference.log_mass is not None:
         log_z = subject.evaluation.estimates.log_z.value
-        there = neglected * np.exp(min(strangers.log_mass - log_z, 700.0))
+        there = neglected * np.exp(min(reference.log_mass - log_z, 700.0))
         missing = float(there / (1.0 + there))
     middle = float(np.median(gap[below] if below.any() else gap))
-    return Tested(source=strangers.source, objects=kept.size, neglected=neglected, missing=missing, gap=middle)
+    return Tested(source=reference.source, objects=kept.size, neglected=neglected, missing=missing, gap=middle)
 
 
-def sampled_coverage(subject: Subject, sources: list[Strangers]) -> Finding | None:
+def sampled_coverage(subject: Subject, sources: list[ReferenceObjects]) -> Finding | None:
     """Collapse, or that coverage could not be tested; None where the sampler covers what others find."""
     own = Own.of(subject)
     if own is None:

@@ -27,7 +27,7 @@ SEARCH = LocalSearch(rounds=32, accept="metropolis")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Strangers:
+class ReferenceObjects:
     """Finished objects with R > 0 that the sampler under test did not choose."""
 
     source: str
@@ -39,14 +39,16 @@ class Strangers:
     """Where the objects are distributed as R / Z within what walks reach: the log of their summed reward, estimated."""
 
     @classmethod
-    def of(cls, source: str, states: Any, log_reward: LogReward) -> "Strangers":
+    def of(cls, source: str, states: Any, log_reward: LogReward) -> "ReferenceObjects":
         """The given states, without those whose reward is 0."""
         values = log_reward_values(log_reward, states)
         good = np.isfinite(values)
         return cls(source, jax.tree.map(lambda leaf: np.asarray(leaf)[good], states), values[good])
 
 
-def walked(env: Environment, log_reward: LogReward, *, zero_floor: float, level: float, seed: int) -> list[Strangers]:
+def walked(
+    env: Environment, log_reward: LogReward, *, zero_floor: float, level: float, seed: int
+) -> list[ReferenceObjects]:
     """Ends of random walks by their importance weights, and what a Metropolis-Hastings search makes of some ends.
 
     Walks come in groups, from one to which all labels are alike to one that prefers some by far, so that they do not
@@ -55,18 +57,18 @@ def walked(env: Environment, log_reward: LogReward, *, zero_floor: float, level:
     and gets nearer to it the longer it runs. Neither looks at the sampler.
     """
     reading = reading_for(env, "uniform")
-    walk_key, search_key = jax.random.split(key_of(seed, Stream.STRANGERS))
+    walk_key, search_key = jax.random.split(key_of(seed, Stream.REFERENCE_OBJECTS))
     ends, log_weight = jax.tree.map(np.asarray, _walks(reading, log_reward, level, walk_key))
-    found = []
+    groups = []
     mass = log_mean_exp_with_error(log_weight.astype(np.float64)).value
     if np.isfinite(mass):
         chosen = _resampled(log_weight.astype(np.float64))
-        some = Strangers.of("random walks", take(ends, chosen), log_reward)
-        found.append(dataclasses.replace(some, log_mass=mass + level))
+        some = ReferenceObjects.of("random walks", take(ends, chosen), log_reward)
+        groups.append(dataclasses.replace(some, log_mass=mass + level))
     starts = take(ends, slice(None, None, GROUPS * PER_GROUP // RESAMPLED))
     improved_ends = _searched(reading, log_reward, level, search_key, starts, zero_floor)
-    found.append(Strangers.of("a search that starts from random walks", improved_ends, log_reward))
-    return found
+    groups.append(ReferenceObjects.of("a search that starts from random walks", improved_ends, log_reward))
+    return groups
 
 
 def _resampled(log_weight: Float[np.ndarray, " n"]) -> np.ndarray:
@@ -93,8 +95,8 @@ def _walks(
         values = relative_log_rewards(log_reward, trajectories.objects, level=level)
         return trajectories.objects, score(wanderer, reading, trajectories, values, known=seen).zeta
 
-    found = jax.lax.map(group, (jnp.arange(GROUPS), preferences))
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
+    ends = jax.lax.map(group, (jnp.arange(GROUPS), preferences))
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), ends)
 
 
 @eqx.filter_jit

@@ -56,23 +56,23 @@ def _content(path: str, sha256: str | None) -> bytes:
     except ConfigError as error:
         kept = "" if sha256 is None else f" The reward was made of a file of that name with SHA-256 {sha256}."
         raise ConfigError(f"{error}{kept}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if sha256 not in (None, found):
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, digest):
         raise ConfigError(
-            f"{path} has changed: its SHA-256 is {found}, and the reward was made of {sha256}. Put the file back, or "
+            f"{path} has changed: its SHA-256 is {digest}, and the reward was made of {sha256}. Put the file back, or "
             "take it as it is now with sha256=None (--reward.sha256 none)."
         )
     return content
 
 
 def _count_text(table: Table, nodes: int) -> str:
-    found = len(table.names)
+    columns = len(table.names)
     if table.row_word == "row":
         return f"data must have a column for each of {nodes} nodes; given shape {table.cells.shape}."
     listed = ", ".join(table.names)
     return (
-        f"{table.where} has {found} columns ({listed}) and the graphs have {nodes} nodes: give --env.nodes {found}, or "
-        f"choose {nodes} of them with --reward.columns NAME,..."
+        f"{table.where} has {columns} columns ({listed}) and the graphs have {nodes} nodes: "
+        f"give --env.nodes {columns}, or choose {nodes} of them with --reward.columns NAME,..."
     )
 
 
@@ -86,21 +86,21 @@ def linear_score(score: str, data: np.ndarray, *, names: Sequence[str], centre: 
     _require_not_flat(data, apart, names)
     alpha_mu, alpha_w, noise, weight_scale = (settings[name] for name in SETTINGS)
     if score == "bge":
-        found = bge(data, alpha_mu=alpha_mu, alpha_w=alpha_w, centre=centre)
+        scores = bge(data, alpha_mu=alpha_mu, alpha_w=alpha_w, centre=centre)
     elif score == "gaussian":
-        found = gaussian(data, noise=noise, weight_scale=weight_scale, centre=centre)
+        scores = gaussian(data, noise=noise, weight_scale=weight_scale, centre=centre)
     else:
-        found = bic(data)
+        scores = bic(data)
         unit = np.where(apart.any(0), np.abs(apart).max(0), 1.0)
         if np.linalg.matrix_rank(apart / unit) < data.shape[1]:
             raise ConfigError(
                 f"BIC needs more samples than nodes, and no column that is constant or a combination of others; given "
                 f"{len(data)} samples of {data.shape[1]} nodes. BGe needs neither."
             )
-    lost = lost_nats(data, found.matrix)
+    lost = lost_nats(data, scores.matrix)
     if lost.max() > MOST_LOST:
         raise _lost_digits(data, apart, names, int(lost.argmax()))
-    return found
+    return scores
 
 
 SETTINGS = ("alpha_mu", "alpha_w", "noise", "weight_scale")

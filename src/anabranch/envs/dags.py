@@ -96,13 +96,13 @@ class DagReward:
     def _observe(self) -> None:
         categorical = self.score == "bdeu"
         options = {"nodes": self.env.nodes, "columns": self.columns, "sha256": self.sha256}
-        found = observed(self.data, categorical=categorical, **options)
+        observations = observed(self.data, categorical=categorical, **options)
         if not isinstance(self.data, str):
-            given = np.array(self.data)
-            given.setflags(write=False)
-            object.__setattr__(self, "data", given)
-        object.__setattr__(self, "sha256", found.sha256)
-        object.__setattr__(self, "observed", found)
+            values = np.array(self.data)
+            values.setflags(write=False)
+            object.__setattr__(self, "data", values)
+        object.__setattr__(self, "sha256", observations.sha256)
+        object.__setattr__(self, "observed", observations)
 
     @property
     def edges_expected(self) -> float:
@@ -146,8 +146,8 @@ class DagReward:
 
     def _identity(self) -> tuple[Any, ...]:
         names = (field.name for field in dataclasses.fields(self) if field.name not in ("data", "observed"))
-        given = self.data if isinstance(self.data, str) else None
-        return given, self.observed, *(getattr(self, name) for name in names)
+        source = self.data if isinstance(self.data, str) else None
+        return source, self.observed, *(getattr(self, name) for name in names)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DagReward) and self._identity() == other._identity()

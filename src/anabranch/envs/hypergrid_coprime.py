@@ -87,10 +87,10 @@ class CoprimeReward(TieredReward):
         rest = multiple // int(np.prod([p**e for p, e in zip(self.rule("primes"), exponents, strict=True)]))
         return exponents if rest == 1 else (-1,) * len(exponents)
 
-    def _tuples(self, allowed: Bool[np.ndarray, " side"], wanted: tuple[int, ...] | None) -> int:
+    def _tuples(self, allowed: Bool[np.ndarray, " side"], product: tuple[int, ...] | None) -> int:
         rows = self.exponents[allowed]
-        goal = np.array(wanted) if wanted else np.zeros(rows.shape[1], int)
-        if wanted:
+        goal = np.array(product) if product else np.zeros(rows.shape[1], int)
+        if product:
             rows = rows[(rows <= goal).all(axis=1)]
         met = (rows == goal) & (goal != 0)
         kinds = Counter(zip(map(_bits, rows > 0), map(_bits, met), strict=True))

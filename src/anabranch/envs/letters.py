@@ -44,10 +44,10 @@ class Alignment:
         letters: they are about a quarter of a protein, and nearly all of DNA with a slip of the pen in it.
         """
         letters = "".join(self.sequences)
-        known = [letter for letter in letters if letter not in MISSING]
-        plain = sum(letter in "ACGTUN" for letter in known)
-        foreign = not NUCLEOTIDE_CODES.keys() >= set(known)
-        return AMINO_ACIDS if foreign and plain < len(known) / 2 else NUCLEOTIDES
+        there = [letter for letter in letters if letter not in MISSING]
+        plain = sum(letter in "ACGTUN" for letter in there)
+        foreign = not NUCLEOTIDE_CODES.keys() >= set(there)
+        return AMINO_ACIDS if foreign and plain < len(there) / 2 else NUCLEOTIDES
 
     @cached_property
     def sets(self) -> UInt32[np.ndarray, "taxa sites"]:
@@ -80,9 +80,11 @@ def aligned(rows: Sequence[tuple[str, str]], *, where: str) -> Alignment:
                 f"{where}: {names[0]!r} has {len(first)} sites and {name!r} has {len(sequence)}; "
                 "align the sequences first: all must be equally long."
             )
-    found = Alignment(names, (first, *(sequence if "." in first else _undotted(sequence, first) for sequence in rest)))
-    _require_known_letters(found, where)
-    return found
+    alignment = Alignment(
+        names, (first, *(sequence if "." in first else _undotted(sequence, first) for sequence in rest))
+    )
+    _require_known_letters(alignment, where)
+    return alignment
 
 
 def _undotted(sequence: str, first: str) -> str:

@@ -41,16 +41,16 @@ def robinson_foulds(first: str, second: str) -> float:
 @lru_cache(maxsize=100_000)
 def clades_of(text: str) -> frozenset[frozenset[str]]:
     """The clades of the first tree of a text in Newick format, without single taxa and the whole tree."""
-    found: set[frozenset[str]] = set()
+    clades: set[frozenset[str]] = set()
 
     def below(tree: Tree) -> frozenset[str]:
         if isinstance(tree, str):
             return frozenset([tree])
         clade = below(tree[0]) | below(tree[1])
-        found.add(clade)
+        clades.add(clade)
         return clade
 
-    return frozenset(found - {below(read_newick(text)[0])})
+    return frozenset(clades - {below(read_newick(text)[0])})
 
 
 def write_newick(tree: Tree) -> str:
@@ -80,15 +80,15 @@ def read_newick(text: str) -> list[Tree]:
 
 def _tokens(text: str) -> list[tuple[str, str]]:
     """Pairs of kind and text, the last one first."""
-    found, at = [], 0
+    tokens, at = [], 0
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None:
             raise ConfigError(f"{text!r} is no tree in Newick format: {text[at]!r} at character {at + 1}.")
         at, kind = match.end(), str(match.lastgroup)
         if kind != "skip":
-            found.append((kind, match[0]))
-    return found[::-1]
+            tokens.append((kind, match[0]))
+    return tokens[::-1]
 
 
 def _expect(mark: str, tokens: list[tuple[str, str]], text: str) -> None:

@@ -92,12 +92,12 @@ class Phylogeny(Environment):
 
     def trees(self, state: State) -> list[Tree]:
         """The forest as nested pairs of names, the branch with the lesser taxon first."""
-        clades, found = np.asarray(state), dict[int, Tree](enumerate(self.taxa))
+        clades, trees = np.asarray(state), dict[int, Tree](enumerate(self.taxa))
         for row in np.argsort(clades.sum(1), kind="stable"):
             if clades[row].any():
                 least = int(np.argmax(clades[row]))
-                found[least] = (found[least], found.pop(int(row)))
-        return list(found.values())
+                trees[least] = (trees[least], trees.pop(int(row)))
+        return list(trees.values())
 
     def decode(self, state: State) -> str:
         """The tree in Newick format; several, one after another, for a forest."""
@@ -109,10 +109,10 @@ class Phylogeny(Environment):
         Raises ConfigError for what is no binary tree over just these taxa.
         """
         trees = read_newick(item)
-        found = sorted(name for tree in trees for name in taxa_of(tree))
-        if found != sorted(self.taxa):
-            raise ConfigError(f"{item!r} must hold each of {', '.join(self.taxa)} once; it holds {', '.join(found)}.")
-        number, clades = {name: at for at, name in enumerate(self.taxa)}, np.zeros((len(found), len(found)), bool)
+        taxa = sorted(name for tree in trees for name in taxa_of(tree))
+        if taxa != sorted(self.taxa):
+            raise ConfigError(f"{item!r} must hold each of {', '.join(self.taxa)} once; it holds {', '.join(taxa)}.")
+        number, clades = {name: at for at, name in enumerate(self.taxa)}, np.zeros((len(taxa), len(taxa)), bool)
 
         def place(tree: Tree) -> list[int]:
             if isinstance(tree, str):

@@ -113,11 +113,11 @@ def shipped_tables() -> list[str]:
 
 def table_content(name: str) -> bytes:
     """A shipped table by its name, or the file at that path. Raises ConfigError where there is none."""
-    known = shipped_tables()
-    if name in known:
+    shipped = shipped_tables()
+    if name in shipped:
         return (files("anabranch.envs") / "tables" / f"{name}.csv").read_bytes()
     if not Path(name).is_file():
-        raise ConfigError(f"There is no table {name!r}: give the path of a CSV file, or {' or '.join(known)}.")
+        raise ConfigError(f"There is no table {name!r}: give the path of a CSV file, or {' or '.join(shipped)}.")
     try:
         return Path(name).read_bytes()
     except OSError as error:
@@ -132,22 +132,22 @@ def parse_table(content: bytes, *, where: str) -> Table:
     """
     text = text_of(content, where=where, reads=READ)
     for delimiter in DELIMITERS:
-        found = _rows(text, delimiter, where)
-        wide = len(found[0][1]) if found else 0
-        if wide > 1 and sum(len(row) == wide for _, row in found) > len(found) / 2:
+        rows = _rows(text, delimiter, where)
+        wide = len(rows[0][1]) if rows else 0
+        if wide > 1 and sum(len(row) == wide for _, row in rows) > len(rows) / 2:
             break
     else:
-        delimiter, found = "\n", _rows(text, "\n", where)
-    if not found:
+        delimiter, rows = "\n", _rows(text, "\n", where)
+    if not rows:
         raise ConfigError(f"{where} is empty: {READ}.")
-    (first_line, first), *below = found
+    (first_line, first), *below = rows
     for line, row in below:
         if len(row) != len(first):
             raise ConfigError(
                 f"{where}, line {line}, has {len(row)} values and line {first_line} has {len(first)}: {READ}."
             )
     named = _is_header(first, [row for _, row in below], decimal_comma=delimiter != ",")
-    kept = below if named else found
+    kept = below if named else rows
     if not kept:
         raise ConfigError(f"{where} has a header and no rows below it.")
     names = tuple(first) if named else _numbered(len(first))
@@ -182,10 +182,10 @@ def _rows(text: str, delimiter: str, where: str) -> list[tuple[int, list[str]]]:
         return [(number, row) for number, row in lines if _is_row(row)]
     reader = csv.reader(StringIO(text), delimiter=delimiter, skipinitialspace=True)
     try:
-        found = [(reader.line_num, [value.strip() for value in row]) for row in reader]
+        rows = [(reader.line_num, [value.strip() for value in row]) for row in reader]
     except csv.Error as error:
         raise ConfigError(f"{where}, line {reader.line_num}, cannot be read ({error}): {READ}.") from error
-    return [(number, row) for number, row in found if _is_row(row)]
+    return [(number, row) for number, row in rows if _is_row(row)]
 
 
 def _is_row(values: list[str]) -> bool:

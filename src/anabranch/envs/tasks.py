@@ -130,8 +130,8 @@ class Task:
         from anabranch.ground.arguments import require_function
 
         require_environment(self.env)
-        require_function(self.log_reward, argument="log_reward", wanted="a function of one state")
-        require_function(self.settings, argument="settings", wanted="a function from an objective to Settings")
+        require_function(self.log_reward, argument="log_reward", expected="a function of one state")
+        require_function(self.settings, argument="settings", expected="a function from an objective to Settings")
         if not isinstance(self.settings, SettingsFor):
             object.__setattr__(self, "settings", SettingsFor(self.settings))
         try:

@@ -30,7 +30,7 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_rewards
 from anabranch.sampling.draw import reading_for
-from anabranch.scoring.reading import look
+from anabranch.scoring.reading import heads_at
 
 
 def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> float | None:
@@ -40,7 +40,7 @@ def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> flo
     level = float(objective.log_target(np.array([policy.level]), np.zeros(1))[0])
     if not objective.outflow:
         return level + float(policy.log_z)
-    return level + float(look(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
+    return level + float(heads_at(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def evaluate(
 def _require_subject(env: Any, policy: Any, log_reward: Any, objective: Any) -> None:
     require_environment(env)
     require_policy(policy)
-    require_function(log_reward, argument="log_reward", wanted="a JAX function of one state, log R(x)")
+    require_function(log_reward, argument="log_reward", expected="a JAX function of one state, log R(x)")
     objective_named(objective)
 
 

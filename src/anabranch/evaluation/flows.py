@@ -16,7 +16,7 @@ from anabranch.ground.errors import ConfigError
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.policies.tabular import TabularPolicy, remembered_lookup
 from anabranch.rewards.log_reward import LogReward, log_rewards, whole_level
-from anabranch.scoring.reading import Reading, Sight, read
+from anabranch.scoring.reading import Reading, StateScores, read
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -159,10 +159,10 @@ def object_numbers(graph: StateGraph, items: list[Any]) -> list[int]:
 
 
 @eqx.filter_jit
-def _look_at_all(policy: Policy, reading: Reading, states: Any) -> tuple[Sight, Any]:
+def _look_at_all(policy: Policy, reading: Reading, states: Any) -> tuple[StateScores, Any]:
     env, backward = reading.env, reading.backward
 
-    def one(state: Any) -> tuple[Sight, Any]:
+    def one(state: Any) -> tuple[StateScores, Any]:
         heads = policy.heads(state)
         log_pb = None if backward is None else backward.log_probs(env, state, heads)
         return read(policy, heads, reading, state)[0], log_pb

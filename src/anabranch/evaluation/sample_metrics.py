@@ -84,10 +84,10 @@ def metrics_of_drawn(
     worth = log_reward_values(log_reward, tested)
     draws = max(LEAST_DRAWS, count // TEST_OBJECTS)
     options = {"backward": backward or "uniform", "samples": draws, "key": key_of(seed, Stream.TEST_LOG_PROB)}
-    found = log_probs(env, policy, tested, **options)
-    known = np.median([one.error for one in found])
-    source = f"{worth.size} ends of random walks, log p ± {known:.2g}"
-    judged = Judged(np.array([one.value for one in found]), worth, source, False)
+    log_prob = log_probs(env, policy, tested, **options)
+    error = np.median([one.error for one in log_prob])
+    source = f"{worth.size} ends of random walks, log p ± {error:.2g}"
+    judged = Judged(np.array([one.value for one in log_prob]), worth, source, False)
     return summarise(drawn, listed, judged, seed=seed, **choices)
 
 
@@ -96,8 +96,8 @@ def numbered(env: Environment, states: Any) -> tuple[Int[np.ndarray, " n"], Int[
     keys = state_keys(states)
     if env.merges_objects:
         keys = [env.decode(take(states, at)) for at in range(len(keys))]
-    known: dict[Any, int] = {}
-    numbers = np.array([known.setdefault(key, len(known)) for key in keys])
+    numbering: dict[Any, int] = {}
+    numbers = np.array([numbering.setdefault(key, len(numbering)) for key in keys])
     return numbers, np.unique(numbers, return_index=True)[1]
 
 

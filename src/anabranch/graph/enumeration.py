@@ -61,10 +61,10 @@ def in_chunks(function: Callable[..., Any], states: Any, *, chunk: int) -> Any:
 
 def chunk_for(env: Environment, count: int) -> int:
     """A chunk size of one of two shapes, smaller where the labels are many or the states large."""
-    wanted = SMALL_CHUNK if count <= 16 * SMALL_CHUNK else LARGE_CHUNK
+    size = SMALL_CHUNK if count <= 16 * SMALL_CHUNK else LARGE_CHUNK
     shapes = jax.tree.leaves(jax.eval_shape(lambda: initial_state(env)))
     state_bytes = 16 + sum(leaf.size * leaf.dtype.itemsize for leaf in shapes)
-    return max(1, min(wanted, MOST_BYTES // ((env.num_actions + 1) * state_bytes)))
+    return max(1, min(size, MOST_BYTES // ((env.num_actions + 1) * state_bytes)))
 
 
 def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_depth: int | None = None) -> Enumeration:
@@ -79,7 +79,7 @@ def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_d
         first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], initial_state(env))
     expand = _expander(env)
     index: dict[bytes, int] = {state_keys(first)[0]: 0}
-    found, depths, masks, edges = [first], [np.zeros(1, int)], [], []
+    layers, depths, masks, edges = [first], [np.zeros(1, int)], [], []
     frontier, base = first, 0
     while (width := jax.tree.leaves(frontier)[0].shape[0]) > 0:
         level = len(depths)
@@ -93,20 +93,20 @@ def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_d
             masks.append(mask)
             parent, label = np.nonzero(mask[:, :-1])
             legal_children = jax.tree.map(lambda leaf: leaf[parent, label], children)
-            known = len(index)
+            before = len(index)
             target = np.fromiter(
                 (index.setdefault(k, len(index)) for k in state_keys(legal_children)), int, len(parent)
             )
             edges.append((parent + base + start, target, label))
             numbers, first_seen = np.unique(target, return_index=True)
-            fresh.append(jax.tree.map(lambda leaf: leaf[first_seen[numbers >= known]], legal_children))
+            fresh.append(jax.tree.map(lambda leaf: leaf[first_seen[numbers >= before]], legal_children))
             _refuse_if_large(env, len(index), time.monotonic() - started, max_states, seconds)
         base += width
         frontier = jax.tree.map(lambda *leaves: np.concatenate(leaves), *fresh)
-        found.append(frontier)
+        layers.append(frontier)
         depths.append(np.full(len(index) - base, level))
     joined = [np.concatenate(column) for column in zip(*edges, strict=True)]
-    states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
+    states = jax.tree.map(lambda *leaves: np.concatenate(leaves), *layers)
     can_stop = np.pad(np.concatenate(masks)[:, -1], (0, width))
     return Enumeration(states, joined[0], joined[1], joined[2], can_stop, np.concatenate(depths), index)
 

@@ -23,10 +23,10 @@ def most_moves(env: Environment) -> int:
     most = min(MOST_STATES, MOST_CHILDREN // (env.num_actions + 1))
     try:
         with jax.ensure_compile_time_eval():  # the first who asks may be a function that is being traced
-            found = enumerate_states(env, max_states=most, seconds=float("inf"), max_depth=env.max_steps)
+            listing = enumerate_states(env, max_states=most, seconds=float("inf"), max_depth=env.max_steps)
     except SpaceTooLargeError:
         return env.max_steps
-    level = longest_path_levels(found.can_stop.size, found.source, found.target)
+    level = longest_path_levels(listing.can_stop.size, listing.source, listing.target)
     cyclic = bool((level < 0).any())
     return env.max_steps if cyclic else min(env.max_steps, int(level.max()))
 

@@ -148,7 +148,7 @@ def longest_path_levels(count: int, source: np.ndarray, target: np.ndarray) -> I
 
 def require_graph(graph: Any) -> None:
     """Raise ConfigError where an argument is no state graph, but an environment say."""
-    require_instance(graph, StateGraph, argument="graph", wanted="a StateGraph, as state_graph(env) gives it")
+    require_instance(graph, StateGraph, argument="graph", expected="a StateGraph, as state_graph(env) gives it")
 
 
 def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float = 20.0) -> StateGraph:
@@ -159,18 +159,18 @@ def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float
     require_environment(env)
     require_whole(max_states=max_states)
     seconds = converted(seconds, float, "seconds")
-    known = _attempts(env, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
-    if known.graph is not None and known.graph.num_states <= max_states:
-        return known.graph
-    for states, time, sentence in known.refused:
+    attempts = _attempts(env, bool(jax.config.jax_enable_x64))  # pyright: ignore[reportAttributeAccessIssue]
+    if attempts.graph is not None and attempts.graph.num_states <= max_states:
+        return attempts.graph
+    for states, time, sentence in attempts.refused:
         if max_states <= states and seconds <= time:
             raise SpaceTooLargeError(sentence)
     try:
-        known.graph = _enumerated(env, max_states, seconds)
+        attempts.graph = _enumerated(env, max_states, seconds)
     except SpaceTooLargeError as error:
-        known.refused.append((max_states, seconds, str(error)))
+        attempts.refused.append((max_states, seconds, str(error)))
         raise
-    return known.graph
+    return attempts.graph
 
 
 @dataclasses.dataclass
@@ -197,26 +197,26 @@ def small_state_graph(env: Environment) -> StateGraph | None:
 
 
 def _enumerated(env: Environment, max_states: int, seconds: float) -> StateGraph:
-    found = enumerate_states(env, max_states=max_states, seconds=seconds)
-    count = found.can_stop.size
-    level = longest_path_levels(count, found.source, found.target)
+    listing = enumerate_states(env, max_states=max_states, seconds=seconds)
+    count = listing.can_stop.size
+    level = longest_path_levels(count, listing.source, listing.target)
     if (level < 0).any():
-        stuck = env.show(take(found.states, int(np.nonzero(level < 0)[0][0])))
+        stuck = env.show(take(listing.states, int(np.nonzero(level < 0)[0][0])))
         raise LawError(
             f"{type(env).__name__} has a cycle through or before {stuck}: run anabranch.check(env) to see it."
         )
     rank = np.argsort(level, kind="stable")
     number = np.empty(count, int)
     number[rank] = np.arange(count)
-    source, target = number[found.source], number[found.target]
-    edges = np.lexsort((found.action, source))
+    source, target = number[listing.source], number[listing.target]
+    edges = np.lexsort((listing.action, source))
     return StateGraph(
         env=env,
-        states=take(found.states, rank),
+        states=take(listing.states, rank),
         source=source[edges],
         target=target[edges],
-        action=found.action[edges],
-        can_stop=found.can_stop[rank],
+        action=listing.action[edges],
+        can_stop=listing.can_stop[rank],
         level=level[rank],
-        index={key: int(number[old]) for key, old in found.index.items()},
+        index={key: int(number[old]) for key, old in listing.index.items()},
     )

@@ -9,29 +9,29 @@ LARGEST_SEED = 2**31 - 2
 """Seeds are 32-bit integers inside JAX."""
 
 
-def require_instance(value: Any, kind: Any, *, argument: str, wanted: str) -> None:
-    """Raise ConfigError, with what is wanted in words, where an argument is no instance of a class."""
+def require_instance(value: Any, kind: Any, *, argument: str, expected: str) -> None:
+    """Raise ConfigError, with what is expected in words, where an argument is no instance of a class."""
     if isinstance(value, kind) and not isinstance(value, type):
         return
-    raise ConfigError(f"{argument} takes {wanted}; given {described(value)}{brackets(value)}.")
+    raise ConfigError(f"{argument} takes {expected}; given {described(value)}{brackets(value)}.")
 
 
 def require_record(value: Any, kind: type, *, argument: str, example: str) -> None:
     """Raise ConfigError where an argument is neither None nor a record of a class."""
     if value is not None:
-        require_instance(value, kind, argument=argument, wanted=f"a record such as {example}, or None")
+        require_instance(value, kind, argument=argument, expected=f"a record such as {example}, or None")
 
 
-def require_function(value: Any, *, argument: str, wanted: str) -> None:
+def require_function(value: Any, *, argument: str, expected: str) -> None:
     """Raise ConfigError where an argument cannot be called, or is a class."""
     if not callable(value) or isinstance(value, type):
-        require_instance(value, (), argument=argument, wanted=wanted)
+        require_instance(value, (), argument=argument, expected=expected)
 
 
 def require_objects(data: Any, *, argument: str) -> None:
     """Raise ConfigError where an argument is no list of objects."""
     if isinstance(data, str | bytes | dict) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-        require_instance(data, (), argument=argument, wanted="a list of finished objects")
+        require_instance(data, (), argument=argument, expected="a list of finished objects")
 
 
 def is_whole(value: Any) -> bool:

@@ -46,7 +46,7 @@ def fields_of(record: Any) -> list[Field]:
         hints = typing.get_type_hints(cls)
     except NameError as error:
         raise ConfigError(f"A field of {cls.__name__} has a type that cannot be found: {error}.") from error
-    found = []
+    fields = []
     for field in dataclasses.fields(cls):
         annotation = hints[field.name]
         if _kind(annotation) == "?" or not field.init:
@@ -54,8 +54,8 @@ def fields_of(record: Any) -> list[Field]:
         default = field.default if isinstance(record, type) else getattr(record, field.name)
         if hasattr(default, "shape"):
             continue
-        found.append(Field(field.name, annotation, default, bool(field.metadata.get("traced"))))
-    return found
+        fields.append(Field(field.name, annotation, default, bool(field.metadata.get("traced"))))
+    return fields
 
 
 def _kind(annotation: Any) -> str:
@@ -84,19 +84,19 @@ def replaced(record: Any, values: Mapping[str, Any], *, where: str) -> Any:
 
     Raises ConfigError that names the place and the nearest known key.
     """
-    known = {field.name: field for field in fields_of(record)}
+    fields = {field.name: field for field in fields_of(record)}
     for name in values:
-        if name not in known:
-            raise unknown_key(name, known, where=where)
-    changes = {name: converted(value, known[name].annotation, f"{where}.{name}") for name, value in values.items()}
+        if name not in fields:
+            raise unknown_key(name, fields, where=where)
+    changes = {name: converted(value, fields[name].annotation, f"{where}.{name}") for name, value in values.items()}
     return dataclasses.replace(record, **changes)
 
 
-def unknown_key(name: str, known: Any, *, where: str) -> ConfigError:
+def unknown_key(name: str, keys: Any, *, where: str) -> ConfigError:
     """The sentence about a setting that does not exist."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, list(keys), n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else "."
-    listed = f" It has: {', '.join(known)}." if known else " It has no settings."
+    listed = f" It has: {', '.join(keys)}." if keys else " It has no settings."
     return ConfigError(f"{where} has no setting {name!r}{hint}{listed}")
 
 
@@ -125,7 +125,7 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
         if value is None:
             return None
         return converted(value, _without_none(annotation), where)
-    if origin is Literal and any(value == known and type(value) is type(known) for known in arguments):
+    if origin is Literal and any(value == choice and type(value) is type(choice) for choice in arguments):
         return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(converted(item, arguments[0], where) for item in value)
@@ -145,8 +145,8 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
     raise ConfigError(f"{where} must be {_kind(annotation)}; given {described(value)}{_nearest(value, arguments)}")
 
 
-def _nearest(value: Any, known: tuple[Any, ...]) -> str:
-    near = difflib.get_close_matches(str(value), [one for one in known if isinstance(one, str)], n=1, cutoff=0.5)
+def _nearest(value: Any, choices: tuple[Any, ...]) -> str:
+    near = difflib.get_close_matches(str(value), [one for one in choices if isinstance(one, str)], n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else "."
 
 

@@ -22,7 +22,7 @@ class Stream(enum.IntEnum):
     """Ends of random walks that log p is held against log R on."""
     TRAJECTORIES = 4
     """Trajectories that a user asks for, and those that `walk` shows."""
-    STRANGERS = 5
+    REFERENCE_OBJECTS = 5
     """A diagnosis's random walks, and the search that starts from them."""
     BACKWARD_TRAJECTORIES = 6
     """Trajectories drawn backward for a user."""
@@ -40,7 +40,7 @@ class Stream(enum.IntEnum):
     """Objects of the exact target."""
     OWN_DRAWS = 13
     """A sampler's own objects in a diagnosis."""
-    STRANGERS_LOG_PROB = 14
+    REFERENCE_OBJECTS_LOG_PROB = 14
     """Trajectories drawn backward from the objects of a diagnosis."""
     OTHER_SEEDS = 15
     """Objects of the other seeds of a run, in a diagnosis."""

@@ -91,8 +91,8 @@ def _last_error(text: str) -> str:
 def require_arguments(env: Any, max_states: int, walks: int) -> None:
     """Raise ConfigError for arguments that `check` cannot work with."""
     if not isinstance(env, Environment):
-        given = f"{described(env)}{brackets(env)}" if isinstance(env, type) else f"a {type(env).__name__}"
-        raise ConfigError(f"check needs an instance of an Environment, such as Subset(n=5, k=3); given {given}.")
+        description = f"{described(env)}{brackets(env)}" if isinstance(env, type) else f"a {type(env).__name__}"
+        raise ConfigError(f"check needs an instance of an Environment, such as Subset(n=5, k=3); given {description}.")
     if not (is_whole(max_states) and is_whole(walks)) or max_states < 1 or walks < 1:
         raise ConfigError(f"check needs max_states >= 1 and walks >= 1; given {max_states!r} and {walks!r}.")
 

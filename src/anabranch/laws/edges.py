@@ -36,9 +36,9 @@ def forward_refutation(evidence: Evidence, facts: Facts, retrace: Retrace) -> st
         )
     with_jax = on_device(evidence.state(target))
     returned = undo(evidence.env, with_jax, jnp.asarray(action))
-    came, wanted = say_both(evidence.env, returned, evidence.state(source))
+    came, expected = say_both(evidence.env, returned, evidence.state(source))
     return (
-        f"{leads}, but undo takes {action} back to {came} instead of {wanted}{facts.legal_hint}: "
+        f"{leads}, but undo takes {action} back to {came} instead of {expected}{facts.legal_hint}: "
         "undo must restore every leaf exactly as it was before step."
     )
 
@@ -73,13 +73,13 @@ def undo_fault(
     parent = undo(env, child, label)
     start = f"undoable allows action {action} at {say(env, child)}, and undo then gives {say(env, parent)}"
     advice = f"{hint}; let undoable allow only labels that can have come last, and undo give the state before them."
-    found = known is None or state_keys(jax.tree.map(lambda leaf: np.asarray(leaf)[None], parent))[0] in known.index
-    if known is not None and known.complete and not found:
+    reachable = known is None or state_keys(jax.tree.map(lambda leaf: np.asarray(leaf)[None], parent))[0] in known.index
+    if known is not None and known.complete and not reachable:
         return f"{start}, which cannot be reached from the initial state{advice}"
     if not bool(env.legal(parent)[action]):
         return f"{start}, where {action} is not legal{advice}"
     again = step(env, parent, label)
     if bool(same_state(again, child)):
         return None
-    came, wanted = say_both(env, again, child)
-    return f"{start}, from where step {action} leads to {came}, not back to {wanted}{advice}"
+    came, expected = say_both(env, again, child)
+    return f"{start}, from where step {action} leads to {came}, not back to {expected}{advice}"

@@ -31,37 +31,37 @@ def enumerated_evidence(env: Environment, *, max_states: int, seconds: float) ->
     if children > seconds * BYTES_A_SECOND:
         raise SpaceTooLargeError(f"The children of one state are {children:,} bytes, too many for {seconds:g} s.")
     steps = int(env.max_steps)
-    found = enumerate_states(env, max_states=max_states, seconds=seconds, max_depth=steps)
-    cut = int(found.depth.max()) > steps
-    refuted = _path_refutation(env, found, cut)
+    listing = enumerate_states(env, max_states=max_states, seconds=seconds, max_depth=steps)
+    cut = int(listing.depth.max()) > steps
+    refuted = _path_refutation(env, listing, cut)
     return Evidence(
         env=env,
-        states=found.states,
-        source=found.source,
-        target=found.target,
-        action=found.action,
-        index=found.index,
+        states=listing.states,
+        source=listing.source,
+        target=listing.target,
+        action=listing.action,
+        index=listing.index,
         complete=not cut,
         refuted={"L5": refuted} if refuted else {},
     )
 
 
-def _path_refutation(env: Environment, found: Enumeration, cut: bool) -> str | None:
-    level = longest_path_levels(found.can_stop.size, found.source, found.target)
+def _path_refutation(env: Environment, listing: Enumeration, cut: bool) -> str | None:
+    level = longest_path_levels(listing.can_stop.size, listing.source, listing.target)
     if (level < 0).any():
-        return _cycle(env, found, level)
+        return _cycle(env, listing, level)
     if cut:
-        return _too_long(env, found, found.depth)
-    return _too_long(env, found, level) if level.max() > env.max_steps else None
+        return _too_long(env, listing, listing.depth)
+    return _too_long(env, listing, level) if level.max() > env.max_steps else None
 
 
-def _too_long(env: Environment, found: Enumeration, depth: np.ndarray) -> str:
+def _too_long(env: Environment, listing: Enumeration, depth: np.ndarray) -> str:
     """The sentence on a path that is longer than allowed; `depth` grows by one along some edge into each state."""
-    forward = np.nonzero(depth[found.source] == depth[found.target] - 1)[0]
-    entered = _first_edges(found, forward)
+    forward = np.nonzero(depth[listing.source] == depth[listing.target] - 1)[0]
+    entered = _first_edges(listing, forward)
     last = int(depth.argmax())
-    edges = _walk_back(found, entered, last, int(depth[last]))
-    return too_long_text(env, take(found.states, last), found.action[edges].tolist())
+    edges = _walk_back(listing, entered, last, int(depth[last]))
+    return too_long_text(env, take(listing.states, last), listing.action[edges].tolist())
 
 
 def too_long_text(env: Environment, state: object, actions: Sequence[int]) -> str:
@@ -72,21 +72,21 @@ def too_long_text(env: Environment, state: object, actions: Sequence[int]) -> st
     )
 
 
-def _cycle(env: Environment, found: Enumeration, level: np.ndarray) -> str:
+def _cycle(env: Environment, listing: Enumeration, level: np.ndarray) -> str:
     """The sentence on one cycle; among the states without a level each has a parent without one."""
-    caught = np.nonzero((level[found.source] < 0) & (level[found.target] < 0))[0]
-    entered = _first_edges(found, caught)
-    loops = caught[found.source[caught] == found.target[caught]]
+    caught = np.nonzero((level[listing.source] < 0) & (level[listing.target] < 0))[0]
+    entered = _first_edges(listing, caught)
+    loops = caught[listing.source[caught] == listing.target[caught]]
     if loops.size:
         edges = [int(loops[0])]
     else:
         here, when = min(entered), {}
         while here not in when:
             when[here] = len(when)
-            here = int(found.source[entered[here]])
-        edges = _walk_back(found, entered, here, len(when) - when[here])
-    path = [found.source[edges[0]], *found.target[edges]]
-    return cycle_text(env, [take(found.states, int(number)) for number in path], found.action[edges].tolist())
+            here = int(listing.source[entered[here]])
+        edges = _walk_back(listing, entered, here, len(when) - when[here])
+    path = [listing.source[edges[0]], *listing.target[edges]]
+    return cycle_text(env, [take(listing.states, int(number)) for number in path], listing.action[edges].tolist())
 
 
 def cycle_text(env: Environment, states: Sequence[object], actions: Sequence[int]) -> str:
@@ -97,15 +97,15 @@ def cycle_text(env: Environment, states: Sequence[object], actions: Sequence[int
     )
 
 
-def _first_edges(found: Enumeration, edges: np.ndarray) -> dict[int, int]:
+def _first_edges(listing: Enumeration, edges: np.ndarray) -> dict[int, int]:
     """For each state the first of these edges that leads into it."""
-    return dict(zip(found.target[edges][::-1].tolist(), edges[::-1].tolist(), strict=True))
+    return dict(zip(listing.target[edges][::-1].tolist(), edges[::-1].tolist(), strict=True))
 
 
-def _walk_back(found: Enumeration, entered: dict[int, int], last: int, moves: int) -> list[int]:
+def _walk_back(listing: Enumeration, entered: dict[int, int], last: int, moves: int) -> list[int]:
     """The edges of a path of `moves` moves that ends in `last`, each state entered by its chosen edge."""
     edges = []
     for _ in range(moves):
         edges.append(entered[last])
-        last = int(found.source[edges[-1]])
+        last = int(listing.source[edges[-1]])
     return edges[::-1]

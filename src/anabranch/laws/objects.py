@@ -73,24 +73,24 @@ def _decode_fault(evidence: Evidence, number: int, error: Exception) -> str:
 
 def _encode_fault(env: Environment, state: State, item: Any) -> str | None:
     try:
-        given = jax.tree.map(lambda leaf: np.asarray(jnp.asarray(leaf)), env.encode(item))
+        encoded = jax.tree.map(lambda leaf: np.asarray(jnp.asarray(leaf)), env.encode(item))
         if env.merges_objects:
-            again = env.decode(given)
+            again = env.decode(encoded)
             if again == item:
                 return None
-            return f"encode gives {leaves_text(given)} for {_say_item(item)}, which is decoded as {_say_item(again)}."
+            return f"encode gives {leaves_text(encoded)} for {_say_item(item)}, which is decoded as {_say_item(again)}."
     except Exception as error:
         return f"encode raised {type(error).__name__} for {_say_item(item)}: {shortened(str(error)).rstrip('.')}."
-    if jax.tree.structure(given) != jax.tree.structure(state) or _forms(given) != _forms(state):
+    if jax.tree.structure(encoded) != jax.tree.structure(state) or _forms(encoded) != _forms(state):
         return (
-            f"encode gives {shortened(_described(given))} for {_say_item(item)}, but the state is "
+            f"encode gives {shortened(_described(encoded))} for {_say_item(item)}, but the state is "
             f"{shortened(_described(state))}: return a state as initial and step do."
         )
-    same = all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(given), jax.tree.leaves(state), strict=True))
+    same = all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(encoded), jax.tree.leaves(state), strict=True))
     if same:
         return None
-    came, wanted = say_both(env, given, state)
-    return f"encode gives {came} for {_say_item(item)}, which decode made of {wanted}: encode must be its inverse."
+    came, expected = say_both(env, encoded, state)
+    return f"encode gives {came} for {_say_item(item)}, which decode made of {expected}: encode must be its inverse."
 
 
 def _forms(state: State) -> list[tuple[Any, Any]]:

@@ -72,8 +72,8 @@ def slot_refutation(env: Environment) -> str | None:
         return str(broken)
     if not isinstance(slot, np.ndarray) or not np.issubdtype(slot.dtype, np.integer):
         kind = "JAX array" if isinstance(slot, jax.Array) else type(slot).__name__
-        given = f"an array of {slot.dtype}" if isinstance(slot, np.ndarray) else f"a {kind}"
-        return f"backward_slot must be a NumPy array of integers, one for each label; it is {given}."
+        description = f"an array of {slot.dtype}" if isinstance(slot, np.ndarray) else f"a {kind}"
+        return f"backward_slot must be a NumPy array of integers, one for each label; it is {description}."
     if slot.shape != (env.num_actions,):
         return (
             f"backward_slot has shape {slot.shape}, but there are {env.num_actions} labels: "

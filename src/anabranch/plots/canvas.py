@@ -118,7 +118,7 @@ def balanced(text: str, most: int) -> list[str]:
     if len(lines) < 2:
         return lines
     even = range(max(math.ceil(len(text) / len(lines)), int(0.7 * most)), most + 1)
-    return next((found for width in even if len(found := textwrap.wrap(text, width)) == len(lines)), lines)
+    return next((folded for width in even if len(folded := textwrap.wrap(text, width)) == len(lines)), lines)
 
 
 def text_width(text: "Text") -> float:

@@ -63,11 +63,11 @@ def _unique(labels: list[str]) -> list[str]:
     for label in labels:
         seen[label] = seen.get(label, 0) + 1
     counts = dict.fromkeys(seen, 0)
-    found = []
+    names = []
     for label in labels:
         counts[label] += 1
-        found.append(label if seen[label] == 1 else f"{label} ({counts[label]})")
-    return found
+        names.append(label if seen[label] == 1 else f"{label} ({counts[label]})")
+    return names
 
 
 def _columns(rows: Sequence[Row]) -> list[_Column]:
@@ -77,13 +77,13 @@ def _columns(rows: Sequence[Row]) -> list[_Column]:
 
     facts = [row.get("facts") or {} for row in rows]
     names = list(dict.fromkeys(name for fact in facts for name in fact))[:MOST_FACTS]
-    found = [
+    columns = [
         _Column("Exact total variation", [row.get("total_variation") for row in rows], scale="log"),
         _Column("log Z error", [error(row) for row in rows], unit="nats", scale="log"),
         *(_fact(str(name), [fact.get(name) for fact in facts]) for name in names),
         _Column("Training time", [row.get("seconds") for row in rows], unit="seconds"),
     ]
-    return [column for column in found if any(value is not None for value in column.values)] or found[:1]
+    return [column for column in columns if any(value is not None for value in column.values)] or columns[:1]
 
 
 def _fact(name: str, values: list[float | None]) -> _Column:
@@ -139,14 +139,14 @@ def _dots(figure: "Figure", sheet: "Axes", column: _Column, left: float, width: 
     low = axes.get_xlim()[0]
     for at, value in enumerate(values):
         colour = series_style(at)["color"]
-        known = bool(np.isfinite(value))
-        x = max(value, low) if known else np.nan
+        finite = bool(np.isfinite(value))
+        x = max(value, low) if finite else np.nan
         if column.scale != "log":
             axes.plot([low, x], [at, at], color=colour, lw=1.6, alpha=0.45, solid_capstyle="butt")
         axes.plot([x], [at], "o", color=colour, ms=6.5, clip_on=False, zorder=4)
         text = number(value, digits=column.digits, keep=True)
         y = 0.6 + (count - at - 0.5) * ROW
-        write(sheet, left + width - 0.52, y, text, fontsize=8.5, color=INK if known else MUTED)
+        write(sheet, left + width - 0.52, y, text, fontsize=8.5, color=INK if finite else MUTED)
     axes.grid(axis="x", color=RULE, linewidth=0.8)
     finish(axes, x=column.unit)
 

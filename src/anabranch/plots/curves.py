@@ -83,9 +83,9 @@ def _loss(axes: "Axes", histories: Histories) -> None:
     """Losses on a log scale; a surrogate that falls below zero has no place on it, and is named instead."""
     negative = [label for label, history in histories.items() if (series(history, "loss")[1] < 0).any()]
     alone = len(negative) == len(histories)
-    found = overlay(axes, histories, "loss", without=() if alone else negative)
+    lines = overlay(axes, histories, "loss", without=() if alone else negative)
     if not alone:
-        log_scale(axes, found, axis="y")
+        log_scale(axes, lines, axis="y")
         if negative:
             note = f"without {', '.join(negative)}: not a positive loss"
             write(axes, 1.0, 1.025, note, color=MUTED, fontsize=7.5, ha="right", transform=axes.transAxes, va="bottom")

@@ -131,12 +131,12 @@ class _River:
         """A smooth path for each edge: level at every point it passes, so that streams join without a kink."""
         offset = _stacked(self)
         half = half_width(self.plan, self.size)
-        found = []
+        lines = []
         for edge, chain in enumerate(self.layout.chains):
             points = self.places[chain].copy()
             points[[0, -1]] += np.stack([[half[chain[0]], -half[chain[-1]]], offset[edge]], axis=1)
-            found.append(_smooth(points))
-        return found
+            lines.append(_smooth(points))
+        return lines
 
 
 def _stacked(river: _River) -> Float[np.ndarray, "D 2"]:

@@ -130,10 +130,10 @@ def _dots(axes: "Axes", plan: Plan, places: Float[np.ndarray, "V 2"], values: Va
     area = (min(0.8 * plan.slot, 0.3, 0.6 * plan.gap) * POINTS) ** 2 / max(largest, 1e-300)
     axes.scatter(*places[objects].T, s=4, c=MODEL, lw=0, zorder=3.0, label="states")
     axes.scatter(*places[objects].T, s=area * values.sampled[objects], c=MODEL, lw=0, zorder=3.1, label="sampled")
-    known = objects & np.isfinite(values.reward)
-    rings = area * values.reward[known]
+    rewarded = objects & np.isfinite(values.reward)
+    rings = area * values.reward[rewarded]
     style = {"facecolors": "none", "edgecolors": TARGET, "zorder": 3.2, "label": "reward"}
-    axes.scatter(*places[known].T, s=rings, lw=np.clip(0.13 * np.sqrt(rings), 0.5, 1.6), **style)
+    axes.scatter(*places[rewarded].T, s=rings, lw=np.clip(0.13 * np.sqrt(rings), 0.5, 1.6), **style)
 
 
 def _bars(axes: "Axes", places: Float[np.ndarray, "V 2"], half: Float[np.ndarray, " V"], values: Values) -> None:

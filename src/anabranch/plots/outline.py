@@ -28,13 +28,13 @@ class Numbers:
 
     def __call__(self, key: str, default: float = 0.0) -> float:
         """One number; a px behind it is dropped."""
-        given = self.element.get(key)
-        if given is None:
+        text = self.element.get(key)
+        if text is None:
             return default
-        found = NUMBER.fullmatch(given.strip().removesuffix("px"))
-        if not found:
-            raise ConfigError(f"The SVG attribute {key}={given!r} of <{self.name}> is not a plain number.")
-        return float(found[0])
+        number = NUMBER.fullmatch(text.strip().removesuffix("px"))
+        if not number:
+            raise ConfigError(f"The SVG attribute {key}={text!r} of <{self.name}> is not a plain number.")
+        return float(number[0])
 
     def list(self, key: str) -> list[float]:
         """Numbers with blanks or commas between them."""

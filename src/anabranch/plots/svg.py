@@ -191,10 +191,10 @@ def _number(paint: Paint, key: str) -> float:
     return float(paint[key].removesuffix("px"))
 
 
-def _choice(paint: Paint, key: str, known: dict[str, Any]) -> Any:
-    if paint[key] not in known:
-        raise ConfigError(f"The SVG value {key}={paint[key]!r} is unknown; known: {', '.join(known)}.")
-    return known[paint[key]]
+def _choice(paint: Paint, key: str, choices: dict[str, Any]) -> Any:
+    if paint[key] not in choices:
+        raise ConfigError(f"The SVG value {key}={paint[key]!r} is unknown; known: {', '.join(choices)}.")
+    return choices[paint[key]]
 
 
 def _colour(paint: Paint, key: str) -> tuple[float, float, float, float]:

@@ -138,4 +138,4 @@ def built(recipe: PolicyRecipe, observer: Observer, *, key: Key[Array, ""], lear
 
 def require_policy(policy: Any, *, argument: str = "policy") -> None:
     """Raise ConfigError where an argument is no trained or fresh policy (a whole run, a recipe, a name)."""
-    require_instance(policy, Policy, argument=argument, wanted="a Policy, such as run.policy")
+    require_instance(policy, Policy, argument=argument, expected="a Policy, such as run.policy")

@@ -46,13 +46,13 @@ def reproduction(
     """The reproduction of one of the two tasks, with the exact TV that is wanted."""
 
     def run(seeds: Sequence[int], say: Say) -> list[Line]:
-        given = make(task)
-        graph = state_graph(given.env, seconds=PATIENCE)
+        problem = make(task)
+        graph = state_graph(problem.env, seconds=PATIENCE)
         distances, weighted, learned, seconds = [], [], [], []
         for seed in seeds:
             done = train(
-                given.env,
-                given.log_reward,
+                problem.env,
+                problem.log_reward,
                 objective="db",
                 backward="uniform",
                 optimizer=Adam(learning_rate=1e-3),
@@ -61,9 +61,9 @@ def reproduction(
                 seed=seed,
                 callback=lambda row: say(f"step {row['step']:,}, {row['seconds']:.0f} s, loss {row['loss']:.3g}"),
             )
-            found = estimate(given.env, done.policy, given.log_reward, samples=SAMPLES, seed=seed)
-            distances.append(total_variation(graph, done.policy, given.log_reward))
-            weighted.append(found.log_z.value)
+            estimates = estimate(problem.env, done.policy, problem.log_reward, samples=SAMPLES, seed=seed)
+            distances.append(total_variation(graph, done.policy, problem.log_reward))
+            weighted.append(estimates.log_z.value)
             learned.append(done.history[-1]["log_z"])
             seconds.append(done.seconds)
             say(f"seed {seed}: exact TV {distances[-1]:.4f}, log Z {weighted[-1]:.4f}, {done.seconds:.0f} s")

@@ -35,12 +35,12 @@ def run(seeds: Sequence[int], say: Say) -> list[Line]:
             seed=seed,
             callback=lambda row: None,
         )
-        found = estimate(env, done.policy, reward, samples=SAMPLES, seed=seed)
+        estimates = estimate(env, done.policy, reward, samples=SAMPLES, seed=seed)
         states = sample(env, done.policy, SAMPLES, seed=seed + 1000).states
         edges.append(float(np.mean(jax.vmap(reward.edge_sum)(states))) / env.side**2)
-        log_z.append(found.log_z.value)
+        log_z.append(estimates.log_z.value)
         learned.append(done.history[-1]["log_z"])
-        share.append(found.effective_samples / SAMPLES)
+        share.append(estimates.effective_samples / SAMPLES)
         say(f"seed {seed}: log Z {log_z[-1]:.5f}, edge sum {edges[-1]:.5f}, {done.seconds:.0f} s")
     return [
         near("log Z, importance-weighted", log_z, LOG_Z, 0.02),

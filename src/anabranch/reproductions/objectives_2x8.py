@@ -107,8 +107,8 @@ def run(seeds: Sequence[int], say: Say) -> list[Line]:
     for objective, backward in pairs():
         runs = trained(objective, backward, CHOICES.get(objective.name, Choice()), seeds)
         label = objective.name + (f", {backward} P_B" if backward else "")
-        known = (objective.name, backward) == ("tb", "uniform")
-        quoted = {"published": "L1 .012 ± .015, sampled", "floor": "L1 .0114"} if known else {}
+        reference = (objective.name, backward) == ("tb", "uniform")
+        quoted = {"published": "L1 .012 ± .015, sampled", "floor": "L1 .0114"} if reference else {}
         distances = [run.history[-1]["total_variation"] for run in runs]
         lines.append(at_most(f"{label}: exact TV", distances, 0.01 if objective.name in MAIN else 0.025, **quoted))
         lines.append(near(f"{label}: log Z", [log_z_of(run) for run in runs], REWARD.log_z, 0.01))

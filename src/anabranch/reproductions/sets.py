@@ -37,9 +37,9 @@ def trained(env: Subsets, objective: Objective, seed: int, steps: int, callback:
 
 def steps_to_share(history: list[dict[str, Any]], untrained: float, target: float) -> float:
     """The first report from which the mean log R stays at 95 % of the way from the untrained sampler to the target."""
-    wanted = untrained + SHARE * (target - untrained)
+    bar = untrained + SHARE * (target - untrained)
     for row, later in zip(history, range(len(history)), strict=True):
-        if np.mean([entry["log_reward"] for entry in history[later:]]) >= wanted and row["log_reward"] >= wanted:
+        if np.mean([entry["log_reward"] for entry in history[later:]]) >= bar and row["log_reward"] >= bar:
             return float(row["step"])
     return float("inf")
 

@@ -15,7 +15,7 @@ from anabranch.sampling.explore import ON_POLICY, Explore
 from anabranch.training.optimizer import Adam
 from anabranch.training.setup import setup
 from anabranch.training.step import advance, init
-from anabranch.training.truth import Watch
+from anabranch.training.truth import Truth
 
 STEPS, BATCH, POINTS = 5_000, 16, 50
 GRIDS = {"2 x 32": Hypergrid(dim=2, side=32), "4 x 8": Hypergrid(dim=4, side=8)}
@@ -46,11 +46,11 @@ def curve(env: Hypergrid, objective: Objective, explore: Explore, seed: int, *, 
         steps=steps,
         batch=BATCH,
     )
-    watch, state = Watch.over(ready, exact=True), init(ready, seed)
-    values = [watch.total_variation(ready, state.policy)]
+    truth, state = Truth.over(ready, exact=True), init(ready, seed)
+    values = [truth.total_variation(ready, state.policy)]
     for _ in range(POINTS):
         state, _, _ = advance(ready, state, jnp.array(steps // POINTS))
-        values.append(watch.total_variation(ready, state.policy))
+        values.append(truth.total_variation(ready, state.policy))
     return [float(value) for value in values if isinstance(value, float)]
 
 

@@ -117,7 +117,7 @@ def _batched(log_reward: LogReward) -> Callable[[State], Float[Array, " n"]]:
 def require_log_reward(env: Environment, log_reward: LogReward) -> None:
     """Trace a log-reward once and raise RewardError, in a sentence, where it is not a JAX function of one state."""
     require_environment(env)
-    require_function(log_reward, argument="log_reward", wanted="a JAX function of one state, log R(x)")
+    require_function(log_reward, argument="log_reward", expected="a JAX function of one state, log R(x)")
     name = getattr(log_reward, "__name__", type(log_reward).__name__)
     state = jax.eval_shape(lambda: initial_state(env))
     try:

@@ -1,4 +1,4 @@
-"""A run read back: built-in tasks are rebuilt by name, a stranger's task must be given; nothing on disk is executed."""
+"""A run read back: built-in tasks are rebuilt by name, a user's own must be given; nothing on disk is executed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,17 +89,17 @@ def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
     Raises RunError where it has another environment, or is not known by name and not given.
     """
     space, reward = dict(_part(config, "env", path)), _part(config, "reward", path)
-    wanted, name = space.pop("class", None), config.get("task")
+    kind, name = space.pop("class", None), config.get("task")
     if task is None and (not isinstance(name, str) or (name not in BUILT_IN and name not in task_names())):
         raise RunError(
             f"{path} is a run of {name or 'an environment of your own'}, which is not a task known by name: name its "
             "file again (--task FILE:NAME, or load(path, task=...)). Loading a run never executes code."
         )
-    found = make(str(name)) if task is None else task
-    given = type(found.env).__name__
-    if given != wanted:
-        raise RunError(f"{path} is a run of the environment {wanted}; the given task has {given}.")
-    return found.with_settings(space, reward, where=str(path / "run.json"))
+    rebuilt = make(str(name)) if task is None else task
+    own_kind = type(rebuilt.env).__name__
+    if own_kind != kind:
+        raise RunError(f"{path} is a run of the environment {kind}; the given task has {own_kind}.")
+    return rebuilt.with_settings(space, reward, where=str(path / "run.json"))
 
 
 def _part(config: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
@@ -160,10 +160,10 @@ def _policy_with(setup: Setup, arrays: Mapping[str, np.ndarray], path: Path) -> 
     shape = started(shape, level=setup.level, log_z=shape.log_z, log_flow_offset=offset)
     axis = () if setup.seeds is None else (setup.seeds,)
     shape = jax.tree.map(lambda leaf: _with_axis(leaf, axis), shape)
-    wanted = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))
-    differences = [name for name in arrays if name not in {jax.tree_util.keystr(place) for place, _ in wanted}]
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))
+    differences = [name for name in arrays if name not in {jax.tree_util.keystr(place) for place, _ in leaves}]
     values = []
-    for place, leaf in wanted:
+    for place, leaf in leaves:
         name = jax.tree_util.keystr(place)
         array = arrays.get(name)
         if array is None or array.shape != leaf.shape or array.dtype != leaf.dtype:

@@ -140,10 +140,10 @@ def _label(objective: Any) -> str:
 
 def _require_places(*, out: Any, name: Any, callback: Any, start: Any) -> None:
     if out is not None:
-        require_instance(out, str | Path, argument="out", wanted="the path of a new run directory")
+        require_instance(out, str | Path, argument="out", expected="the path of a new run directory")
     if name is not None:
-        require_instance(name, str, argument="name", wanted="the name of a task")
+        require_instance(name, str, argument="name", expected="the name of a task")
     if callback is not None:
-        require_function(callback, argument="callback", wanted="a function of one row of the history")
+        require_function(callback, argument="callback", expected="a function of one row of the history")
     if start is not None:
         require_policy(start, argument="start")

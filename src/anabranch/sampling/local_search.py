@@ -93,17 +93,17 @@ def improved(
 
 
 def _retreat(
-    policy: Policy, reading: Reading, key: Key[Array, ""], objects: State, wanted: Int[Array, " B"], depth: int
+    policy: Policy, reading: Reading, key: Key[Array, ""], objects: State, moves: Int[Array, " B"], depth: int
 ) -> _Retreat:
-    """Walk back `wanted` moves by P_B, or to the source, and add up the log-probabilities of both directions."""
+    """Walk back `moves` moves by P_B, or to the source, and add up the log-probabilities of both directions."""
     env = reading.env
-    uniforms = 1.0 - jax.random.uniform(key, (depth + 1, wanted.shape[0]))
+    uniforms = 1.0 - jax.random.uniform(key, (depth + 1, moves.shape[0]))
 
-    def one(state: State, left: Any, moving: Any, uniform: Any, wanted: Any, number: Any) -> Any:
+    def one(state: State, left: Any, moving: Any, uniform: Any, moves: Any, number: Any) -> Any:
         heads = policy.heads(state)
         log_pf = read(policy, heads, reading, state)[0].log_pf[left]
         action, log_pb = draw_back(reading, heads, state, uniform)
-        goes = env.undoable(state).any() & (number < wanted)
+        goes = env.undoable(state).any() & (number < moves)
         parent = chosen(goes, undo(env, state, action), state)
         return parent, action, goes, jnp.where(goes, log_pb, 0.0), jnp.where(moving, log_pf, 0.0)
 
@@ -111,13 +111,13 @@ def _retreat(
         state, left, moving, walk = carry
         uniform, number = entry
         numbers = jnp.broadcast_to(number, moving.shape)
-        parent, action, goes, log_pb, log_pf = jax.vmap(one)(state, left, moving, uniform, wanted, numbers)
+        parent, action, goes, log_pb, log_pf = jax.vmap(one)(state, left, moving, uniform, moves, numbers)
         walk = (walk[0] + log_pb, walk[1] + log_pf, walk[2] + goes)
         return (parent, action, goes, walk), None
 
-    nothing = jnp.zeros(wanted.shape)
-    left = jnp.full(wanted.shape, env.num_actions)
-    start = (objects, left, left >= 0, (nothing, nothing, jnp.zeros_like(wanted)))
+    nothing = jnp.zeros(moves.shape)
+    left = jnp.full(moves.shape, env.num_actions)
+    start = (objects, left, left >= 0, (nothing, nothing, jnp.zeros_like(moves)))
     (state, _, _, walk), _ = jax.lax.scan(body, start, (uniforms, jnp.arange(depth + 1)))
     return _Retreat(state, *walk)
 

@@ -12,7 +12,7 @@ from anabranch.graph.longest import rows_of
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
 from anabranch.sampling.explore import ON_POLICY, Exploration
-from anabranch.scoring.reading import Reading, Seen, read, row_scores
+from anabranch.scoring.reading import DrawnScores, Reading, read, row_scores
 from anabranch.trajectories import Trajectories
 
 
@@ -35,19 +35,19 @@ def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> I
         return _first_reaching(jnp.cumsum(weights), uniform * weights.sum())
     blocks = jnp.pad(weights, (0, -weights.shape[0] % BLOCK)).reshape(-1, BLOCK)
     ends = jnp.cumsum(blocks.sum(1))
-    wanted = uniform * ends[-1]
-    block = _first_reaching(ends, wanted)
+    target = uniform * ends[-1]
+    block = _first_reaching(ends, target)
     before = jnp.where(block > 0, ends[block - 1], 0.0)
     inside = jnp.cumsum(blocks[block])
-    return block * BLOCK + _first_reaching(inside, jnp.minimum(wanted - before, inside[-1]))
+    return block * BLOCK + _first_reaching(inside, jnp.minimum(target - before, inside[-1]))
 
 
 BLOCK = 32
 
 
-def _first_reaching(cumulative: Float[Array, " n"], wanted: Float[Array, ""]) -> Int[Array, ""]:
-    """The first entry that reaches what is wanted, or the one that the last weight brought to the total."""
-    reached = jnp.minimum(wanted, cumulative[-1])
+def _first_reaching(cumulative: Float[Array, " n"], target: Float[Array, ""]) -> Int[Array, ""]:
+    """The first entry that reaches what is target, or the one that the last weight brought to the total."""
+    reached = jnp.minimum(target, cumulative[-1])
     return jnp.sum(cumulative < reached).astype(jnp.int32)
 
 
@@ -62,7 +62,7 @@ def rollout(
     remember: bool = False,
     start: State | None = None,
     narrow: bool = True,
-) -> tuple[Trajectories, Seen, Flags]:
+) -> tuple[Trajectories, DrawnScores, Flags]:
     """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
 
     Ends when the whole batch has stopped. With `narrow` it runs on fewer and fewer lanes as trajectories stop, which
@@ -77,12 +77,12 @@ def rollout(
 
     def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
         heads, memory = policy.remember(state) if remember else (policy.heads(state), None)
-        sight, mask = read(policy, heads, reading, state)
-        weights = explore.probabilities(sight.log_pf, mask, share, rows - 1)
+        outputs, mask = read(policy, heads, reading, state)
+        weights = explore.probabilities(outputs.log_pf, mask, share, rows - 1)
         action = draw_label(uniform, weights)
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
-        row = row_scores(sight, heads, reading, state, action, previous, first)
-        return action, child, Seen(row, memory), ~mask.any()
+        row = row_scores(outputs, heads, reading, state, action, previous, first)
+        return action, child, DrawnScores(row, memory), ~mask.any()
 
     start = initial_states(env, batch) if start is None else start
     none = jnp.zeros(batch, jnp.int32)

@@ -31,14 +31,14 @@ class Reading:
     """The name of a surrounding vmap's axis."""
 
 
-class Sight(eqx.Module):
+class StateScores(eqx.Module):
     """What one network call says about one state."""
 
     log_pf: Float[Array, " labels"]
     log_flow: Float[Array, ""]
 
 
-class Seen(eqx.Module):
+class DrawnScores(eqx.Module):
     """What the sampler saw on the way, under the parameters that it sampled with."""
 
     rows: RowScores
@@ -46,16 +46,16 @@ class Seen(eqx.Module):
     """Of each row, what the policy remembers for its gradient; None where that was not asked for."""
 
 
-def look(policy: Policy, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+def heads_at(policy: Policy, reading: Reading, state: State) -> tuple[StateScores, Bool[Array, " labels"]]:
     """One network call at one state, masked; and the mask of allowed labels."""
     return read(policy, policy.heads(state), reading, state)
 
 
-def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[Sight, Bool[Array, " labels"]]:
+def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[StateScores, Bool[Array, " labels"]]:
     """The heads of a policy at one state, masked; and the mask of allowed labels."""
     mask = forward_mask(reading.env, state)
     log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
-    return Sight(log_pf, _with_offset(policy, log_outflow if reading.outflow else heads.log_flow)), mask
+    return StateScores(log_pf, _with_offset(policy, log_outflow if reading.outflow else heads.log_flow)), mask
 
 
 def _with_offset(policy: Policy, log_flow: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -63,11 +63,11 @@ def _with_offset(policy: Policy, log_flow: Float[Array, "*shape"]) -> Float[Arra
 
 
 def row_scores(
-    sight: Sight, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
+    outputs: StateScores, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
 ) -> RowScores:
     """One row of a trajectory, left by `action` and entered by `previous`; the first row has no entry."""
     backward, entered, log_paths = reading.backward, jnp.zeros(()), None
     if backward is not None:
         entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
         log_paths = heads.log_paths if "log_paths" in backward.needs else None
-    return RowScores(sight.log_pf[action], entered, sight.log_flow, sight.log_pf[-1], log_paths)
+    return RowScores(outputs.log_pf[action], entered, outputs.log_flow, outputs.log_pf[-1], log_paths)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from anabranch.environment import undo, undoable_by_slot
 from anabranch.policies.heads import Policy, masked_log_softmax
 from anabranch.scoring.packing import on_real_rows
-from anabranch.scoring.reading import Reading, Seen, _with_offset, read, row_scores
+from anabranch.scoring.reading import DrawnScores, Reading, _with_offset, read, row_scores
 from anabranch.trajectories import RowScores, Scores, Trajectories
 
 
@@ -20,7 +20,7 @@ def score(
     trajectories: Trajectories,
     log_reward: Float[Array, " B"],
     *,
-    known: Seen | None = None,
+    known: DrawnScores | None = None,
     needs_inflow: bool = False,
 ) -> Scores:
     """Score trajectories; differentiable in the policy's parameters.
@@ -36,8 +36,8 @@ def score(
         state, action, previous, first, memory = entry
         network = eqx.combine(parameters, static)
         heads = network.heads(state) if memory is None else network.recall(state, memory)
-        sight, _ = read(network, heads, reading, state)
-        return row_scores(sight, heads, reading, state, action, previous, first)
+        outputs, _ = read(network, heads, reading, state)
+        return row_scores(outputs, heads, reading, state, action, previous, first)
 
     previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
     first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))

@@ -25,29 +25,29 @@ def described(part: Any, name: str, *, own: bool) -> dict[str, Any]:
     return {**settings, "name": name, **kind} if "name" in settings else {"name": name, **kind, **settings}
 
 
-def own_part(kind: str, described: Mapping[str, Any], given: Any, path: Path) -> Any:
+def own_part(kind: str, described: Mapping[str, Any], part: Any, path: Path) -> Any:
     """The given part with the settings that the run had.
 
     `kind` is the argument of `load` that takes it, `described` what run.json keeps. Raises RunError where the run has
     a part of the user's own and none is given, or the given one is of another class or lacks a setting of the run.
     """
-    wanted = described.get("class") or described.get("name")
-    if given is None:
-        flag = f" (--{kind} FILE.py:{wanted})" if kind in FLAGS else ""
+    kept = described.get("class") or described.get("name")
+    if part is None:
+        flag = f" (--{kind} FILE.py:{kept})" if kind in FLAGS else ""
         raise RunError(
-            f"{path} has the {kind} {wanted}, which is not one of this library: "
-            f"load(..., {kind}={wanted}()){flag}. Loading a run never executes code."
+            f"{path} has the {kind} {kept}, which is not one of this library: "
+            f"load(..., {kind}={kept}()){flag}. Loading a run never executes code."
         )
-    if isinstance(given, type):
-        raise RunError(f"load({kind}=...) takes an instance; given {shown(given)}{brackets(given)}.")
-    if wanted not in ({class_name(given)} if "class" in described else {_name(given), class_name(given).lower()}):
-        raise RunError(f"{path} has the {kind} {wanted}; the given one is {class_name(given)}.")
+    if isinstance(part, type):
+        raise RunError(f"load({kind}=...) takes an instance; given {shown(part)}{brackets(part)}.")
+    if kept not in ({class_name(part)} if "class" in described else {_name(part), class_name(part).lower()}):
+        raise RunError(f"{path} has the {kind} {kept}; the given one is {class_name(part)}.")
     settings = {name: value for name, value in described.items() if name not in ("name", "class")}
-    known = {field.name for field in fields_of(given)} if dataclasses.is_dataclass(given) else set()
-    lost = [name for name in settings if name not in known]
+    settable = {field.name for field in fields_of(part)} if dataclasses.is_dataclass(part) else set()
+    lost = [name for name in settings if name not in settable]
     if lost:
-        raise RunError(f"{path} has the {kind} {wanted} with {', '.join(lost)}, which the given one does not have.")
-    return replaced(given, settings, where=f"{path / 'run.json'}: {kind}") if settings else given
+        raise RunError(f"{path} has the {kind} {kept} with {', '.join(lost)}, which the given one does not have.")
+    return replaced(part, settings, where=f"{path / 'run.json'}: {kind}") if settings else part
 
 
 def _name(part: Any) -> str:

@@ -23,7 +23,7 @@ from anabranch.training.settings import Setup
 WALKS = 64
 
 
-def require_served(setup: Setup) -> None:
+def require_compatible(setup: Setup) -> None:
     """Raise ConfigError where the parts of a training do not fit together."""
     goal = setup.objective
     name = f"The objective {goal.name}"

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from anabranch.environment import take
 from anabranch.rewards.log_reward import Rewarded
 from anabranch.sampling.rollout import Flags
-from anabranch.scoring.reading import Seen
+from anabranch.scoring.reading import DrawnScores
 from anabranch.training.settings import Setup
 from anabranch.training.sources import Moment, Part, side_by_side, sources_of
 from anabranch.training.state import TrainState
@@ -21,7 +21,7 @@ class Proposal(eqx.Module):
     """New trajectories, not yet rewarded."""
 
     trajectories: Trajectories
-    seen: Seen | None
+    seen: DrawnScores | None
     flags: Flags
 
 

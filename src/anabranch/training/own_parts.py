@@ -26,15 +26,15 @@ BATCH = 3
 """Trajectories of the batch that parts are tried on; unlike any other size of a space that is likely."""
 
 
-def require_name(part: Any, known: Mapping[str, type[Any]], what: str) -> None:
+def require_name(part: Any, library: Mapping[str, type[Any]], what: str) -> None:
     """Raise ConfigError where a part has no name, or that of a part of the library that it is not."""
     kind, name = type(part), getattr(part, "name", None)
     if not isinstance(name, str) or not name:
         raise ConfigError(f'The {what} {kind.__name__} has no name: give it one, name: ClassVar[str] = "my-own".')
-    if name in known and known[name] is not kind and _is_own(part):
+    if name in library and library[name] is not kind and _is_own(part):
         raise ConfigError(
-            f"The {what} {kind.__name__} is called {name!r}, which is {known[name].__name__} of this library: give it "
-            'a name of its own, name: ClassVar[str] = "my-own".'
+            f"The {what} {kind.__name__} is called {name!r}, which is {library[name].__name__} of this library: give "
+            'it a name of its own, name: ClassVar[str] = "my-own".'
         )
 
 
@@ -89,20 +89,20 @@ def _tried(part: Any, method: str, call: Callable[..., Any], *arguments: Any) ->
         raise ConfigError(f"{where} raised {type(error).__name__}: {words}.") from error
 
 
-def _require_array(part: Any, method: str, found: Any, shape: tuple[int, ...], what: str) -> None:
+def _require_array(part: Any, method: str, returned: Any, shape: tuple[int, ...], what: str) -> None:
     """Raise ConfigError where something is no array of floats of one shape."""
-    kind, size = getattr(found, "dtype", None), getattr(found, "shape", None)
+    kind, size = getattr(returned, "dtype", None), getattr(returned, "shape", None)
     if kind is not None and jnp.issubdtype(kind, jnp.floating) and size == shape:
         return
-    wanted = f"{type(part).__name__}.{method} must return {what}, float{list(shape)}"
-    raise ConfigError(f"{wanted}; it returns {_came(found)}.")
+    promise = f"{type(part).__name__}.{method} must return {what}, float{list(shape)}"
+    raise ConfigError(f"{promise}; it returns {_came(returned)}.")
 
 
-def _came(found: Any) -> str:
+def _came(returned: Any) -> str:
     """What a method returned, in words."""
-    if hasattr(found, "dtype") and hasattr(found, "shape"):
-        return f"{found.dtype}{list(found.shape)}"
-    return "nothing" if found is None else f"an object of {type(found).__name__}"
+    if hasattr(returned, "dtype") and hasattr(returned, "shape"):
+        return f"{returned.dtype}{list(returned.shape)}"
+    return "nothing" if returned is None else f"an object of {type(returned).__name__}"
 
 
 def _tried_policy(setup: Setup) -> Heads:
@@ -137,8 +137,8 @@ def _try_backward(setup: Setup, backward: Any, heads: Heads) -> None:
     _require_needs(backward, "own_loss")
     env = setup.env
     state = jax.eval_shape(lambda: initial_state(env))
-    found = _tried(backward, "log_probs", lambda state, heads: backward.log_probs(env, state, heads), state, heads)
-    _require_array(backward, "log_probs", found, (env.num_actions,), "log P_B of each label")
+    log_probs = _tried(backward, "log_probs", lambda state, heads: backward.log_probs(env, state, heads), state, heads)
+    _require_array(backward, "log_probs", log_probs, (env.num_actions,), "log P_B of each label")
 
 
 def _require_flag(part: Any, name: str, meaning: str) -> None:
@@ -147,11 +147,11 @@ def _require_flag(part: Any, name: str, meaning: str) -> None:
 
 
 def _require_needs(part: Any, method: str) -> None:
-    known = {*NEEDS, *WITH_THE_SCORES}
+    providers = {*NEEDS, *WITH_THE_SCORES}
     for name in getattr(part, "needs", ()):
-        if name not in known:
+        if name not in providers:
             raise ConfigError(
-                f"{type(part).__name__}.needs has {name!r}, which no {method} can read{did_you_mean(name, known)}"
+                f"{type(part).__name__}.needs has {name!r}, which no {method} can read{did_you_mean(name, providers)}"
             )
 
 
@@ -169,13 +169,13 @@ def _try_objective(setup: Setup) -> None:
         return _tried(objective, method, call, rows, batch, mask)
 
     if isinstance(objective, BalanceObjective):
-        found = tried("residual")
-        if not isinstance(found, tuple) or len(found) != 2:
+        residual = tried("residual")
+        if not isinstance(residual, tuple) or len(residual) != 2:
             raise ConfigError(
                 f"{type(objective).__name__}.residual must return two arrays, residuals and their weights; it returns "
-                f"{_came(found)}."
+                f"{_came(residual)}."
             )
-        for array, what in zip(found, ("residuals", "weights"), strict=True):
+        for array, what in zip(residual, ("residuals", "weights"), strict=True):
             count = (getattr(array, "shape", None) or (0,))[0]
             _require_array(objective, "residual", array, (count, BATCH), f"{what}, one column a trajectory")
     _require_array(objective, "loss", tried("loss"), (), "one number")

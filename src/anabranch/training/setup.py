@@ -43,9 +43,9 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     choice = completed(settings)
     objective = objective_named(choice["objective"])
     require_name(objective, OBJECTIVES, "objective")
-    given = choice.pop("level")
-    if given is not None:
-        given = require_level(given)
+    level = choice.pop("level")
+    if level is not None:
+        level = require_level(level)
     values = {
         name: one.number(choice[name]) for name, one in SETTINGS.items() if one.kind == "number" and name in choice
     }
@@ -58,8 +58,8 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         raise ConfigError(f"log_z_rate must be positive and finite; given {values['log_z_rate']}.")
     require_zero_floor(values["zero_floor"])
     require_log_reward(env, log_reward)
-    watch = observer(env)
-    values["level"] = reference_level(env, log_reward) if given is None else given
+    observing = observer(env)
+    values["level"] = reference_level(env, log_reward) if level is None else level
     _require_sources(data=choice["data"], prior=choice["prior"])
     aims = {"zero_floor": values["zero_floor"], "level": values["level"]}
     data = None if choice["data"] is None else DataSet.of(env, log_reward, choice["data"], **aims)
@@ -72,7 +72,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     return Setup(
         env=env,
         log_reward=log_reward,
-        observer=watch,
+        observer=observing,
         objective=objective,
         backward=backward,
         policy=_recipe(choice["policy"]),
@@ -122,13 +122,13 @@ def _recipe(policy: Any) -> PolicyRecipe:
         return named("mlp" if policy is None else policy, POLICIES, "policy")()
     trained = isinstance(policy, Policy)
     hint = " (a trained policy is given as start=)" if trained else ""
-    wanted = f'a recipe such as MLP(width=64), or a name such as "mlp"{hint}'
+    expected = f'a recipe such as MLP(width=64), or a name such as "mlp"{hint}'
     if not trained and isinstance(policy, eqx.Module) and not hasattr(policy, "build"):
         raise ConfigError(
             f"policy takes a recipe; given {type(policy).__name__}: a network from an observation to raw logits is "
             "wrapped, policy=Network(network)."
         )
-    require_instance(policy, PolicyRecipe, argument="policy", wanted=wanted)
+    require_instance(policy, PolicyRecipe, argument="policy", expected=expected)
     recipe: Any = policy
     return recipe
 
@@ -136,8 +136,8 @@ def _recipe(policy: Any) -> PolicyRecipe:
 def _optimizer(choice: Any) -> Adam | optax.GradientTransformation:
     if choice is None or isinstance(choice, str):
         return named("adam" if choice is None else choice, OPTIMIZERS, "optimizer")()
-    wanted = 'Adam(learning_rate=0.001), "adam", or an optax transformation'
-    require_instance(choice, (Adam, optax.GradientTransformation), argument="optimizer", wanted=wanted)
+    expected = 'Adam(learning_rate=0.001), "adam", or an optax transformation'
+    require_instance(choice, (Adam, optax.GradientTransformation), argument="optimizer", expected=expected)
     return choice
 
 

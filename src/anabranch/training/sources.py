@@ -21,7 +21,7 @@ from anabranch.sampling.data_set import DataSet, epoch_places
 from anabranch.sampling.local_search import LocalSearch, improved
 from anabranch.sampling.regrow import retrace, walk_back
 from anabranch.sampling.replay import Buffer, Replay
-from anabranch.scoring.reading import Seen
+from anabranch.scoring.reading import DrawnScores
 from anabranch.training.settings import Setup
 from anabranch.trajectories import Trajectories
 
@@ -30,7 +30,7 @@ class Part(eqx.Module):
     """Some trajectories of a batch, with what the sampler saw where that is still valid."""
 
     trajectories: Trajectories
-    seen: Seen | None
+    seen: DrawnScores | None
     log_reward: Float[Array, " B"]
     """log R of the objects, relative to the level; -inf where R = 0."""
     bad: Bool[Array, " B"]
@@ -100,8 +100,8 @@ class Searched(Source):
             return now.rewarded(objects).log_reward
 
         objects, _ = improved(now.policy, now.setup.reading, log_reward, search_key, objects, values, self.search)
-        found = now.rewarded(objects)
-        return Part(now.regrown(walk_key, objects), None, found.raw, found.bad), state
+        rewards = now.rewarded(objects)
+        return Part(now.regrown(walk_key, objects), None, rewards.raw, rewards.bad), state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,17 +156,17 @@ class FromData(Source):
 def sources_of(setup: Setup) -> tuple[Source, ...]:
     """The sources of a training, in the order in which they are asked."""
     drawn, replayed, searched = setup.parts
-    found: list[Source] = []
+    sources: list[Source] = []
     if drawn:
-        found.append(Drawn(number=drawn))
+        sources.append(Drawn(number=drawn))
     if setup.search is not None and searched:
-        found.append(Searched(number=searched, search=setup.search))
+        sources.append(Searched(number=searched, search=setup.search))
     if setup.objective.needs_data and setup.data is not None:
-        found.append(FromData(number=setup.batch, data=setup.data))
+        sources.append(FromData(number=setup.batch, data=setup.data))
     elif setup.replay is not None:
         with_actions = setup.backward is not None and setup.backward.from_memory
-        found.append(Replayed(number=replayed, replay=setup.replay, data=setup.data, with_actions=with_actions))
-    return tuple(found)
+        sources.append(Replayed(number=replayed, replay=setup.replay, data=setup.data, with_actions=with_actions))
+    return tuple(sources)
 
 
 def side_by_side(parts: list[Any]) -> Any:

@@ -16,7 +16,7 @@ from anabranch.rewards.log_reward import Rewarded, bad_reward, rewarded, with_fl
 from anabranch.sampling.reference_level import FlowStart, flow_start
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
-from anabranch.training.compatibility import require_served
+from anabranch.training.compatibility import require_compatible
 from anabranch.training.gather import Batch, Fault, Proposal, gathered
 from anabranch.training.memory import require_memory
 from anabranch.training.needs import filled
@@ -37,7 +37,7 @@ def init_lanes(
     setup: Setup, seeds: Int[Array, "*lanes"], values: dict[str, Float[Array, "*lanes"]], *, start: Any = None
 ) -> TrainState:
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
-    require_served(setup)
+    require_compatible(setup)
     require_memory(setup)
     if start is None:
         aims = {"level": setup.level, "zero_floor": setup.zero_floor, "beta": setup.first_beta}

@@ -17,11 +17,11 @@ from anabranch.evaluation.affordable import Exact, require_exact
 from anabranch.ground.errors import ConfigError, did_you_mean
 from anabranch.ground.fields import replaced
 from anabranch.rewards.log_reward import LogReward
-from anabranch.training.compatibility import require_served
+from anabranch.training.compatibility import require_compatible
 from anabranch.training.settings import SETTINGS, Setup, traced_settings
 from anabranch.training.setup import setup
 from anabranch.training.step import TrainState, advance, fault_error, init_lanes
-from anabranch.training.truth import Watch
+from anabranch.training.truth import Truth
 
 PLAIN = tuple(name for name, one in SETTINGS.items() if one.swept and one.kind != "record")
 RECORDS = tuple(name for name, one in SETTINGS.items() if one.swept and one.kind in ("record", "part"))
@@ -78,7 +78,7 @@ def sweep(
         fixed = dict(zip(shaped, shape, strict=True))
         lanes = [dict(zip(traced, lane, strict=True)) for lane in itertools.product(*(over[path] for path in traced))]
         for lane in lanes:
-            require_served(setup(env, log_reward, **_with(settings, {**fixed, **lane})))
+            require_compatible(setup(env, log_reward, **_with(settings, {**fixed, **lane})))
         ready = setup(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
         for swept in _lanes(ready, fixed, lanes, seeds, seed, exact):
             found.append(swept)
@@ -119,8 +119,8 @@ def _lanes(
     if setup.steps > last:
         state = _advanced(setup, state, setup.steps - last)[0]
     state, metrics = _advanced(setup, state, last)
-    watch = Watch.over(setup, exact=exact, seconds=time.perf_counter() - began)
-    distances = watch.total_variation(setup, state.policy)
+    truth = Truth.over(setup, exact=exact, seconds=time.perf_counter() - began)
+    distances = truth.total_variation(setup, state.policy)
     losses = np.asarray(metrics.loss, float)
     found = []
     for number, lane in enumerate(lanes):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from anabranch.evaluation.affordable import Exact
 from anabranch.policies.heads import Policy
 from anabranch.storage.directory import require_new
-from anabranch.training.compatibility import require_served
+from anabranch.training.compatibility import require_compatible
 from anabranch.training.configuration import configuration
 from anabranch.training.growth import Growth
 from anabranch.training.keeping import Keeper
@@ -19,7 +19,7 @@ from anabranch.training.progress import ProgressLine
 from anabranch.training.run import Trained
 from anabranch.training.settings import Setup
 from anabranch.training.step import advance, init
-from anabranch.training.truth import Watch
+from anabranch.training.truth import Truth
 
 MOST_EVALUATION_SHARE = 0.2
 """Of the time of a training, that measuring the exact answer on the way may take."""
@@ -37,37 +37,37 @@ def trained(
     line: ProgressLine,
 ) -> Trained:
     """Train what a setup says from one seed, or on from a policy, and keep it where `out` says."""
-    require_served(setup)
+    require_compatible(setup)
     if out is not None:
         require_new(out)
     if setup.anneal is not None:
         line.decided(setup.anneal.words)
-    watch = None
+    truth = None
     if exact is True:
         with line.during("listing the space"):
-            watch = Watch.over(setup, exact=exact)
+            truth = Truth.over(setup, exact=exact)
     with line.during("compiling"):
         state = init(setup, seed, start=start)
         jax.block_until_ready(advance(setup, state, jnp.array(0)))
     keeper = Keeper(out, configuration(setup, seed=seed, name=name))
-    run = _run(Growth(setup, state), watch, keeper, exact=exact, callback=callback, line=line)
+    run = _run(Growth(setup, state), truth, keeper, exact=exact, callback=callback, line=line)
     line.close()
     keeper.finish(run.policy, run.history, **run.result)
     return run
 
 
-def _watched(growth: Growth, exact: Exact, line: ProgressLine) -> Watch:
+def _chosen_truth(growth: Growth, exact: Exact, line: ProgressLine) -> Truth:
     """Choose whether to watch the exact answer, and compile what measures it, so that later times are of measuring."""
     setup = growth.setup
     with line.during("listing the space"):
-        watch = Watch.over(setup, exact=exact, seconds=setup.steps * growth.seconds_a_step)
-        watch.total_variation(setup, growth.state.policy)
-    return watch
+        truth = Truth.over(setup, exact=exact, seconds=setup.steps * growth.seconds_a_step)
+        truth.total_variation(setup, growth.state.policy)
+    return truth
 
 
 def _run(
     growth: Growth,
-    watch: Watch | None,
+    truth: Truth | None,
     keeper: Keeper,
     *,
     exact: Exact,
@@ -80,13 +80,13 @@ def _run(
     try:
         # The time of the first step says what the training will take, and so what the exact answer may cost.
         growth = growth.advanced()
-        watch = watch or _watched(growth, exact, line)
-        line.decided(watch.words)
+        truth = truth or _chosen_truth(growth, exact, line)
+        line.decided(truth.words)
         while True:
             if growth.at_report:
                 row, began = growth.row(), time.perf_counter()
                 if growth.done == setup.steps or evaluated + last <= MOST_EVALUATION_SHARE * growth.seconds:
-                    row["total_variation"] = watch.total_variation(setup, growth.state.policy)
+                    row["total_variation"] = truth.total_variation(setup, growth.state.policy)
                     last = time.perf_counter() - began
                     evaluated += last
                 history.append(row)

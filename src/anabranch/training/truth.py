@@ -20,8 +20,8 @@ from anabranch.training.settings import Setup
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Watch:
-    """The exact answer, where there is one, to hold the training against."""
+class Truth:
+    """The listed space and its target law, which give the exact total variation; None where they are not listed."""
 
     graph: StateGraph | None
     log_target: Float[np.ndarray, " X"] | None
@@ -29,7 +29,7 @@ class Watch:
     """Whether it is watched, and why not."""
 
     @classmethod
-    def over(cls, setup: Setup, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Watch":
+    def over(cls, setup: Setup, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Truth":
         """Enumerate the space and its rewards, with "auto" only where that is small beside `seconds` of training.
 
         Raises RewardError for a reward that is not one, SpaceTooLargeError where `exact` asks for too much.

@@ -66,7 +66,7 @@ class SampleMetrics(Mapping[str, Any]):
 def require_metrics(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """Metrics of the user's own, beside those of the library. Raises ConfigError for what is none, or a name taken."""
     for metric in metrics if isinstance(metrics, list | tuple) else (metrics,):
-        require_instance(metric, Metric, argument="metrics", wanted="a list of anabranch.Metric")
+        require_instance(metric, Metric, argument="metrics", expected="a list of anabranch.Metric")
         if not isinstance(getattr(metric, "name", None), str):
             raise ConfigError(f"{type(metric).__name__} has no name: write name = '...' in the class.")
     names = [metric.name for metric in metrics]
