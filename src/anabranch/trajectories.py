@@ -17,6 +17,7 @@ class Trajectories(eqx.Module):
     states: State
     """[rows, B, ...]: s_0 .. x."""
     actions: Int[Array, "rows B"]
+    """Labels; the last real one is STOP. Without meaning on padding."""
     length: Int[Array, " B"]
     """Real rows of each trajectory, STOP included."""
 
@@ -58,6 +59,7 @@ class Scores(eqx.Module):
     log_reward: Float[Array, " B"]
     """log R(x), with zero rewards at their floor."""
     log_z: Float[Array, " B"]
+    """log Z of each trajectory, relative to the level."""
     mask: Bool[Array, "rows B"]
     """A real row."""
     log_inflow: Float[Array, "rows B"] | None = None

@@ -52,9 +52,22 @@ def diagnose(
     lags, whether the sampler covers its target (collapse), how many rewards are floored, whether epsilon suits the
     horizon, whether a learned P_B has become narrow, and whether a sampled total variation is at its floor. Coverage
     is exact where the space can be enumerated. Elsewhere log p is held against log R on objects that the sampler did
-    not choose: random walks, a search from them, `data` (and what the run was trained on), and objects of the other
-    seeds of the run. `exact=False` asks that way in any case, `exact=True` raises SpaceTooLargeError instead.
-    `evaluations`, one a seed, saves evaluating again. Of several seeds each has its findings, in their order.
+    not choose: random walks, a search from them, `data`, and objects of the other seeds of the run.
+
+    Arguments:
+        run: of one seed or of several.
+        data: more finished objects, in plain Python, on which coverage is tested.
+        evaluations: one a seed, which saves evaluating again.
+        samples: fresh draws of each seed.
+        seed: of the draws.
+        exact: False asks without the exact law in any case, True raises instead; None takes it where there is one.
+
+    Returns:
+        Findings, each with its evidence and its advice; of several seeds each has its own, in their order.
+
+    Raises:
+        ConfigError: where there are not as many evaluations as seeds.
+        SpaceTooLargeError: where `exact=True` asks for too much.
     """
     setup, runs = run.setup, run.each()
     if evaluations is not None and len(evaluations) != len(runs):
@@ -104,8 +117,21 @@ def diagnose_policy(
 ) -> list[Finding]:
     """The same for any policy: `diagnose` without a run.
 
-    `objective`, `backward`, `explore` and `anneal` say how it was trained. `data` are plain-Python objects; `known` are
-    more finished objects, as pairs of a name and a batch of states; `others` are further samplers of the same target.
+    Arguments:
+        env: the space.
+        policy: the sampler.
+        log_reward: log R(x) in nats, a JAX function of one state.
+        objective, backward, explore, anneal, zero_floor: how it was trained.
+        data: finished objects in plain Python, on which coverage is tested.
+        known: more of them, as pairs of a name and a batch of states.
+        others: further samplers of the same target.
+        loss: the last of the training, in squared nats.
+        evaluation: of the policy, which saves evaluating again.
+        samples, seed: fresh draws, and their seed.
+        exact: as in `diagnose`.
+
+    Returns:
+        Findings, the cause before what comes of it.
     """
     goal = objective_named(objective)
     chosen = backward_policy(backward, env) if backward is not None and goal.has_backward else None

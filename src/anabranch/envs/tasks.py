@@ -60,15 +60,25 @@ class Settings:
     """The arguments of `train` that suit a task; None leaves the default of `train`."""
 
     steps: int = 5_000
+    """Gradient steps."""
     batch: int = 16
+    """Trajectories a step."""
     explore: "Explore | None" = None
+    """How the sampler departs from its policy."""
     policy: "MLP | Tabular | None" = None
+    """The network."""
     optimizer: "Adam | None" = None
+    """The optimiser of the network."""
     log_z_rate: float = 0.1
+    """Learning rate of log Z."""
     zero_floor: float = 1e-4
+    """What stands for a reward of 0, as a share of a typical reward."""
     anneal: "Anneal | None" = None
+    """How the exponent of the reward rises to 1."""
     replay: "Replay | None" = None
+    """The share of each batch that was seen before."""
     search: "LocalSearch | None" = None
+    """The share of each batch that is improved."""
 
     def arguments(self) -> dict[str, Any]:
         """As keyword arguments of `train`."""
@@ -116,10 +126,15 @@ class Task:
     """
 
     env: "Environment"
+    """The space."""
     log_reward: Callable[[Any], Any]
+    """log R(x) in nats, a JAX function of one finished state."""
     name: str = "task"
+    """By which runs remember it."""
     summary: str = ""
+    """What it is, in a line."""
     facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
+    """Events whose probability is reported, by name."""
     settings: Callable[..., Settings] = _default_settings
     """From an objective to its settings; called with a name, it takes the objective of that name."""
     distance: Callable[[Any, Any], float] | None = None
@@ -155,7 +170,13 @@ class Task:
 
 
 def task_names() -> list[str]:
-    """All tasks known by name, built in and from installed packages."""
+    """All tasks known by name: those built in, and those of installed packages.
+
+    A package adds its own by entry points of the group `anabranch.tasks`, each of which names a `Task`.
+
+    Returns:
+        Names, sorted.
+    """
     return sorted({*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))})
 
 
@@ -168,7 +189,19 @@ def require_task_name(name: str) -> None:
 def make(name: str, *, env: Mapping[str, Any] | None = None, reward: Mapping[str, Any] | None = None) -> Task:
     """The task of that name, with settings of its environment and its reward replaced.
 
-    Raises ConfigError for an unknown name or setting.
+    Arguments:
+        name: one of `task_names()`, such as "faces".
+        env: fields of its environment, by name.
+        reward: fields of its reward, by name.
+
+    Returns:
+        A `Task`: an environment, a log-reward, facts to report and settings that work.
+
+    Raises:
+        ConfigError: for an unknown name or setting, with the nearest one.
+
+    Example:
+        anabranch.make("hypergrid", env={"dim": 3}, reward={"r0": 0.01})
     """
     require_task_name(name)
     return _declared(name).with_settings(env or {}, reward or {}, where=name)

@@ -7,7 +7,14 @@ from jaxtyping import Float
 
 
 def target_distribution(log_reward: Float[np.ndarray, " X"]) -> Float[np.ndarray, " X"]:
-    """R / Z, zeros as zeros."""
+    """The target law R / Z, zeros as zeros.
+
+    Arguments:
+        log_reward: log R of all objects [X], in nats; -inf for a reward of 0.
+
+    Returns:
+        Probabilities [X], in the same order, that add up to 1.
+    """
     weight = np.exp(log_reward - log_reward.max())
     return weight / weight.sum()
 
@@ -37,9 +44,16 @@ def jensen_shannon_divergence(target: Float[np.ndarray, " X"], model: Float[np.n
 
 
 def perfect_sampler_floor(target: Float[np.ndarray, " X"], samples: int) -> float:
-    """The expected total variation between the target and `samples` perfect draws from it.
+    """The expected total variation between a target and perfect draws from it: what sampling alone leaves.
 
     Half the sum of the mean absolute deviations of binomials (de Moivre's closed form).
+
+    Arguments:
+        target: probabilities of all objects [X].
+        samples: how many draws.
+
+    Returns:
+        The expectation, from 0 to 1: a sampled total variation near it is as good as can be seen.
     """
     probability = target[(target > 0) & (target < 1)]
     above = np.floor(samples * probability) + 1.0

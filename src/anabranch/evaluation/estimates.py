@@ -32,6 +32,7 @@ class Estimates:
     """What `samples` trajectories say about a policy, in nats."""
 
     samples: int
+    """Trajectories drawn."""
     elbo: Estimate | None
     """E[log R + log P_B - log P_F] over P_F: at most log Z, equal to it at a flow; None where zeros were drawn."""
     eubo: Estimate | None
@@ -60,7 +61,21 @@ def estimate(
 ) -> Estimates:
     """ELBO, EUBO, importance-weighted log Z and effective sample size, from fresh trajectories.
 
-    `target_states` is a batch of objects distributed as R / Z (from data, or an exact sampler), for EUBO.
+    Arguments:
+        env: the space.
+        policy: the sampler.
+        log_reward: log R(x) in nats, a JAX function of one state.
+        backward: P_B of the weights R P_B / P_F, by name or as a record; any P_B gives a right estimate, a good one a
+            narrow one.
+        samples: trajectories.
+        seed: of all draws.
+        target_states: a batch of objects distributed as R / Z (from data, or an exact sampler), for EUBO.
+
+    Returns:
+        `Estimates` in nats, each with its standard error.
+
+    Raises:
+        ConfigError, RewardError: for arguments that are none, and rewards that are no numbers.
     """
     require_log_reward(env, log_reward)
     require_policy(policy)
@@ -120,8 +135,21 @@ def log_prob(
 ) -> list[Estimate]:
     """log p(x) of plain-Python objects: exact (error 0) where the space can be enumerated, else importance-sampled.
 
-    `samples` trajectories are drawn backward from each object by P_B. `exact=False` samples in any case,
-    `exact=True` raises SpaceTooLargeError instead of sampling. Needs the environment's `encode`.
+    Arguments:
+        env: the space; it needs `encode`, the inverse of `decode`.
+        policy: the sampler.
+        objects: finished objects, as `decode` gives them.
+        backward: P_B, by which trajectories are drawn back from each object.
+        samples: trajectories an object.
+        seed: of all draws.
+        exact: False samples in any case, True raises instead of sampling.
+
+    Returns:
+        An `Estimate` in nats for each object, in their order.
+
+    Raises:
+        ConfigError: where the space has no `encode`, or an object is none of it.
+        SpaceTooLargeError: where `exact=True` asks for too much.
     """
     require_policy(policy)
     require_objects(objects, argument="objects")

@@ -48,22 +48,31 @@ class Evaluation:
     """All measured numbers about one policy; None where unknown."""
 
     states: int | None
+    """All states of the space, where it was listed."""
     exact: bool
     """Whether the target is known exactly; not so where the space is too large, or a prior or data are missing."""
     total_variation: float | None
+    """Exact, between the policy's law and its target."""
     kl: float | None
+    """KL(target || model) in nats."""
     jsd: float | None
+    """Jensen-Shannon divergence in nats."""
     log_z: float | None
+    """As the policy has learned it, in nats."""
     log_z_exact: float | None
+    """As it is, in nats."""
     floored: float
     """Probability (exact, or share of the samples) of an object whose reward is zero."""
     facts: dict[str, float | None]
+    """Probability of each fact, by its name."""
     samples: int
+    """Fresh objects drawn."""
     sampled_total_variation: float | None
     """Total variation of the samples' frequencies; compare with `perfect_sampler_floor`."""
     perfect_sampler_floor: float | None
     """The expected total variation of as many perfect samples."""
     estimates: Estimates
+    """What trajectories say where nothing is listed, with standard errors."""
     metrics: SampleMetrics
     """What the field measures on samples, each beside a perfect sampler's value."""
 

@@ -28,12 +28,17 @@ class ExactLaw:
     """The exact law of a policy on an enumerated space, beside the target."""
 
     graph: StateGraph
+    """All states."""
     law: EdgeLaw
+    """What the policy says of every edge and state."""
     log_reward: Float[np.ndarray, " X"]
+    """log R of each object, in nats."""
     log_target: Float[np.ndarray, " X"]
     """Log weights in proportion to which objects should be drawn: log R, where the objective has no other aim."""
     target: Float[np.ndarray, " X"]
+    """The law R / Z, or whatever the objective aims at."""
     model: Float[np.ndarray, " X"]
+    """The policy's own law."""
     group: np.ndarray
     """The number of each object; differs from 0..X-1 where several states are one object."""
 
@@ -81,7 +86,21 @@ class ExactLaw:
 
 
 def exact_law(graph: StateGraph, policy: Policy, log_reward: LogReward, *, reading: Reading | None = None) -> ExactLaw:
-    """Evaluate a policy on every state of a graph. Raises RewardError for a reward that is not one."""
+    """Evaluate a policy on every state of a graph: the exact law by which it samples, beside R / Z.
+
+    Arguments:
+        graph: all states, as `state_graph(env)` gives them.
+        policy: the sampler, such as run.policy.
+        log_reward: log R(x) in nats, a JAX function of one state.
+        reading: how heads are read, where the log P_B of edges is asked for too; None: P_F alone.
+
+    Returns:
+        An `ExactLaw`: both laws over objects, their distances, log Z, and the probability of any fact.
+
+    Raises:
+        RewardError: for a reward that is not one.
+        ConfigError: where the logits of the policy are not finite.
+    """
     return law_against(graph, policy, log_rewards(graph, log_reward), reading=reading)
 
 
@@ -112,5 +131,17 @@ def law_against(
 
 
 def total_variation(graph: StateGraph, policy: Policy, log_reward: LogReward) -> float:
-    """Exact total variation between the policy's law and R / Z, zeros as zeros."""
+    """Exact total variation between the policy's law and R / Z, zeros as zeros.
+
+    Arguments:
+        graph: all states, as `state_graph(env)` gives them.
+        policy: the sampler, such as run.policy.
+        log_reward: log R(x) in nats, a JAX function of one state.
+
+    Returns:
+        Half the L1 distance, from 0 to 1, in float64.
+
+    Raises:
+        RewardError: for a reward that is not one.
+    """
     return exact_law(graph, policy, log_reward).total_variation

@@ -14,7 +14,9 @@ class Fact:
     """The probability of an event among finished objects, conditional on another where `given` is set."""
 
     event: Callable[[Any], Bool[Array, ""]]
+    """A JAX function of one finished state: whether it holds."""
     given: Callable[[Any], Bool[Array, ""]] | None = None
+    """The condition, likewise; None: none."""
 
     def indicators(self, states: Any) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Event-and-condition, and condition, of each state of a batch, as 0 and 1."""

@@ -35,11 +35,15 @@ class Flows:
     """The exact flow of a graph, in nats: what R and P_B determine."""
 
     graph: StateGraph
+    """All states."""
     log_state: Float[np.ndarray, " N"]
+    """log F of each state, in nats."""
     log_edge: Float[np.ndarray, " E"]
+    """log F of each edge, in nats."""
     log_stop: Float[np.ndarray, " N"]
     """log R at objects, -inf elsewhere."""
     log_pb: Float[np.ndarray, " E"]
+    """log P_B by which the flow was divided."""
 
     @property
     def log_z(self) -> float:
@@ -61,10 +65,20 @@ def maximum_entropy_log_pb(graph: StateGraph) -> Float[np.ndarray, " E"]:
 def exact_flows(
     graph: StateGraph, log_reward: Float[np.ndarray, " X"] | LogReward, log_pb: Float[np.ndarray, " E"] | None = None
 ) -> Flows:
-    """The flow that reaches each object x with R(x) and is divided backward by P_B (uniform by default).
+    """The flow that reaches each object x with R(x) and is divided backward by P_B.
 
-    `log_reward` is a JAX function of one state, or one number for each of `graph.objects` (see `log_rewards`), -inf
-    allowed. Raises ConfigError where there are more or fewer, RewardError where the function gives none.
+    Arguments:
+        graph: all states, as `state_graph(env)` gives them.
+        log_reward: a JAX function of one state, or one number for each of `graph.objects` (see `log_rewards`), in nats;
+            -inf for a reward of 0.
+        log_pb: log P_B of each edge [E]; None: uniform.
+
+    Returns:
+        `Flows` in float64: log F of states and edges, and log Z.
+
+    Raises:
+        ConfigError: where there are more or fewer numbers than objects.
+        RewardError: where the function gives none.
     """
     require_graph(graph)
     log_reward = log_rewards(graph, log_reward) if callable(log_reward) else np.asarray(log_reward, np.float64)
@@ -86,8 +100,14 @@ def exact_flows(
 def exact_policy(flows: Flows, *, level: float | None = None) -> TabularPolicy:
     """A table that holds the exact flow: raw logits are log edge flows, so that every objective reads it right.
 
-    Flows are held relative to `level`, by default log Z in whole nats, because the table is in float32. Where no flow
-    passes (objects of reward zero only), all edges have the same weight.
+    Where no flow passes (objects of reward zero only), all edges have the same weight.
+
+    Arguments:
+        flows: as `exact_flows` gives them.
+        level: nats that the flows are held relative to, because the table is in float32; None: log Z in whole nats.
+
+    Returns:
+        A policy that samples exactly in proportion to the reward.
     """
     graph, env = flows.graph, flows.graph.env
     level = whole_level(flows.log_z) if level is None else level

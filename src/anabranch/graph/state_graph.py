@@ -32,15 +32,21 @@ class StateGraph:
     """
 
     env: Environment
+    """Whose states these are."""
     states: Any
     """Pytree of [N, ...] NumPy arrays."""
     source: Int[np.ndarray, " E"]
+    """The state that each edge leaves."""
     target: Int[np.ndarray, " E"]
+    """The state that each edge enters."""
     action: Int[np.ndarray, " E"]
+    """The label of each edge."""
     can_stop: Bool[np.ndarray, " N"]
+    """Which states are finished objects."""
     level: Int[np.ndarray, " N"]
     """Moves on the longest path from the initial state."""
     index: dict[bytes, int]
+    """The number of a state, by its bytes."""
 
     @property
     def num_states(self) -> int:
@@ -154,7 +160,17 @@ def require_graph(graph: Any) -> None:
 def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float = 20.0) -> StateGraph:
     """Enumerate an environment into a StateGraph; remembered for each environment, whatever the limits.
 
-    Raises SpaceTooLargeError beyond `max_states` states or `seconds`, and LawError for a cycle.
+    Arguments:
+        env: an instance of an Environment.
+        max_states: the most states that are listed.
+        seconds: the longest that listing may take.
+
+    Returns:
+        All states and edges, in NumPy, sorted so that every edge leads forward.
+
+    Raises:
+        SpaceTooLargeError: beyond either limit.
+        LawError: for a cycle, with the states on it.
     """
     require_environment(env)
     require_whole(max_states=max_states)

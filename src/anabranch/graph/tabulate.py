@@ -117,10 +117,21 @@ def tabulate(
 ) -> TableEnvironment:
     """List every state reachable from `start` and make an exact environment of them.
 
-    `children(state)` gives the hashable states one step further; a child given twice is a double edge.
-    `can_stop` says which states are finished objects; by default those without children.
+    Arguments:
+        start: the first state, any hashable value.
+        children: a function from a state to the hashable states one step further; a child given twice is a double edge.
+        can_stop: says which states are finished objects; None: those without children.
+        max_states: the most states that are listed.
 
-    Raises LawError for a cycle or a dead end, with the state, and SpaceTooLargeError beyond `max_states`.
+    Returns:
+        An environment; its `table(function)` makes a log-reward of a plain-Python reward.
+
+    Raises:
+        LawError: for a cycle or a dead end, with the state.
+        SpaceTooLargeError: beyond `max_states`.
+
+    Example:
+        words = tabulate("", lambda word: [word + letter for letter in "ab"] if len(word) < 3 else [])
     """
     number: dict[Hashable, int] = {start: 0}
     items, edges = [start], []

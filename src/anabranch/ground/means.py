@@ -13,7 +13,9 @@ class Estimate:
     """A number and its standard error."""
 
     value: float
+    """The number."""
     error: float
+    """Its standard error; NaN where it is unknown."""
 
     def __str__(self) -> str:
         return with_error(self.value, self.error)

@@ -35,9 +35,25 @@ def check(
 ) -> CheckReport:
     """Prove that an environment keeps the laws of the contract, or raise RefutedError (a LawError).
 
-    All takes about `seconds`. Up to `max_states` states and half of that time the space is enumerated and the laws are
-    proved; beyond, they are tested on `walks` random walks forward and as many back, or on as many as the other half
-    allows. Objects are decoded until the time is over. The report says what was done.
+    Up to `max_states` states and half of the time the space is enumerated and the laws are proved; beyond, they are
+    tested on random walks. Objects are decoded until the time is over. The report says what was done.
+
+    Arguments:
+        env: an instance of an Environment.
+        max_states: beyond so many states the laws are sampled, not proved.
+        seconds: about what all takes.
+        walks: random walks forward, and as many back, or as many as half of the time allows.
+        seed: of the walks.
+
+    Returns:
+        A `CheckReport`: what each of L1-L10 rests on, how much was visited, and remarks on odd spaces.
+
+    Raises:
+        LawError: with a counter-example in the terms of the environment, where a law is broken.
+        ConfigError: for a class instead of an instance, and counts that are none.
+
+    Example:
+        print(anabranch.check(Subset(n=5, k=3)))
     """
     report = examine(env, max_states=max_states, seconds=seconds, walks=walks, seed=seed)
     if report.sound:

@@ -26,15 +26,19 @@ class CheckReport:
     """The status of every law for one environment; `str(report)` is a table of them."""
 
     env: str
+    """The environment, as text."""
     proved: bool
     """True: every state and edge was seen. False: those that random walks came by, or none (L8 broken)."""
     walks: int
     """Random walks taken; 0 where the space was enumerated."""
     states: int
+    """Different states visited."""
     edges: int
+    """Edges walked."""
     objects: int
     """Finished states among those seen."""
     seconds: float
+    """Seconds that the check took."""
     walks_asked: int = 0
     """Random walks that were asked for; fewer are taken where memory or time do not allow them."""
     laws: Mapping[str, str]

@@ -23,6 +23,7 @@ class Heads(eqx.Module):
     backward: Float[Array, " slots"] | None
     """One entry a backward slot; None where P_B is not learned."""
     log_flow: Float[Array, ""]
+    """log F(s) relative to the level, in nats."""
     log_paths: Float[Array, ""] | None = None
     """The log number of ways to the state, where a learned backward policy may need it."""
 

@@ -45,7 +45,9 @@ class Network:
     """
 
     network: Any = None
+    """An eqx.Module, or a function, from an observation to raw logits."""
     make: Callable[..., Any] | None = None
+    """A function of the numbers of inputs and outputs and of a key, to such a module: each seed draws its own."""
 
     def __post_init__(self) -> None:
         if (self.network is None) == (self.make is None):

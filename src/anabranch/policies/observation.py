@@ -50,11 +50,19 @@ def _one_hot(leaf: Array, low: int, high: int) -> Array:
 
 
 def observer(env: Environment) -> Observer:
-    """The observation of an environment: its own `observe`, or booleans as floats and integers one-hot.
+    """What a network sees of a state: the environment's own `observe`, or booleans as floats and integers one-hot.
 
     Integers alone become tokens, whose embedding sum is the same linear map as a one-hot vector's. The
-    range of an integer leaf is declared by `bounds`, or found by enumeration. Raises ConfigError where
-    neither is possible, and for a space without labels, where there is nothing to learn.
+    range of an integer leaf is declared by `bounds`, or found by enumeration.
+
+    Arguments:
+        env: an instance of an Environment.
+
+    Returns:
+        An `Observer`: a hashable function from a state to a vector of floats or of integer tokens.
+
+    Raises:
+        ConfigError: where no range can be found, and for a space without labels, where there is nothing to learn.
     """
     if env.num_actions == 0:
         raise ConfigError(f"{type(env).__name__} has no labels (legal is bool[0]): give it at least one step to take.")

@@ -168,9 +168,17 @@ def require_nonnegative(**rewards: float) -> None:
 
 
 def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, " X"]:
-    """log R of every finished object of a graph, in the order of `graph.objects`; -inf where R = 0.
+    """log R of every finished object of a graph.
 
-    Raises RewardError that names the object where a value is NaN or +inf, or all rewards are zero.
+    Arguments:
+        graph: all states, as `state_graph(env)` gives them.
+        log_reward: log R(x) in nats, a JAX function of one state; -inf for a reward of 0.
+
+    Returns:
+        Numbers [X] in float64, in the order of `graph.objects`.
+
+    Raises:
+        RewardError: names the object where a value is NaN or +inf; and where all rewards are zero.
     """
     require_graph(graph)
     require_log_reward(graph.env, log_reward)

@@ -43,13 +43,22 @@ def load(
     optimizer: Adam | optax.GradientTransformation | None = None,
     explore: Exploration | None = None,
 ) -> Run:
-    """Read a run directory: its policy, history and configuration.
+    """Read a run directory: its policy, history and configuration. Loading never executes code.
 
-    A run of a built-in or installed task is rebuilt by its name; any other needs `task`, because loading
-    never executes code. So does one with an objective, a network (its recipe), a backward policy, an optimiser or an
-    exploration of your own: each is given again as it was given to `train`, and takes the settings that the run had.
-    An optax transformation may be left out, since reading a run does not need it. Raises RunError for what is missing,
-    damaged or does not fit.
+    A run of a built-in or installed task is rebuilt by its name; any other needs `task`. So does one with parts of your
+    own: each is given again as it was given to `train`, and takes the settings that the run had.
+
+    Arguments:
+        path: the directory.
+        task: of a run that is not known by name.
+        objective, policy, backward, explore: your own, where the run had them; the network as its recipe.
+        optimizer: an optax transformation; it may be left out, since reading a run does not need it.
+
+    Returns:
+        The run, which can be evaluated, sampled from and plotted.
+
+    Raises:
+        RunError: for what is missing, damaged or does not fit.
     """
     directory = RunDirectory.open(path)
     config = directory.read_config()

@@ -44,7 +44,24 @@ def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outf
 
 
 def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:
-    """Draw n finished objects from the unperturbed policy."""
+    """Draw n finished objects from the unperturbed policy.
+
+    Arguments:
+        env: the space that the policy was trained on.
+        policy: the sampler, such as run.policy.
+        n: how many.
+        seed: of all draws; the same seed draws the same objects.
+        log_reward: log R(x) in nats, to be evaluated at each of them; None: not at all.
+
+    Returns:
+        `Samples`: plain-Python objects, their states [n, ...] in NumPy, and log R [n] in nats.
+
+    Raises:
+        ConfigError: for an n that is no count, or a whole run in place of its policy.
+
+    Example:
+        anabranch.sample(env, run.policy, 10, seed=1).objects
+    """
     require_whole(n=n)
     states = sample_states(env, policy, n, key=key_of(seed, Stream.SAMPLE))
     objects = [env.decode(take(states, number)) for number in range(n)]
@@ -77,7 +94,17 @@ def _objects(policy: Policy, reading: Reading, key: Key[Array, ""], size: int) -
 
 
 def sample_trajectories(env: Environment, policy: Policy, batch: int, *, seed: int) -> Trajectories:
-    """Draw a batch of complete trajectories from the unperturbed policy."""
+    """Draw a batch of complete trajectories from the unperturbed policy.
+
+    Arguments:
+        env: the space that the policy was trained on.
+        policy: the sampler, such as run.policy.
+        batch: how many, B.
+        seed: of all draws.
+
+    Returns:
+        `Trajectories`, time-major: states [rows, B, ...], actions [rows, B] that end with STOP, lengths [B].
+    """
     return _trajectories(policy, reading_for(env, None), key_of(seed, Stream.TRAJECTORIES), batch)
 
 
@@ -89,7 +116,18 @@ def _trajectories(policy: Policy, reading: Reading, key: Key[Array, ""], batch: 
 def sample_backward(
     env: Environment, policy: Policy, states: Any, *, seed: int, backward: str | BackwardPolicy = "uniform"
 ) -> Trajectories:
-    """Trajectories that end in the given finished objects (a batch of states), drawn by P_B from the end."""
+    """Draw trajectories that end in given finished objects, by P_B from the end.
+
+    Arguments:
+        env: the space that the policy was trained on.
+        policy: of which a learned P_B is read.
+        states: a batch of finished objects, [B, ...].
+        seed: of all draws.
+        backward: P_B, by name or as a record.
+
+    Returns:
+        `Trajectories`, time-major, each from the initial state to its object.
+    """
     key = key_of(seed, Stream.BACKWARD_TRAJECTORIES)
     return _walked_back(policy, reading_for(env, backward), key, states)
 
@@ -111,8 +149,19 @@ def score_trajectories(
 ) -> Scores:
     """Score given trajectories under a policy, everything recomputed (valid off-policy).
 
-    `log_reward` holds log R of each object in nats. `outflow` and `needs_inflow` are an objective's own. The flows and
-    rewards of the result are relative to `policy.level`, which is subtracted from `log_reward` in float64.
+    Flows and rewards of the result are relative to `policy.level`, which is subtracted from `log_reward` in float64.
+
+    Arguments:
+        env: the space of the trajectories.
+        policy: the network that says log P_F, log F and a learned log P_B.
+        trajectories: time-major, [rows, B].
+        log_reward: log R of each object [B], in nats.
+        backward: P_B, by name or as a record.
+        outflow: whether the forward head holds log edge flows, as in flow matching.
+        needs_inflow: whether the inflow of each state is asked for; it costs a pass over its parents.
+
+    Returns:
+        `Scores`, of which any objective makes its residuals.
     """
     reading = reading_for(env, backward, outflow=outflow)
     relative = jnp.asarray(np.asarray(log_reward, np.float64) - policy.level, float)

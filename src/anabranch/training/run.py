@@ -20,15 +20,21 @@ class Trained:
     """A trained policy and how it came about."""
 
     policy: Policy
+    """What was trained; with several seeds each parameter has a leading axis."""
     history: list[dict[str, Any]]
     """One row for each report: step, seconds, loss, log_z, log_reward, rows, floored, total_variation."""
     config: dict[str, Any]
+    """What run.json keeps of the settings."""
     directory: Path | None
+    """Where it is kept; None: nowhere."""
     setup: Setup
+    """All that the training depended on."""
     steps: int
+    """Gradient steps done."""
     seconds: float
     """Of compiled training, without compilation and evaluation."""
     interrupted: bool = False
+    """Whether it was ended before its last step."""
 
     def __getitem__(self: AnyTrained, number: int) -> AnyTrained:
         """The run of one seed of several. Raises ConfigError where there is no such seed."""

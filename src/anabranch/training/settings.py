@@ -132,7 +132,9 @@ class Setup:
     """All that a training step depends on, resolved; hashable, so that equal setups share one compilation."""
 
     env: "Environment"
+    """The space."""
     log_reward: "LogReward"
+    """log R(x) in nats, a JAX function of one finished state."""
     observer: "Observer"
     """What a network sees of a state."""
     objective: "Objective" = field(metadata=_about("part", home="anabranch.objectives:OBJECTIVES"))

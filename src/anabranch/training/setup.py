@@ -35,10 +35,18 @@ from anabranch.training.settings import SETTINGS, Prior, Setup, completed
 def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     """Resolve names and defaults into a Setup, which `init`, `step` and `advance` take.
 
-    `settings` are those of `train` (see `Setup`), and `chunk`, the rows of a gradient chunk. Whether the parts fit
-    together is asked by `init`, before anything is compiled.
+    Whether the parts fit together is asked by `init`, before anything is compiled.
 
-    Raises ConfigError and RewardError for settings that are none.
+    Arguments:
+        env: the space.
+        log_reward: log R(x) in nats, a JAX function of one state.
+        settings: those of `train` (see `Setup`), and `chunk`, the rows of a gradient chunk.
+
+    Returns:
+        A frozen, hashable record; equal ones share one compilation.
+
+    Raises:
+        ConfigError, RewardError: for settings that are none.
     """
     choice = completed(settings)
     objective = objective_named(choice["objective"])

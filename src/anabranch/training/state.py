@@ -13,8 +13,11 @@ class TrainState(eqx.Module):
     """All that changes from step to step."""
 
     policy: Policy
+    """The network and log Z."""
     optimizer: Any
+    """What the optimiser keeps."""
     step: Int[Array, ""]
+    """Gradient steps done."""
     key: Key[Array, ""]
     """The stream that the keys of all steps are folded from."""
     sources: tuple[Any, ...] = ()
@@ -22,6 +25,7 @@ class TrainState(eqx.Module):
     lagged: Policy | None = None
     """A copy of the policy that follows it slowly."""
     prior: Policy | None = None
+    """The sampler that relative balance starts from."""
     values: dict[str, Float[Array, ""]] = eqx.field(default_factory=dict)
     """Settings that are traced, because they differ from lane to lane."""
 

@@ -28,7 +28,19 @@ from anabranch.trajectories import Scores
 
 
 def init(setup: Setup, seed: int, *, start: Policy | None = None) -> TrainState:
-    """The state before the first step: fresh parameters, or those of `start`; with `seeds`, of seed, seed + 1, ..."""
+    """The state before the first step.
+
+    Arguments:
+        setup: the training.
+        seed: of all its random numbers; with `seeds` the lanes have seed, seed + 1, ...
+        start: a policy to go on from; None: fresh parameters, log Z and flows near their values.
+
+    Returns:
+        A `TrainState`: parameters, optimiser, step, key, and what the sources of a batch keep.
+
+    Raises:
+        ConfigError: where the parts do not go together, lack something, or need more memory than there is.
+    """
     numbers = jnp.asarray(seed) if setup.seeds is None else seed + jnp.arange(setup.seeds)
     return init_lanes(setup, numbers, {}, start=start)
 
@@ -84,7 +96,15 @@ def _fresh_state(setup: Setup, policy: Policy, seed: Int[Array, ""], values: dic
 
 
 def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Fault]:
-    """Propose objects, reward them, and learn from them. Pure; meant to be jitted."""
+    """Propose objects, reward them, and learn from them: one training step. Pure; meant to be jitted.
+
+    Arguments:
+        setup: the training.
+        state: where it stands.
+
+    Returns:
+        The state afterwards, the metrics of the step, and its fault, if any.
+    """
     proposal = propose(setup, state)
     return learn(setup, state, proposal, reward(setup, proposal))
 
@@ -185,9 +205,16 @@ def _following(lagged: Policy, policy: Policy, rate: float) -> Policy:
 
 @eqx.filter_jit
 def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[TrainState, StepMetrics, Fault]:
-    """`count` steps in one compiled loop (any count, one compilation), the mean of their metrics, the first fault.
+    """`count` steps in one compiled loop: any count, one compilation.
 
-    With `seeds`, so for each seed, and all results have a leading axis.
+    Arguments:
+        setup: the training; equal setups share one compilation.
+        state: where it stands.
+        count: steps, an integer array.
+
+    Returns:
+        The state afterwards, the mean of the metrics, and the first fault (a dead end, a bad reward) with its state.
+        With `seeds` all have a leading axis.
     """
     if setup.seeds is None or setup.vectorised:
         return _advanced(setup, state, count)

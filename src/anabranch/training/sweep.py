@@ -32,6 +32,7 @@ class Swept:
     """One combination of settings, and what each seed ended with."""
 
     settings: dict[str, Any]
+    """The values of this combination."""
     loss: list[float]
     """Mean over the last tenth of the steps."""
     total_variation: list[float] | None
@@ -56,13 +57,27 @@ def sweep(
     callback: Callable[[Swept], None] | None = None,
     **settings: Any,
 ) -> list[Swept]:
-    """Train every combination of the settings in `over`, such as {"explore.epsilon": [0.0, 0.1], "batch": [16, 64]}.
+    """Train every combination of the settings in `over`.
 
-    `exact` says whether each combination ends with its exact distance, as in `train`;
-    `settings` are the other arguments of it; records that `over` names must be among them, as records.
     Learning rates, epsilon and temperature share one program, each combination and seed a lane of it;
     what changes a shape or the program (batch, width, objective settings) has a program of its own.
-    Choose by the loss, or on seeds that are not reported. Raises ConfigError for an unknown setting.
+    Choose by the loss, or on seeds that are not reported.
+
+    Arguments:
+        env: the space.
+        log_reward: log R(x) in nats, a JAX function of one state.
+        over: values to try by setting, such as {"explore.epsilon": [0.0, 0.1], "batch": [16, 64]}.
+        seeds: lanes of each combination.
+        seed: of the first of them.
+        exact: whether each combination ends with its exact distance, as in `train`.
+        callback: gets each combination as it is done.
+        settings: the other arguments of `train`; records that `over` names must be among them, as records.
+
+    Returns:
+        One `Swept` a combination: its settings, losses, exact distances, and how many seeds diverged.
+
+    Raises:
+        ConfigError: for an unknown setting.
     """
     if not over or seeds < 1:
         raise ConfigError(

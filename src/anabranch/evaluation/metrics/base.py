@@ -62,9 +62,11 @@ class Measurable:
     perfect: PerfectSampler | None
     """As many draws from R / Z itself; None where it is not known."""
     settings: MetricSettings
+    """What to measure, as the evaluation was asked."""
     distance: Distance | None
     """Between decoded objects, by the task; None leaves the usual one."""
     seed: int
+    """Of the numbers that a metric draws."""
 
     def compared(self, statistic: Callable[[Int[np.ndarray, " n"]], float]) -> "Compared":
         """A statistic of the numbers drawn, beside that of a perfect sampler."""

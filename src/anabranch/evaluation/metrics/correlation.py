@@ -20,9 +20,13 @@ class Interval:
     """How sure a coefficient is: by Fisher's transformation, or the percentiles of a bootstrap over the objects."""
 
     level: float = 0.95
+    """Probability that it covers."""
     kind: Literal["fisher", "bootstrap"] = "fisher"
+    """How it is found."""
     resamples: int = 1000
+    """Of a bootstrap."""
     seed: int = 0
+    """Of a bootstrap."""
 
     def __post_init__(self) -> None:
         require_types(self)
@@ -41,9 +45,13 @@ class Correlation:
     """A coefficient over `objects` pairs, with its interval; NaN where undefined, 1 for a perfect sampler."""
 
     value: float
+    """The coefficient."""
     low: float
+    """Lower end of its interval."""
     high: float
+    """Upper end of its interval."""
     objects: int
+    """Pairs that it is over."""
     tied: int
     """How many of them have the reward of another."""
     left_out: int
@@ -79,6 +87,14 @@ def pearson(
     """Pearson's coefficient; objects of reward 0 are left out. NaN where some log p(x) is not finite.
 
     Fisher's interval takes atanh r for normal, with variance 1 / (n - 3).
+
+    Arguments:
+        log_prob: log p(x) of the sampler [n], in nats.
+        log_reward: log R(x) of the same objects [n], in nats.
+        interval: how sure the coefficient is said to be.
+
+    Returns:
+        A `Correlation` with its interval; 1 for a perfect sampler.
     """
     return _correlation(_pearson, lambda r: 1.0, log_prob, log_reward, interval)
 
@@ -94,6 +110,14 @@ def spearman(
     ranks with ties would be below 1 for any sampler with the smallest error.) Somers' D does the same for Kendall's.
 
     Fisher's interval has the variance (1 + r^2 / 2) / (n - 3) of Bonett and Wright 2000.
+
+    Arguments:
+        log_prob: log p(x) of the sampler [n], in nats or in any increasing scale.
+        log_reward: log R(x) of the same objects [n].
+        interval: Fisher's, or that of a bootstrap over the objects.
+
+    Returns:
+        A `Correlation` with its interval, and how many objects are tied.
     """
     return _correlation(_spearman, lambda r: 1.0 + r**2 / 2.0, log_prob, log_reward, interval)
 

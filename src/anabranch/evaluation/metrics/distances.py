@@ -13,7 +13,18 @@ Distance = Callable[[Any, Any], float]
 
 
 def hamming_distance(first: Sequence[Any], second: Sequence[Any]) -> float:
-    """The share of places at which two sequences differ. Raises ConfigError for sequences of different lengths."""
+    """The share of places at which two sequences differ.
+
+    Arguments:
+        first: a sequence.
+        second: one of the same length.
+
+    Returns:
+        From 0 (the same) to 1.
+
+    Raises:
+        ConfigError: for sequences of different lengths.
+    """
     if len(first) != len(second):
         raise ConfigError(
             f"The Hamming distance needs equally long objects; given lengths {len(first)} and {len(second)}: "
@@ -23,7 +34,15 @@ def hamming_distance(first: Sequence[Any], second: Sequence[Any]) -> float:
 
 
 def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> float:
-    """Levenshtein's distance, over the length of the longer one: the fewest insertions, deletions and replacements."""
+    """Levenshtein's distance, over the length of the longer one: the fewest insertions, deletions and replacements.
+
+    Arguments:
+        first: a sequence.
+        second: another, of any length.
+
+    Returns:
+        From 0 (the same) to 1.
+    """
     row = list(range(len(second) + 1))
     for i, a in enumerate(first, 1):
         last, row[0] = row[0], i
@@ -33,7 +52,15 @@ def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> float:
 
 
 def object_distance(first: Any, second: Any) -> float:
-    """Hamming's distance between objects of equal length, else the edit distance; nested tuples are read flat."""
+    """Hamming's distance between objects of equal length, else the edit distance; nested tuples are read flat.
+
+    Arguments:
+        first: a decoded object.
+        second: another.
+
+    Returns:
+        From 0 (the same) to 1.
+    """
     a, b = flat(first), flat(second)
     return hamming_distance(a, b) if len(a) == len(b) else edit_distance(a, b)
 
@@ -65,7 +92,15 @@ def distance_rows(
 
 
 def mean_pairwise_distance(objects: Sequence[Any], *, distance: Distance = object_distance) -> float:
-    """The mean distance over all pairs of different positions; NaN for fewer than two objects."""
+    """The mean distance over all pairs of different positions: how different objects are from each other.
+
+    Arguments:
+        objects: decoded objects; one that stands twice is a pair of distance 0.
+        distance: of two objects.
+
+    Returns:
+        The mean; NaN for fewer than two objects.
+    """
     count = len(objects)
     if count < 2:
         return float("nan")

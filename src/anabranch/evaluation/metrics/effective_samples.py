@@ -5,9 +5,15 @@ from jaxtyping import Float
 
 
 def effective_sample_size(log_weights: Float[np.ndarray, " n"]) -> float:
-    """(sum w)^2 / sum w^2 (Kish 1965); n for a perfect sampler, whose weights are all equal, 0 where all are zero.
+    """How many equally weighted draws importance weights are worth: (sum w)^2 / sum w^2 (Kish 1965).
 
-    The log-weight of a trajectory is log R + log P_B - log P_F. Regions that were never drawn do not show.
+    Regions that were never drawn do not show.
+
+    Arguments:
+        log_weights: log R + log P_B - log P_F of each trajectory [n], in nats.
+
+    Returns:
+        n for a perfect sampler, whose weights are all equal; 0 where all are zero.
     """
     top = log_weights.max()
     if np.isneginf(top):

@@ -28,9 +28,20 @@ def flow_consistency(
     FCS = E_S [ sum over x in S of |p(x) / p(S) - R(x) / R(S)| / 2 ]: 0 exactly where p = R / Z, the total
     variation where S is everything, and computable without Z. S is drawn with probability in proportion to
     p(S) (one member by p, the others uniformly), as in corollary 1 of Silva et al., When do GFlowNets learn the right
-    distribution? (ICLR 2025; an earlier version is arXiv:2411.05899). `log_prob` need not be normalised; the
-    objects may be all or a test set. A set without any reward counts 1. The error is that of drawing `subsets`
-    sets. Raises ConfigError for a size that no set has.
+    distribution? (ICLR 2025; an earlier version is arXiv:2411.05899). A set without any reward counts 1.
+
+    Arguments:
+        log_prob: log p(x) of all objects, or of a test set [X], in nats; it need not be normalised.
+        log_reward: log R(x) of the same objects [X], in nats.
+        size: objects of a set.
+        subsets: sets drawn.
+        seed: of the sets.
+
+    Returns:
+        An `Estimate`; its error is that of drawing the sets.
+
+    Raises:
+        ConfigError: for a size that no set has, and where the sampler draws none of the objects.
     """
     if not 2 <= size <= log_prob.size or subsets < 2:
         raise ConfigError(

@@ -22,6 +22,7 @@ class ModesFound:
     separation: float
     """The least distance between two modes; 0: every different object is a mode."""
     found: int
+    """Different modes in the sample."""
     curve: tuple[tuple[int, int], ...]
     """Pairs of samples and modes found among the first of them."""
 
@@ -76,9 +77,21 @@ def modes_found(
     distance: Distance = object_distance,
     budgets: Sequence[int] | None = None,
 ) -> ModesFound:
-    """Count the modes in a sample, in the order of drawing: objects with log R >= `threshold`, `separation` apart.
+    """Count the modes in a sample, in the order of drawing: objects above a threshold that lie apart.
 
-    `budgets` are the numbers of samples at which the curve is read (1, 2, 5, 10, ... by default).
+    Arguments:
+        objects: decoded draws, in their order.
+        log_reward: log R of each of them [n], in nats.
+        threshold: log R from which an object counts, in nats.
+        separation: the least distance between two modes; 0: every different object is one.
+        distance: of two objects.
+        budgets: numbers of samples at which the curve is read; None: 1, 2, 5, 10, ...
+
+    Returns:
+        `ModesFound`: the count, the curve, and the definition that they rest on.
+
+    Raises:
+        ConfigError: for a threshold that is NaN, or a negative separation.
     """
     first = {item: at for at, item in reversed(list(enumerate(objects)))}
     places = sorted(first.values())

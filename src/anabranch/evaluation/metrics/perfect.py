@@ -16,7 +16,9 @@ class Reference:
     """A metric under perfect sampling: its mean over replicas, and their standard deviation."""
 
     mean: float
+    """Over the replicas."""
     spread: float
+    """Standard deviation between the replicas."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,9 +29,13 @@ class PerfectSampler:
     """
 
     target: Float[np.ndarray, " X"]
+    """Probability of each object."""
     samples: int
+    """Draws of a replica."""
     replicas: int = 10
+    """Independent samples of that size."""
     seed: int = 0
+    """Of the draws."""
 
     def __post_init__(self) -> None:
         if self.samples < 1 or self.replicas < 2:

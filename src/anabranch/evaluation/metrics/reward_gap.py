@@ -20,10 +20,17 @@ def log_mean_reward(log_reward: Float[np.ndarray, " X"], probability: Float[np.n
 
 
 def reward_gap(log_reward: Float[np.ndarray, " n"], *, log_target_mean: float) -> Estimate:
-    """E_model[R] / E_target[R], from log R of draws of the model and the known log E_target[R], in nats.
+    """E_model[R] / E_target[R]: the mean reward of a sampler over that of its target.
 
     1 for a perfect sampler; below it where good objects are missed, above it where the best are drawn too often.
     It cannot see that a mode is missing whose objects are worth as much as those that are drawn.
+
+    Arguments:
+        log_reward: log R of draws of the model [n], in nats.
+        log_target_mean: the known log E_target[R], in nats.
+
+    Returns:
+        An `Estimate` with its standard error.
     """
     return mean_with_error(np.exp(log_reward - log_target_mean))
 

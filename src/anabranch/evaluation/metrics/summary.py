@@ -24,7 +24,9 @@ class SampleMetrics(Mapping[str, Any]):
     """
 
     measured: dict[str, Any]
+    """What each metric returned, by its name."""
     metrics: tuple[Metric, ...]
+    """The metrics themselves."""
     test_set: str | None
     """The objects at which log p(x) is held against log R(x), in words; None where there are none."""
 

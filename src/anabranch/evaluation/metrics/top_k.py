@@ -39,9 +39,18 @@ def top_k(
     k: int = 100,
     distance: Distance = object_distance,
 ) -> TopK:
-    """The mean reward and the diversity of the k best different objects of a sample, with log R of each draw in nats.
+    """The mean reward and the diversity of the k best different objects of a sample.
 
     An object that was drawn often counts once: a sampler that repeats itself is not rewarded for it.
+
+    Arguments:
+        objects: decoded draws.
+        log_reward: log R of each of them [n], in nats.
+        k: how many; fewer where fewer different ones were drawn.
+        distance: of two objects, for the diversity.
+
+    Returns:
+        `TopK`: the count, log of the mean reward in nats, and the mean pairwise distance.
     """
     first = {item: at for at, item in reversed(list(enumerate(objects)))}
     places = np.array(sorted(first.values()))
