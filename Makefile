@@ -6,7 +6,7 @@ PICTURES := pictures
 QUICK  := tests/house tests/ground
 LOWEST := tests/house tests/ground tests/graph tests/runs tests/training/test_training.py
 
-.PHONY: demo test quick wheel lowest lint types bench clean
+.PHONY: demo test quick wheel lowest mutants lint types bench clean
 
 demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
@@ -47,6 +47,10 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.threshold report
 	$(BIN)/python -m benchmarks.engine
+
+# Faults planted in the core, one at a time: about an hour.
+mutants: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.mutants
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
