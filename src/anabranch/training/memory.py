@@ -18,6 +18,8 @@ from anabranch.training.settings import Setup
 
 NUMBERS_A_ROW = 8
 """What a row of a trajectory holds beside its state and the layers of the network: an action, and scores."""
+REMEMBERED_SHARE = 0.1
+"""Of the memory: what the sampler may keep of its layers for the gradient. Beyond, the gradient computes it again."""
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -45,25 +47,47 @@ def require_memory(setup: Setup) -> None:
     )
 
 
-def needed_bytes(setup: Setup) -> dict[str, int]:
-    """The least that each part of a training takes, in bytes."""
+def remembers(setup: Setup) -> bool:
+    """Whether a step keeps what each layer put out while sampling, which saves its gradient a pass over the network.
+
+    That grows with rows x batch: 2.3 GB at 500 moves, batch 256 and two layers of 256.
+    """
+    most = memory_bytes()
+    return setup.chunk is not None and (most is None or _remembered_bytes(setup) <= REMEMBERED_SHARE * most)
+
+
+def _remembered_bytes(setup: Setup) -> int:
+    state = jax.eval_shape(lambda: initial_state(setup.env))
+    kept = eqx.filter_eval_shape(lambda one, state: one.remember(state)[1], _policy_shape(setup), state)
+    return _rows_at_once(setup) * _bytes(kept)
+
+
+def _rows_at_once(setup: Setup) -> int:
+    lanes = (setup.seeds or 1) if setup.vectorised else 1
+    return lanes * setup.batch * rows_of(setup.env)
+
+
+def _policy_shape(setup: Setup) -> Any:
     learned = setup.backward is not None and setup.backward.learned
     key = key_of(0, Stream.INIT)
-    policy = eqx.filter_eval_shape(lambda: built(setup.policy, setup.observer, key=key, learned_backward=learned))
-    parameters = eqx.filter(policy, _is_parameter)
+    return eqx.filter_eval_shape(lambda: built(setup.policy, setup.observer, key=key, learned_backward=learned))
+
+
+def needed_bytes(setup: Setup) -> dict[str, int]:
+    """The least that each part of a training takes, in bytes."""
+    parameters = eqx.filter(_policy_shape(setup), _is_parameter)
     moments = jax.eval_shape(setup.transformation.init, parameters)
     lanes = setup.seeds or 1
     state = jax.eval_shape(lambda: initial_state(setup.env))
-    kept = eqx.filter_eval_shape(lambda one, state: one.remember(state)[1], policy, state)
-    row = _bytes(state) + _bytes(kept) + 4 * NUMBERS_A_ROW
+    row = _bytes(state) + 4 * NUMBERS_A_ROW
     ring = 0
     if setup.replay is not None:
         replay, with_actions = setup.replay, setup.backward is not None and setup.backward.from_memory
         ring = _bytes(eqx.filter_eval_shape(lambda: Buffer.empty(setup.env, replay, with_actions=with_actions)))
-    at_once = lanes if setup.vectorised else 1
+    kept = _remembered_bytes(setup) if remembers(setup) else 0
     return {
         "the network": lanes * ((3 if setup.lag_rate else 2) * _bytes(parameters) + _bytes(moments)),
-        "the batch": at_once * setup.batch * rows_of(setup.env) * row,
+        "the batch": _rows_at_once(setup) * row + kept,
         "the replay buffer": lanes * ring,
     }
 

@@ -18,7 +18,7 @@ from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_compatible
 from anabranch.training.gather import Batch, Fault, Proposal, gathered
-from anabranch.training.memory import require_memory
+from anabranch.training.memory import remembers, require_memory
 from anabranch.training.needs import filled
 from anabranch.training.settings import SEEDS_AXIS, Setup
 from anabranch.training.setup import with_values
@@ -116,7 +116,7 @@ def propose(setup: Setup, state: TrainState) -> Proposal | None:
     if not fresh:
         return None
     key = jax.random.fold_in(state.key, state.step)
-    options = {"explore": setup.explore, "at_step": state.step, "remember": setup.chunk is not None}
+    options = {"explore": setup.explore, "at_step": state.step, "remember": remembers(setup)}
     trajectories, seen, flags = rollout(state.policy, setup.reading, key, fresh, **options)
     return Proposal(trajectories, seen if setup.chunk else None, flags)
 
