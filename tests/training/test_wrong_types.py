@@ -199,7 +199,7 @@ def test_what_just_fits_is_not_refused(setup, monkeypatch):
     monkeypatch.setattr(memory, "memory_bytes", lambda: total)
     memory.require_memory(setup)
     monkeypatch.setattr(memory, "memory_bytes", lambda: total - 1)
-    with pytest.raises(ab.ConfigError, match=r"the machine has .*: lower batch=8"):
+    with pytest.raises(ab.ConfigError, match=r"the machine has .*: lower replay\.capacity=100"):
         memory.require_memory(setup)
     monkeypatch.setattr(memory, "memory_bytes", lambda: None)
     memory.require_memory(setup)
