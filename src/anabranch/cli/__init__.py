@@ -51,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _answered(given: list[str]) -> int:
+def _answered(arguments: list[str]) -> int:
     try:
         with obedient(lambda: "interrupted"):
-            return _dispatch(given)
+            return _dispatch(arguments)
     except Error as error:
         print(f"anabranch: {error}", file=sys.stderr)
         return error.exit_code
@@ -72,23 +72,23 @@ def _answered(given: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        sources = sys.modules.get("anabranch.cli.sources")
-        sentence = None if sources is None else sources.stranger_fault(error)
+        user_files = sys.modules.get("anabranch.cli.user_files")
+        sentence = None if user_files is None else user_files.fault_in_user_file(error)
         if sentence is None:
             raise
         print(f"anabranch: {sentence}", file=sys.stderr)
         return 2
 
 
-def _dispatch(given: list[str]) -> int:
-    if not given or given[0] in ("-h", "--help", "help"):
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(help_text(), end="")
-        return 0 if given else 2
-    if given[0] == "--version":
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
         from importlib.metadata import version
 
         print(f"anabranch {version('anabranch')}")
         return 0
-    verb, rest = given[0], given[1:]
+    verb, rest = arguments[0], arguments[1:]
     module, _ = named(verb, VERBS, "verb")
     return getattr(importlib.import_module(module), verb)(rest)

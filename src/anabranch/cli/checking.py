@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from anabranch.cli.flags import Option, parse
-from anabranch.cli.sources import environment_from, require_known_fields
+from anabranch.cli.flags import Option, parse, seed_option
+from anabranch.cli.sources import environment_from, environment_with
 from anabranch.ground.errors import LawError
 
 POSITIONAL = ("TARGET", "a task by name, or FILE.py:NAME of an Environment (class or instance) or a Task")
@@ -11,7 +11,7 @@ OPTIONS = (
     Option(name="max_states", annotation=int, default=1_000_000, help="enumerate up to so many states"),
     Option(name="seconds", annotation=float, default=20.0, help="about so long in all; enumerate for half of it"),
     Option(name="walks", annotation=int, default=256, help="random walks where the space is too large"),
-    Option(name="seed", annotation=int, default=0, help="the seed of the walks"),
+    seed_option("the seed of the walks"),
 )
 
 
@@ -20,19 +20,16 @@ def check(arguments: Sequence[str]) -> int:
     spec = parse("check", POSITIONAL, OPTIONS, arguments, partial=True).positional
     if not spec:
         parse("check", POSITIONAL, OPTIONS, arguments)
-    found = environment_from(spec)
-    given = parse("check", POSITIONAL, OPTIONS, arguments, records={"env": found})
-    if isinstance(found, type):
-        require_known_fields(found, given.records.get("env", {}))
-        env = found(**given.records.get("env", {}))
-    else:
-        env = given.record("env", found)
+    named = environment_from(spec)
+    flags = parse("check", POSITIONAL, OPTIONS, arguments, records={"env": named})
+    values = flags.records.get("env", {})
+    env = environment_with(named, values) if isinstance(named, type) else flags.record("env", named)
 
     from anabranch.cli.tables import console
     from anabranch.laws.check import check as prove
 
     try:
-        result = prove(env, **given.options)
+        result = prove(env, **flags.options)
     except LawError as broken:
         console().print(str(broken))
         return broken.exit_code

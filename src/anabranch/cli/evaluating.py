@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from json import dumps
 from typing import TYPE_CHECKING
 
-from anabranch.cli.flags import Given, Option, parse
-from anabranch.cli.given_samplers import with_sources
+from anabranch.cli.flags import Flags, Option, parse, seed_option
 from anabranch.cli.parts import PARTS, part_from, parts_from
+from anabranch.cli.prior_and_data import with_sources
 from anabranch.cli.report import report
 from anabranch.cli.reward_digits import reward_numbers, reward_text
-from anabranch.cli.sources import start_jax, task_from
+from anabranch.cli.sources import REWARD, start_jax, task_of_run
 from anabranch.evaluation.metrics.settings import MetricSettings
 
 if TYPE_CHECKING:
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 DIRECTORY = ("DIR", "a run directory, as `anabranch train` wrote it")
 TASK = Option(
-    name="task", annotation=str | None, default=None, help="FILE.py:NAME of a stranger's task, to read its run again"
+    name="task",
+    annotation=str | None,
+    default=None,
+    help="FILE.py:NAME of your own task, to read its run again",
 )
-SEED = Option(name="seed", annotation=int, default=0, help="the seed of the fresh samples")
+SEED = seed_option("the seed of the fresh samples")
 WHICH = Option(name="which", annotation=int, default=0, help="of a run of several seeds, which one (0 is the first)")
 PRIOR = Option(name="prior", annotation=str | None, default=None, help="the run whose sampler an rtb run started from")
 DATA = Option(name="data", annotation=str | None, default=None, help="the file of objects that an ml run learned from")
@@ -38,60 +41,60 @@ METRIC = Option(
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
 
 
-def exact_of(given: Given) -> "Exact":
+def exact_of(flags: Flags) -> "Exact":
     """What --exact says."""
     from anabranch.evaluation.affordable import require_exact
 
-    text = given.options["exact"].lower()
+    text = flags.options["exact"].lower()
     return require_exact({"true": True, "false": False}.get(text, text))
 
 
-def open_run(given: Given) -> "tuple[Run, Task]":
+def open_run(flags: Flags) -> "tuple[Run, Task]":
     """The run of a command line, and its task."""
     start_jax()
     from anabranch.runs.load import load, task_of
     from anabranch.storage.directory import RunDirectory
 
-    stranger = None if given.options["task"] is None else task_from(given.options["task"])
-    directory = RunDirectory.open(given.positional)
-    task = task_of(directory.read_config(), directory.path, stranger)
-    return load(given.positional, task=stranger, **parts_from(given)), task
+    directory = RunDirectory.open(flags.positional)
+    config, path = directory.read_config(), directory.path
+    own = task_of_run(config, path, task=flags.options["task"], reward=flags.options["reward"])
+    return load(path, task=own, **parts_from(flags)), task_of(config, path, own)
 
 
-def open_one(given: Given) -> "tuple[Run, Task]":
+def open_one(flags: Flags) -> "tuple[Run, Task]":
     """The same for verbs that need a single policy: of a run of several seeds the one that --which names."""
-    run, task = open_run(given)
-    return (run if run.setup.seeds is None else run[given.options["which"]]), task
+    run, task = open_run(flags)
+    return (run if run.setup.seeds is None else run[flags.options["which"]]), task
 
 
 def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, EXACT, TASK, PRIOR, DATA, METRIC, *PARTS)
-    given = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
-    settings = given.record("metrics", metrics)
-    run, task = open_run(given)
-    run = with_sources(run, task, prior=given.options["prior"], data=given.options["data"])
-    choices = {name: given.options[name] for name in ("samples", "seed", "json")}
-    choices["metrics"] = [part_from("metric", spec) for spec in given.options["metric"] or ()]
-    report(run, task, title=given.positional, settings=settings, exact=exact_of(given), **choices)
+    options = (JSON, samples, SEED, EXACT, TASK, REWARD, PRIOR, DATA, METRIC, *PARTS)
+    flags = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
+    settings = flags.record("metrics", metrics)
+    run, task = open_run(flags)
+    run = with_sources(run, task, prior=flags.options["prior"], data=flags.options["data"])
+    choices = {name: flags.options[name] for name in ("samples", "seed", "json")}
+    choices["metrics"] = [part_from("metric", spec) for spec in flags.options["metric"] or ()]
+    report(run, task, title=flags.positional, settings=settings, exact=exact_of(flags), **choices)
     return 0
 
 
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    given = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK, *PARTS), arguments)
-    run, task = open_one(given)
+    flags = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK, REWARD, *PARTS), arguments)
+    run, task = open_one(flags)
     from anabranch.environment import take
     from anabranch.sampling.draw import sample as draw
 
-    drawn = draw(task.env, run.policy, given.options["n"], seed=given.options["seed"], log_reward=task.log_reward)
+    drawn = draw(task.env, run.policy, flags.options["n"], seed=flags.options["seed"], log_reward=task.log_reward)
     assert drawn.log_reward is not None
     for number, (item, log_reward) in enumerate(zip(drawn.objects, drawn.log_reward, strict=True)):
         text = task.env.show(take(drawn.states, number))
-        if given.options["json"]:
+        if flags.options["json"]:
             print(dumps({"object": item, "text": text, **reward_numbers(float(log_reward))}, default=str))
         else:
             print(f"{reward_text(float(log_reward)):>10}  {text}")

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from anabranch.cli.flags import Given, Option
-from anabranch.cli.sources import foreign, is_foreign
+from anabranch.cli.flags import Flags, Option
+from anabranch.cli.user_files import from_user_file, names_user_file
 from anabranch.ground.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ def part_from(kind: str, spec: str) -> Any:
     from anabranch.policies.backward.base import BackwardPolicy
     from anabranch.policies.heads import PolicyRecipe
 
-    if not is_foreign(spec):
+    if not names_user_file(spec):
         raise ConfigError(f"--{kind} names a part of your own, FILE.py:NAME; given {spec!r}, which needs no file.")
-    found = foreign(spec)
-    if isinstance(found, type):
+    part = from_user_file(spec)
+    if isinstance(part, type):
         try:
-            found = found()
+            part = part()
         except TypeError as error:
             raise ConfigError(
                 f"--{kind} {spec} cannot be made without arguments ({error}): name an instance."
@@ -43,18 +43,18 @@ def part_from(kind: str, spec: str) -> Any:
         "backward": (BackwardPolicy, "an anabranch.BackwardPolicy"),
         "metric": (Metric, "an anabranch.Metric"),
     }[kind]
-    if not isinstance(found, base):
-        raise ConfigError(f"--{kind} {spec} is an object of {type(found).__name__}, not {words}.")
-    return found
+    if not isinstance(part, base):
+        raise ConfigError(f"--{kind} {spec} is an object of {type(part).__name__}, not {words}.")
+    return part
 
 
-def parts_from(given: Given) -> dict[str, Any]:
+def parts_from(flags: Flags) -> dict[str, Any]:
     """The parts of a run's own that a command line names, as arguments of `load`."""
-    specs = {option.name: given.options.get(option.name) for option in PARTS}
+    specs = {option.name: flags.options.get(option.name) for option in PARTS}
     return {kind: part_from(kind, spec) for kind, spec in specs.items() if spec is not None}
 
 
-def with_view(given: Given) -> "tuple[Given, Objective | None]":
+def with_view(flags: Flags) -> "tuple[Flags, Objective | None]":
     """What each --objective of `walk` is for: the run's own objective, or one to look at its policy through.
 
     The first FILE.py:NAME belongs to a run whose objective is not one of the library. Raises ConfigError for an
@@ -63,16 +63,16 @@ def with_view(given: Given) -> "tuple[Given, Objective | None]":
     from anabranch.objectives.named import objective_named
     from anabranch.storage.directory import RunDirectory
 
-    specs = list(given.options["objective"] or [])
-    described = RunDirectory.open(given.positional).read_config().get("objective")
+    specs = list(flags.options["objective"] or [])
+    described = RunDirectory.open(flags.positional).read_config().get("objective")
     own = None
     if isinstance(described, dict) and "class" in described:
-        own = next((spec for spec in specs if is_foreign(spec)), None)
+        own = next((spec for spec in specs if names_user_file(spec)), None)
     if own is not None:
         specs.remove(own)
     if len(specs) > 1:
         raise ConfigError(f"walk looks through one condition at a time; given {' and '.join(specs)}.")
     view = None
     if specs:
-        view = part_from("objective", specs[0]) if is_foreign(specs[0]) else objective_named(specs[0])
-    return dataclasses.replace(given, options={**given.options, "objective": own}), view
+        view = part_from("objective", specs[0]) if names_user_file(specs[0]) else objective_named(specs[0])
+    return dataclasses.replace(flags, options={**flags.options, "objective": own}), view

@@ -6,14 +6,15 @@ from pathlib import Path
 from anabranch.cli.evaluating import DIRECTORY, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.parts import PARTS
+from anabranch.cli.sources import REWARD
 
 OUT = Option(name="out", annotation=str | None, default=None, help="a folder for the PNG files (default: DIR/pictures)")
 
 
 def plot(arguments: Sequence[str]) -> int:
     """Write graph.png, distribution.png, curves.png and gallery.png."""
-    given = parse("plot", DIRECTORY, (OUT, SEED, WHICH, TASK, *PARTS), arguments)
-    run, task = open_one(given)
+    flags = parse("plot", DIRECTORY, (OUT, SEED, WHICH, TASK, REWARD, *PARTS), arguments)
+    run, task = open_one(flags)
     from anabranch.environment import take
     from anabranch.evaluation.evaluate import learned_log_z
     from anabranch.evaluation.exact_law import exact_law
@@ -23,7 +24,7 @@ def plot(arguments: Sequence[str]) -> int:
     from anabranch.sampling.draw import sample
 
     name = f"{task.name}, {run.setup.objective.name}"
-    drawn = sample(task.env, run.policy, 64, seed=given.options["seed"])
+    drawn = sample(task.env, run.policy, 64, seed=flags.options["seed"])
     svgs = [task.env.draw(take(drawn.states, number)) for number in range(64)]
     texts = [task.env.show(take(drawn.states, number)) for number in range(64)]
     drawings = svgs if any(svg is not None for svg in svgs) else None
@@ -45,7 +46,7 @@ def plot(arguments: Sequence[str]) -> int:
         figures["distribution"] = distribution_figure(law.target, law.model, labels, title=name, svgs=pictures)
     history = {run.setup.objective.name: run.history}
     figures["curves"] = curves_figure(history, log_z_exact=None if law is None else law.log_z)
-    folder = Path(given.options["out"] or Path(given.positional) / "pictures")
+    folder = Path(flags.options["out"] or Path(flags.positional) / "pictures")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

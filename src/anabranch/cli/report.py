@@ -6,7 +6,7 @@ from json import dumps
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from anabranch.cli.given_samplers import missing_source
+from anabranch.cli.prior_and_data import missing_source
 from anabranch.evaluation.metrics.settings import MetricSettings
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
     mean: dict[str, float | None] = {}
     interval: dict[str, float | None] = {}
     for name, values in columns.items():
-        known = [value for value in values if value is not None and math.isfinite(value)]
-        whole = len(known) == len(values)
-        mean[name] = fmean(known) if whole else None
-        varies = whole and len(known) > 1 and name != EXACT_NUMBER
-        interval[name] = half_width(known) if varies else None
+        finite = [value for value in values if value is not None and math.isfinite(value)]
+        whole = len(finite) == len(values)
+        mean[name] = fmean(finite) if whole else None
+        varies = whole and len(finite) > 1 and name != EXACT_NUMBER
+        interval[name] = half_width(finite) if varies else None
     return {"seeds": len(results), "mean": mean, "interval": interval}
 
 

@@ -20,12 +20,12 @@ OPTIONS = (
 
 def reproduce(arguments: Sequence[str]) -> int:
     """Run one reproduction, write its page, print its table."""
-    given = parse("reproduce", POSITIONAL, OPTIONS, arguments)
-    name, count = given.positional, given.options["seeds"]
+    flags = parse("reproduce", POSITIONAL, OPTIONS, arguments)
+    name, count = flags.positional, flags.options["seeds"]
     module, _, attribute = named(name, REPRODUCTIONS, "reproduction").partition(":")
     if count < 1:
         raise ConfigError(f"--seeds counts seeds, at least 1; given {count}.")
-    folder = Path(given.options["out"])
+    folder = Path(flags.options["out"])
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out {folder} is a file; give a folder for the page.")
     start_jax()

@@ -1,24 +1,30 @@
-"""Where a verb's subject comes from: a task by name, a stranger's FILE:NAME, or a run directory."""
+"""Where a verb's task comes from: a task by name, or a Task, or an Environment and a reward, in a user's file."""
 
 import dataclasses
-import functools
-import importlib.util
 import os
-import sys
-import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from anabranch.cli.flags import Option
+from anabranch.cli.user_files import from_user_file, names_user_file, public_names
 from anabranch.envs.downloads import user_cache_folder
-from anabranch.envs.tasks import Task, make, require_task_name
-from anabranch.ground.errors import ConfigError, Error, did_you_mean
+from anabranch.envs.tasks import Task, make, rebound, require_task_name, task_names
+from anabranch.ground.errors import ConfigError, RunError
+from anabranch.ground.fields import converted, fields_of
 
 if TYPE_CHECKING:
     from anabranch.environment import Environment
 
-_STRANGERS: set[str] = set()
-"""Files of a stranger's code that were named on this command line."""
+REWARD = Option(
+    name="reward",
+    annotation=str | None,
+    default=None,
+    help="FILE.py:NAME of a log-reward of your own, for an environment of your own or in place of the task's reward",
+)
+WITH_REWARD = " --reward "
+"""Between the task and the reward in the name of a task that was made from both: what a command line says again."""
 
 
 def start_jax() -> None:
@@ -32,116 +38,74 @@ def start_jax() -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def is_foreign(spec: str) -> bool:
-    """Whether a spec names a stranger's code: FILE.py:NAME or package.module:NAME."""
-    return ":" in spec
+Fields = Callable[[type], Mapping[str, Any]]
+"""From a class of environments to the fields of the instance that is meant."""
 
 
-def task_from(spec: str) -> Task:
-    """A task by name, or the `anabranch.Task` called NAME in a stranger's file or module."""
-    if not is_foreign(spec):
+def task_from(spec: str, *, reward: str | None = None, fields: Fields | None = None) -> Task:
+    """A task by name, the `anabranch.Task` called NAME in a user's file, or an Environment there with `reward`.
+
+    `reward`, FILE.py:NAME of a log-reward, takes the place of a task's own. `fields` says by which fields an
+    Environment that is a class is made. Raises ConfigError where something is missing or of another kind.
+    """
+    if names_user_file(spec):
+        start_jax()
+        named = from_user_file(spec, contents=environments_and_tasks)
+    else:
         require_task_name(spec)
         start_jax()
-        return make(spec)
-    start_jax()
-    found = foreign(spec)
-    if not isinstance(found, Task):
-        raise ConfigError(f"{spec} is {_described(found)}, not an anabranch.Task(env, log_reward).")
-    return dataclasses.replace(found, name=spec)
+        named = make(spec)
+    if isinstance(named, Task):
+        task = dataclasses.replace(named, name=spec) if names_user_file(spec) else named
+        return task if reward is None else _with_reward(task, task.env, reward)
+    if not _is_environment(named):
+        raise ConfigError(f"{spec} is {_described(named)}, not an anabranch.Task(env, log_reward).")
+    if reward is None:
+        raise _no_task(spec, named)
+    env = named if fields is None or not isinstance(named, type) else environment_with(named, fields(named))
+    return _with_reward(Task(env, log_reward_from(reward), name=spec), env, reward)
+
+
+def _with_reward(task: Task, env: "Environment", spec: str) -> Task:
+    log_reward = rebound(log_reward_from(spec), env)
+    return dataclasses.replace(task, log_reward=log_reward, name=f"{task.name}{WITH_REWARD}{spec}")
+
+
+def log_reward_from(spec: str) -> Callable[[Any], Any]:
+    """The log-reward called NAME in a user's file: a function of one state, or an instance with `__call__`.
+
+    Raises ConfigError where it is something else.
+    """
+    if not names_user_file(spec):
+        raise ConfigError(f"--reward names a log-reward of your own, FILE.py:NAME; given {spec!r}.")
+    log_reward = from_user_file(spec)
+    if isinstance(log_reward, type) or not callable(log_reward):
+        raise ConfigError(
+            f"--reward {spec} is {_described(log_reward)}, not a function of one state that returns log R in nats "
+            "(or an instance of a frozen dataclass that can be called so)."
+        )
+    return log_reward
 
 
 def environment_from(spec: str) -> "Environment | type[Environment]":
-    """The environment of a task, or an Environment (class or instance) from a stranger's file or module."""
-    if not is_foreign(spec):
+    """The environment of a task, or an Environment (class or instance) from a user's file or module."""
+    if not names_user_file(spec):
         return task_from(spec).env
-    from anabranch.environment import Environment
-
     start_jax()
-    found = foreign(spec)
-    if isinstance(found, Task):
-        return found.env
-    if isinstance(found, Environment) or (isinstance(found, type) and issubclass(found, Environment)):
-        return found
-    raise ConfigError(f"{spec} is {_described(found)}, not an anabranch.Environment, nor an anabranch.Task.")
+    named = from_user_file(spec, contents=environments_and_tasks)
+    if isinstance(named, Task):
+        return named.env
+    if _is_environment(named):
+        return named
+    raise ConfigError(f"{spec} is {_described(named)}, not an anabranch.Environment, nor an anabranch.Task.")
 
 
-def _described(found: Any) -> str:
-    return f"the class {found.__name__}" if isinstance(found, type) else f"an object of {type(found).__name__}"
-
-
-def foreign(spec: str) -> Any:
-    """The thing called NAME in a stranger's file or module. Raises ConfigError where there is none."""
-    place, _, name = spec.rpartition(":")
-    if place.endswith(".py"):
-        if not os.path.isfile(place):
-            raise ConfigError(f"There is no file {place}: give FILE.py:NAME.")
-        module = _module_from_file(Path(place), Path(place).resolve(), os.stat(place).st_mtime_ns)
-    else:
-        module = _module_named(place)
-    if not hasattr(module, name):
-        known = [key for key, value in vars(module).items() if key[0] != "_" and not isinstance(value, ModuleType)]
-        raise ConfigError(f"{place} has no {name!r}{did_you_mean(name, known)}")
-    _STRANGERS.add(str(getattr(module, "__file__", place)))
-    return getattr(module, name)
-
-
-def stranger_fault(error: Exception) -> str | None:
-    """The sentence about an exception that a stranger's code raised; None where no such code was involved."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _STRANGERS]
-    if not frames:
-        return None
-    where = f"{frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name}"
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words} (from {where}). Mend it; anabranch check tests an environment."
-
-
-@functools.cache
-def _module_from_file(path: Path, place: Path, written: int) -> ModuleType:
-    """Load a file by its own spec, so that files beside it can never shadow a library; once as long as it is the same.
-
-    The whole path and the time of writing are there to tell it from another.
-    """
-    del place, written
-    unique = f"anabranch_stranger_{path.stem}"
-    spec = importlib.util.spec_from_file_location(unique, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[unique] = module
-    try:
-        spec.loader.exec_module(module)
-    except Error:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _import_error(str(path), error) from error
-    return module
-
-
-def _module_named(name: str) -> ModuleType:
-    try:
-        if all(part.isidentifier() for part in name.split(".")):
-            return importlib.import_module(name)
-    except Error:
-        raise
-    except (Exception, SystemExit) as error:
-        absent = isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}.")
-        if not absent:
-            raise _import_error(name, error) from error
-    raise ConfigError(f"There is no module {name!r}: give FILE.py:NAME or package.module:NAME.")
-
-
-def _import_error(name: str, error: BaseException) -> ConfigError:
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).name == Path(name).name] or frames
-    line = error.lineno if isinstance(error, SyntaxError) else own[-1].lineno
-    return ConfigError(f"{name} cannot be imported, {type(error).__name__} at line {line}: {error}. Mend it first.")
-
-
-def require_known_fields(cls: type[Any], values: dict[str, Any]) -> None:
-    """Raise ConfigError, naming the flags, where a class needs fields that were not given."""
+def environment_with(cls: "type[Environment]", values: Mapping[str, Any]) -> "Environment":
+    """An instance of a class. Raises ConfigError, naming the flags, where it needs fields that were not given."""
+    record: Any = cls
     missing = [
         field.name
-        for field in dataclasses.fields(cls)
+        for field in dataclasses.fields(record)
         if field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
         and field.name not in values
@@ -149,3 +113,64 @@ def require_known_fields(cls: type[Any], values: dict[str, Any]) -> None:
     if missing:
         flags = " ".join(f"--env.{name} VALUE" for name in missing)
         raise ConfigError(f"{cls.__name__} needs {', '.join(missing)}: add {flags}.")
+    return cls(**values)
+
+
+def task_of_run(config: Mapping[str, Any], path: Path, *, task: str | None, reward: str | None) -> Task | None:
+    """The task of a run whose code --task and --reward name again; None where the run's own name suffices.
+
+    Raises RunError where the run was trained on a reward that is not named again, or on another.
+    """
+    base, _, trained = str(config.get("task")).partition(WITH_REWARD)
+    if trained and (reward is None or reward.rpartition(":")[2] != trained.rpartition(":")[2]):
+        instead = "" if reward is None else f", not on {reward}"
+        raise RunError(f"{path} was trained on the reward {trained}{instead}: name it again, --reward {trained}.")
+    if task is None and (reward is None or base not in task_names()):
+        return None
+    recorded = config.get("env")
+    return task_from(task or base, reward=reward, fields=lambda cls: _recorded(cls, recorded, path))
+
+
+def _recorded(cls: type, recorded: Any, path: Path) -> dict[str, Any]:
+    """The fields of an environment as run.json keeps them."""
+    kept = recorded if isinstance(recorded, dict) else {}
+    if kept.get("class") != cls.__name__:
+        raise RunError(f"{path} is a run of the environment {kept.get('class')}; the given task has {cls.__name__}.")
+    where = f"{path / 'run.json'}: env"
+    settings = [field for field in fields_of(cls) if field.name in kept]
+    return {field.name: converted(kept[field.name], field.annotation, f"{where}.{field.name}") for field in settings}
+
+
+def environments_and_tasks(module: ModuleType) -> str:
+    """What a module holds of both, in words; names that it has imported from this library are left out."""
+    things = {name: getattr(module, name) for name in public_names(module)}
+    own = {name: thing for name, thing in things.items() if not _is_of_library(thing)}
+    environments = [name for name, thing in own.items() if _is_environment(thing)]
+    tasks = [name for name, thing in own.items() if isinstance(thing, Task)]
+    kinds = (("Environment", environments), ("Task", tasks))
+    words = [f"the {kind}s {', '.join(names)}" if names else f"no {kind}" for kind, names in kinds]
+    return f"it holds {' and '.join(words)}"
+
+
+def _is_of_library(thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__module__.startswith("anabranch.")
+
+
+def _is_environment(thing: Any) -> bool:
+    from anabranch.environment import Environment
+
+    return isinstance(thing, Environment) or (isinstance(thing, type) and issubclass(thing, Environment))
+
+
+def _no_task(spec: str, env: Any) -> ConfigError:
+    """The sentence about an environment where a task is needed."""
+    place, _, name = spec.rpartition(":")
+    instance = f"{name}(...)" if isinstance(env, type) else name
+    return ConfigError(
+        f"{spec} is an Environment without a reward: add --reward FILE.py:NAME of a log-reward, or write "
+        f"task = anabranch.Task(env={instance}, log_reward=...) there and give {place}:task."
+    )
+
+
+def _described(thing: Any) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"an object of {type(thing).__name__}"

@@ -31,14 +31,14 @@ def sweep(arguments: Sequence[str]) -> int:
     first = parse("sweep", POSITIONAL, options, arguments, partial=True)
     if not first.positional or {"-h", "--help"} & set(arguments):
         parse("sweep", POSITIONAL, options, arguments)
-    task, given, choices = read_choices("sweep", first.positional, arguments, options)
-    if not given.options["over"]:
+    task, flags, choices = read_choices("sweep", first.positional, arguments, options)
+    if not flags.options["over"]:
         raise ConfigError("sweep needs at least one --over NAME=VALUE,VALUE.")
-    over = dict(_axis(text, choices) for text in given.options["over"])
+    over = dict(_axis(text, choices) for text in flags.options["over"])
 
     from anabranch.training.sweep import sweep as run_sweep
 
-    seed, seeds = given.options["seed"], given.options["seeds"]
+    seed, seeds = flags.options["seed"], flags.options["seeds"]
     say = _announce if sys.stderr.isatty() else None
     found = run_sweep(task.env, task.log_reward, over=over, seed=seed, seeds=seeds, callback=say, **choices)
     _show(found, list(over), f"{task.name}: {choices['objective'].name}, seeds {seed} to {seed + seeds - 1}")

@@ -2,24 +2,26 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anabranch.cli.evaluating import EXACT, exact_of
-from anabranch.cli.flags import Given, Option, parse
-from anabranch.cli.given_samplers import data_from, prior_from
+from anabranch.cli.flags import Flags, Option, parse, seed_option
 from anabranch.cli.obeying import INTERRUPTED, obedient
 from anabranch.cli.parts import part_from
+from anabranch.cli.prior_and_data import data_from, prior_from
 from anabranch.cli.report import report
-from anabranch.cli.sources import is_foreign, task_from
+from anabranch.cli.sources import REWARD, WITH_REWARD, Fields, task_from
+from anabranch.cli.user_files import names_user_file
 from anabranch.envs.tasks import Settings, Task
+from anabranch.ground.fields import fields_of
 from anabranch.training.settings import SETTINGS, Setting
 
 OUT = Option(
     name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
 )
-SEED = Option(name="seed", annotation=int, default=0, help="the seed of all random numbers")
+SEED = seed_option("the seed of all random numbers")
 
 
 def option_of(setting: Setting) -> Option:
@@ -43,8 +45,8 @@ ON_THE_COMMAND_LINE = [one for one in SETTINGS.values() if not one.advanced and 
 FLAGS = {one.name: option_of(one) for one in ON_THE_COMMAND_LINE if one.name != "optimizer"}
 SEEDS = FLAGS.pop("seeds")
 RECORDS = tuple(name for name, one in SETTINGS.items() if one.kind == "record")
-OPTIONS = (*FLAGS.values(), SEED, EXACT, OUT)
-POSITIONAL = ("TASK", "a task by name, or FILE.py:NAME of an anabranch.Task")
+OPTIONS = (REWARD, *FLAGS.values(), SEED, EXACT, OUT)
+POSITIONAL = ("TASK", "a task by name, FILE.py:NAME of an anabranch.Task, or with --reward of an Environment")
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -55,15 +57,15 @@ def train(arguments: Sequence[str]) -> int:
     spec = parse("train", POSITIONAL, options, arguments, partial=True).positional
     if not spec:
         parse("train", POSITIONAL, options, arguments)
-    task, given, choices = read_choices("train", spec, arguments, options)
+    task, flags, choices = read_choices("train", spec, arguments, options)
 
     from anabranch.runs.train import train as train_run
 
     out = Path(
-        given.options["out"]
-        or free_directory(f"{short_name(task)}-{choices['objective'].name}-{given.options['seed']}")
+        flags.options["out"]
+        or free_directory(f"{short_name(task)}-{choices['objective'].name}-{flags.options['seed']}")
     )
-    seed, seeds = given.options["seed"], given.options["seeds"]
+    seed, seeds = flags.options["seed"], flags.options["seeds"]
     try:
         with obedient(lambda: _last_words(out)):
             run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
@@ -90,57 +92,70 @@ def _last_words(out: Path) -> str:
 
 def read_choices(
     verb: str, spec: str, arguments: Sequence[str], options: Sequence[Option], *, objective: str | None = None
-) -> tuple[Task, Given, dict[str, Any]]:
+) -> tuple[Task, Flags, dict[str, Any]]:
     """The task with its flags applied, what was given, and the arguments of `train`."""
-    task = task_from(spec)
+    first = parse(verb, POSITIONAL, options, arguments, partial=True)
+    fields = _fields_from(verb, options, arguments)
+    task = task_from(spec, reward=first.options["reward"], fields=fields)
     from anabranch.envs.tasks import rebound
     from anabranch.ground.errors import ConfigError, named
     from anabranch.objectives.named import objective_named
     from anabranch.policies.mlp import MLP
     from anabranch.policies.recipes import POLICIES
 
-    first = parse(verb, POSITIONAL, options, arguments, partial=True)
-    goal = _chosen("objective", objective or first.options["objective"], objective_named)
-    settings = task.settings(goal)
+    chosen_objective = _chosen("objective", objective or first.options["objective"], objective_named)
+    settings = task.settings(chosen_objective)
     policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
-    records = {"env": task.env, "reward": task.log_reward, "objective": goal, "policy": policy}
+    records = {"env": task.env, "reward": task.log_reward, "objective": chosen_objective, "policy": policy}
     records |= {name: getattr(settings, name) or SETTINGS[name].record() for name in RECORDS}
     records["optimizer"] = settings.optimizer or SETTINGS["optimizer"].table["adam"]()
     records = {group: record for group, record in records.items() if dataclasses.is_dataclass(record)}
-    given = parse(verb, POSITIONAL, options, arguments, records=records)
-    env = given.record("env", task.env)
+    flags = parse(verb, POSITIONAL, options, arguments, records=records)
+    env = flags.record("env", task.env)
     reward = rebound(task.log_reward, env)
-    goal = given.record("objective", goal)
-    settings = task.settings(goal)
-    chosen = {"objective": goal}
+    chosen_objective = flags.record("objective", chosen_objective)
+    settings = task.settings(chosen_objective)
+    chosen = {"objective": chosen_objective}
     for group in (*RECORDS, "policy", "optimizer"):
         suited = getattr(settings, group)
-        chosen[group] = given.record(group, suited if isinstance(suited, type(records[group])) else records[group])
-    plain = {name: given.options[name] for name, one in SETTINGS.items() if one.kind == "number" and name in FLAGS}
+        chosen[group] = flags.record(group, suited if isinstance(suited, type(records[group])) else records[group])
+    plain = {name: flags.options[name] for name, one in SETTINGS.items() if one.kind == "number" and name in FLAGS}
     plain = {name: getattr(settings, name, None) if value is None else value for name, value in plain.items()}
-    if not goal.has_backward and "backward" in given.named:
-        raise ConfigError(f"--backward: the objective {goal.name} has no backward policy; leave it out.")
+    if not chosen_objective.has_backward and "backward" in flags.named:
+        raise ConfigError(f"--backward: the objective {chosen_objective.name} has no backward policy; leave it out.")
     task = dataclasses.replace(
-        task, env=env, log_reward=given.record("reward", reward) if "reward" in records else reward
+        task, env=env, log_reward=flags.record("reward", reward) if "reward" in records else reward
     )
     sources = {
-        "data": data_from(given.options.get("data"), env),
-        "prior": prior_from(given.options.get("prior"), task),
+        "data": data_from(flags.options.get("data"), env),
+        "prior": prior_from(flags.options.get("prior"), task),
     }
-    backward = _chosen("backward", given.options["backward"], str)
-    others = {"backward": backward, "exact": exact_of(given)}
-    return task, given, {**chosen, **plain, **sources, **others}
+    backward = _chosen("backward", flags.options["backward"], str)
+    others = {"backward": backward, "exact": exact_of(flags)}
+    return task, flags, {**chosen, **plain, **sources, **others}
 
 
-def _chosen(kind: str, choice: str, known: Callable[[str], Any]) -> Any:
-    return part_from(kind, choice) if is_foreign(choice) else known(choice)
+def _fields_from(verb: str, options: Sequence[Option], arguments: Sequence[str]) -> Fields:
+    """Reads the flags --env.NAME for a class; prints the help, if it is asked for, where the class needs them."""
+
+    def fields(cls: type) -> Mapping[str, Any]:
+        env = {"env": cls}
+        if {"-h", "--help"} & set(arguments) and any(one.default is dataclasses.MISSING for one in fields_of(cls)):
+            parse(verb, POSITIONAL, options, arguments, records=env)
+        return parse(verb, POSITIONAL, options, arguments, records=env, partial=True).records.get("env", {})
+
+    return fields
+
+
+def _chosen(kind: str, choice: str, part_named: Callable[[str], Any]) -> Any:
+    return part_from(kind, choice) if names_user_file(choice) else part_named(choice)
 
 
 def short_name(task: Task) -> str:
     """A task's name as part of a folder's name."""
-    return task.name.rpartition(":")[2] if is_foreign(task.name) else task.name
+    return task.name.partition(WITH_REWARD)[0].rpartition(":")[2]
 
 
 def free_directory(name: str) -> Path:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from anabranch.cli.evaluating import DIRECTORY, PRIOR, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
-from anabranch.cli.given_samplers import with_sources
 from anabranch.cli.parts import BACKWARD, POLICY, with_view
+from anabranch.cli.prior_and_data import with_sources
+from anabranch.cli.sources import REWARD
 
 if TYPE_CHECKING:
     from anabranch.envs.tasks import Task
@@ -33,19 +34,19 @@ COMPARED = 16
 
 def walk(arguments: Sequence[str]) -> int:
     """Print one trajectory, and both sides of each equation that the objective's condition has on it."""
-    options = (SEED, WHICH, OBJECTIVE, TASK, PRIOR, POLICY, BACKWARD)
-    given, view = with_view(parse("walk", DIRECTORY, options, arguments))
-    run, task = open_one(given)
-    run = with_sources(run, task, prior=given.options["prior"], data=None)
+    options = (SEED, WHICH, OBJECTIVE, TASK, REWARD, PRIOR, POLICY, BACKWARD)
+    flags, view = with_view(parse("walk", DIRECTORY, options, arguments))
+    run, task = open_one(flags)
+    run = with_sources(run, task, prior=flags.options["prior"], data=None)
     from anabranch.diagnostics.balances import balance
     from anabranch.sampling.draw import sample_trajectories
 
-    goal = view or run.setup.objective
-    batch = COMPARED if goal.compares_trajectories else 1
-    trajectories = sample_trajectories(task.env, run.policy, batch, seed=given.options["seed"])
-    equations = balance(run.setup, run.policy, trajectories, objective=goal)
-    _show_trajectory(run, task, trajectories, title=f"One trajectory of {given.positional}")
-    _show_balance(goal, equations)
+    objective = view or run.setup.objective
+    batch = COMPARED if objective.compares_trajectories else 1
+    trajectories = sample_trajectories(task.env, run.policy, batch, seed=flags.options["seed"])
+    equations = balance(run.setup, run.policy, trajectories, objective=objective)
+    _show_trajectory(run, task, trajectories, title=f"One trajectory of {flags.positional}")
+    _show_balance(objective, equations)
     _show_floor(run, task, trajectories)
     return 0
 
@@ -81,15 +82,17 @@ def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, 
     show_table(title, ("row", "state", "P_F of the next edge", "P_B of that edge"), rows, left=2)
 
 
-def _show_balance(goal: "Objective", equations: "list[Equation]") -> None:
+def _show_balance(objective: "Objective", equations: "list[Equation]") -> None:
     from anabranch.cli.tables import console, show_table
     from anabranch.objectives.base import BalanceObjective
 
-    if not isinstance(goal, BalanceObjective):
-        console().print(f"{goal.name} has no balance: its loss compares no two sides, and nothing has to be equal.")
+    if not isinstance(objective, BalanceObjective):
+        console().print(
+            f"{objective.name} has no balance: its loss compares no two sides, and nothing has to be equal."
+        )
         return
     if not equations:
-        console().print(f"{goal.name} asks nothing of this trajectory: it stops where it starts.")
+        console().print(f"{objective.name} asks nothing of this trajectory: it stops where it starts.")
         return
     worst = max(abs(equation.residual) for equation in equations)
     by_size = sorted(range(len(equations)), key=lambda number: -abs(equations[number].residual))
@@ -97,8 +100,8 @@ def _show_balance(goal: "Objective", equations: "list[Equation]") -> None:
     rows = [(one.name, flow_text(one.left), flow_text(one.right), f"{one.residual:+.5f}") for one in shown]
     note = f"the {len(shown)} of {len(equations):,} equations with the largest residuals"
     note = note if len(shown) < len(equations) else ""
-    columns = ("rows", *goal.sides, "residual (nats)")
-    show_table(f"The balance of {goal.name}", columns, rows, note=note)
+    columns = ("rows", *objective.sides, "residual (nats)")
+    show_table(f"The balance of {objective.name}", columns, rows, note=note)
     console().print(f"largest residual {worst:.5f} nats, of {len(equations):,}")
 
 
