@@ -26,7 +26,7 @@ def test_compare_prints_a_row_for_each_objective_and_keeps_the_runs(compared):
     for name, printed in rows:
         exact = ab.total_variation(graph, ab.load(place / name).policy, task.log_reward)
         assert float(printed) == pytest.approx(exact, abs=1e-5)
-    kept = {"tb", "fm", "pg", "compare.png"}
+    kept = {"tb", "fm", "pg", "compare.png", "table.json"}
     assert {file.name for file in place.iterdir()} == kept - ({"compare.png"} if "no picture" in given[1] else set())
 
 

@@ -99,7 +99,7 @@ def test_reports_say_exact_where_a_number_is(tmp_path):
     train_faces(out=tmp_path / "run", seeds=2)
     code, out, _ = answer("evaluate", tmp_path / "run", "--samples", "64")
     assert code == 0
-    (row,) = [line for line in out.splitlines() if "log z exact" in line]
+    (row,) = [line for line in out.splitlines() if "log Z (exact)" in line]
     assert "exact" in row.replace("log z exact", "")
     assert "±" not in row
     _, text, _ = answer("evaluate", tmp_path / "run", "--samples", "64", "--json")

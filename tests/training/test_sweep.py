@@ -63,7 +63,9 @@ def test_the_verb_prints_a_table_and_refuses_in_a_sentence(capsys):
     assert main(["sweep", "faces", "--over", "optimizer.learning_rate=1e-3,1e-2", *few]) == 0
     printed = capsys.readouterr().out
     assert "0.001" in printed
-    assert "exact TV" in printed
+    assert "total variation (exact)" in printed
+    assert "loss (mean of the last tenth)" in printed
+    assert "total_variation" not in printed
     for arguments, words in ((["--over", "explore.eps=1"], "no setting of explore"), ([], "at least one --over")):
         assert main(["sweep", "faces", *arguments]) == 2
         assert words in capsys.readouterr().err

@@ -1,12 +1,11 @@
 """What is known about a run, as tables, as JSON, and as a summary over its seeds."""
 
-import math
 from collections.abc import Sequence
 from json import dumps
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.prior_and_data import missing_source
+from anabranch.cli.seeds import EXACT_NUMBER, finite_json, interval_of, mean_of, name_of, summary_of
 from anabranch.evaluation.metrics.settings import MetricSettings
 
 if TYPE_CHECKING:
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from anabranch.evaluation.evaluate import Evaluation
     from anabranch.evaluation.metrics.base import Metric
     from anabranch.runs.run import Run
-
-EXACT_NUMBER = "log_z_exact"
-"""The number of an evaluation that is the same for every seed, but for the rounding of a sum."""
 
 
 def evaluation_of(
@@ -60,7 +56,13 @@ def report(
     if json:
         parts = [as_json(*pair) for pair in zip(runs, results, strict=True)]
         parts = [part | findings_as_json(findings, part["seed"]) for part in parts]
-        print(dumps(parts[0] if run.setup.seeds is None else {"runs": parts, **_intervals(results)}))
+        print(
+            dumps(
+                parts[0]
+                if run.setup.seeds is None
+                else {"runs": parts, "seeds": len(parts), **summary_of(_columns(results))}
+            )
+        )
         return
     if run.setup.seeds is None:
         show_evaluation(run, results[0], title=title)
@@ -79,20 +81,10 @@ def _numbers(result: "Evaluation") -> dict[str, float | None]:
     return {**exact, "log_z_weighted": result.estimates.log_z.value, **result.metrics.numbers, **facts}
 
 
-def _intervals(results: "list[Evaluation]") -> dict[str, Any]:
-    """Mean and half-width of the 95 % interval (Student's t) of each number over the seeds; null where unknown."""
-    from anabranch.ground.means import half_width
-
-    columns = {name: [_numbers(result)[name] for result in results] for name in _numbers(results[0])}
-    mean: dict[str, float | None] = {}
-    interval: dict[str, float | None] = {}
-    for name, values in columns.items():
-        finite = [value for value in values if value is not None and math.isfinite(value)]
-        whole = len(finite) == len(values)
-        mean[name] = fmean(finite) if whole else None
-        varies = whole and len(finite) > 1 and name != EXACT_NUMBER
-        interval[name] = half_width(finite) if varies else None
-    return {"seeds": len(results), "mean": mean, "interval": interval}
+def _columns(results: "list[Evaluation]") -> dict[str, list[float | None]]:
+    """Each number of the evaluations over the seeds."""
+    rows = [_numbers(result) for result in results]
+    return {key: [row[key] for row in rows] for key in rows[0]}
 
 
 def show_seeds(run: "Run", results: "list[Evaluation]", *, title: str) -> None:
@@ -100,15 +92,13 @@ def show_seeds(run: "Run", results: "list[Evaluation]", *, title: str) -> None:
     from anabranch.cli.tables import show_table
     from anabranch.ground.means import number
 
-    summary, rows = _intervals(results), []
-    for name, mean in summary["mean"].items():
-        values = [value for value in (_numbers(result)[name] for result in results) if value is not None]
-        if values:
-            half = summary["interval"][name]
-            spread = "exact" if name == EXACT_NUMBER else "-" if half is None else f"± {half:.2g}"
-            rows.append(
-                (name.replace("_", " "), number(mean, ".5f"), spread, f"{min(values):.5f}", f"{max(values):.5f}")
-            )
+    rows = []
+    for key, values in _columns(results).items():
+        some = [value for value in values if value is not None]
+        if some:
+            half = interval_of(key, values)
+            spread = "exact" if key == EXACT_NUMBER else "-" if half is None else f"± {half:.2g}"
+            rows.append((name_of(key), number(mean_of(values), ".5f"), spread, f"{min(some):.5f}", f"{max(some):.5f}"))
     note = f"{len(results)} seeds in one program: {run.steps:,} steps each in {run.seconds:.2f} s of compiled training"
     show_table(title, ("", "mean", "95 % interval", "least", "most"), rows, note=note)
 
@@ -128,15 +118,7 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
     }
     whole = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     parts = {"estimates": dataclasses.asdict(result.estimates), "metrics": result.metrics.plain}
-    return _finite({**head, **whole, **parts})
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite_json({**head, **whole, **parts})
 
 
 def _exact(value: float | None) -> str:

@@ -1,23 +1,36 @@
 """`anabranch sweep TASK --over NAME=V1,V2`: every combination of some settings, as one table."""
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from anabranch.cli.comparing import objective_names
 from anabranch.cli.flags import Option, parse
+from anabranch.cli.seeds import name_of, seeds_of, seeds_text, spread_text, summary_of, write_table
 from anabranch.cli.training import OPTIONS, POSITIONAL, read_choices
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import fields_of, parsed
 from anabranch.training.settings import SETTINGS
 
+if TYPE_CHECKING:
+    from anabranch.training.sweep import Swept
+
 OVER = Option(
     name="over",
     annotation=str,
     default=None,
-    help="a setting and its values, such as optimizer.learning_rate=1e-3,3e-3 or batch=16,64; may be given again",
+    help="a setting and its values, such as optimizer.learning_rate=1e-3,3e-3 or batch=16,64; may be repeated",
     repeated=True,
 )
+OBJECTIVES = Option(
+    name="objectives",
+    annotation=str | None,
+    default=None,
+    help="in place of --objective: names with commas between, each swept with the task's settings for it",
+)
 SEEDS = Option(name="seeds", annotation=int, default=3, help="so many seeds for each combination")
+OUT = Option(name="out", annotation=str | None, default=None, help="a new folder for the runs and the table")
 PLAIN = {
     name: str if one.kind == "part" else one.annotation
     for name, one in SETTINGS.items()
@@ -26,64 +39,91 @@ PLAIN = {
 
 
 def sweep(arguments: Sequence[str]) -> int:
-    """Train all combinations and print the loss (and exact distance) of each, best loss first."""
-    options = (OVER, *(option for option in OPTIONS if option.name != "out"), SEEDS)
+    """Train all combinations and print the loss (and exact distance) of each: of each objective the best loss first."""
+    options = (OVER, OBJECTIVES, *(option for option in OPTIONS if option.name != "out"), SEEDS, OUT)
     first = parse("sweep", POSITIONAL, options, arguments, partial=True)
     if not first.positional or {"-h", "--help"} & set(arguments):
         parse("sweep", POSITIONAL, options, arguments)
-    task, flags, choices = read_choices("sweep", first.positional, arguments, options)
-    if not flags.options["over"]:
+    several = first.options["objectives"]
+    if several is not None and "objective" in first.named:
+        raise ConfigError("sweep takes --objective NAME or --objectives NAME,NAME, not both.")
+    names = [None] if several is None else objective_names(several)
+    plans = [read_choices("sweep", first.positional, arguments, options, objective=name) for name in names]
+    if not first.options["over"]:
         raise ConfigError("sweep needs at least one --over NAME=VALUE,VALUE.")
-    over = dict(_axis(text, choices) for text in flags.options["over"])
+    axes = [dict(_axis(text, choices) for text in first.options["over"]) for _, _, choices in plans]
 
+    from anabranch.storage.directory import require_new
     from anabranch.training.sweep import sweep as run_sweep
 
-    seed, seeds = flags.options["seed"], flags.options["seeds"]
-    say = _announce if sys.stderr.isatty() else None
-    found = run_sweep(task.env, task.log_reward, over=over, seed=seed, seeds=seeds, callback=say, **choices)
-    _show(found, list(over), f"{task.name}: {choices['objective'].name}, seeds {seed} to {seed + seeds - 1}")
+    seeds, task = seeds_of(first), plans[0][0]
+    folder = None if first.options["out"] is None else require_new(first.options["out"])
+    where = {"seed": seeds[0], "seeds": len(seeds), "callback": _announce if sys.stderr.isatty() else None}
+    rows: list[tuple[str, Swept]] = []
+    for (one, _, choices), over in zip(plans, axes, strict=True):
+        name = choices["objective"].name
+        results = run_sweep(one.env, one.log_reward, over=over, **where, **choices)
+        named = [(f"{name}-{number}", swept) for number, swept in enumerate(results, 1)]
+        rows += sorted(named, key=lambda row: (row[1].diverged > 0, row[1].mean_loss))
+    _show(rows, list(axes[0]), f"{task.name}: {', '.join(p[2]['objective'].name for p in plans)}, {seeds_text(seeds)}")
+    if folder is not None:
+        _keep(rows, folder, {"task": task.name, "seeds": seeds})
     return 0
 
 
-def _announce(swept: Any) -> None:
+def _announce(swept: "Swept") -> None:
     settings = ", ".join(f"{name} {value}" for name, value in swept.settings.items())
     print(f"{settings}: loss {swept.mean_loss:.3g}", file=sys.stderr)
 
 
-def _axis(text: str, choices: dict[str, Any]) -> tuple[str, list[Any]]:
+def _axis(text: str, choices: Mapping[str, Any]) -> tuple[str, list[Any]]:
     name, equals, values = text.partition("=")
     where = f"--over {name}"
     words = [word.strip() for word in values.split(",") if word.strip()]
     if not equals or not words:
         raise ConfigError(f"--over takes NAME=VALUE,VALUE; given {text!r}.")
     group, _, field = name.rpartition(".")
-    known = {entry.name: entry.annotation for entry in fields_of(choices[group])} if choices.get(group) else PLAIN
-    if (field or name) not in known:
-        raise ConfigError(f"{where} is no setting{f' of {group}' if group else ''}; it has {', '.join(known)}.")
-    return name, [parsed(word, known[field or name], where) for word in words]
+    settings = {entry.name: entry.annotation for entry in fields_of(choices[group])} if choices.get(group) else PLAIN
+    if (field or name) not in settings:
+        raise ConfigError(f"{where} is no setting{f' of {group}' if group else ''}; it has {', '.join(settings)}.")
+    return name, [parsed(word, settings[field or name], where) for word in words]
 
 
-def _show(found: list[Any], names: list[str], title: str) -> None:
+def _columns(swept: "Swept") -> dict[str, list[float | None]]:
+    """Each number of a combination over the seeds."""
+    distances = swept.total_variation or [None] * len(swept.loss)
+    return {"loss": list(swept.loss), "total_variation": list(distances)}
+
+
+def _keep(rows: "Sequence[tuple[str, Swept]]", folder: Path, about: Mapping[str, Any]) -> None:
+    """Write a run directory for each combination, and the table as JSON."""
+    from anabranch.runs.run import Run
+    from anabranch.training.configuration import configuration
+
+    table = []
+    for place, swept in rows:
+        setup, seconds = swept.setup, swept.row["seconds"]
+        config = configuration(setup, seed=about["seeds"][0], name=about["task"])
+        Run(swept.policy, [swept.row], config, None, setup, setup.steps, seconds).save(folder / place)
+        columns = _columns(swept)
+        part = {"run": place, "objective": setup.objective.name, "settings": swept.settings}
+        table.append({**part, "diverged": swept.diverged, **summary_of(columns), "each": columns})
+    write_table(folder, {**about, "rows": table})
+    print(f"runs and table kept in {folder}")
+
+
+def _show(rows: "Sequence[tuple[str, Swept]]", names: list[str], title: str) -> None:
     from anabranch.cli.tables import show_table
-    from anabranch.ground.means import half_width
-
-    def spread(values: list[float] | None, form: str) -> str:
-        if not values:
-            return "-"
-        half = half_width(values)
-        return f"{sum(values) / len(values):{form}}" + (f" ± {half:.1g}" if half == half else "")
-
-    ranked = sorted(found, key=lambda swept: (swept.diverged > 0, swept.mean_loss))
 
     def shown(value: Any) -> str:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
-    table = [
-        (
-            *(shown(swept.settings[name]) for name in names),
-            "diverged" if swept.diverged else spread(swept.loss, ".3g"),
-            spread(swept.total_variation, ".4f"),
-        )
-        for swept in ranked
-    ]
-    show_table(title, (*names, "loss, last tenth", "exact TV"), table)
+    table = []
+    for place, swept in rows:
+        columns = _columns(swept)
+        loss = "diverged" if swept.diverged else spread_text("loss", columns["loss"], ".3g")
+        settings = (shown(swept.settings[name]) for name in names)
+        table.append((place, *settings, loss, spread_text("total_variation", columns["total_variation"], ".4f")))
+    note = "mean ± half of the 95 % interval over the seeds" if len(rows[0][1].loss) > 1 else ""
+    heads = ("run", *names, name_of("loss"), name_of("total_variation"))
+    show_table(title, heads, table, note=note)

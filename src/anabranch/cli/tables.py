@@ -10,7 +10,7 @@ from rich.table import Table
 def console() -> Console:
     """A console that is wide enough when piped, and plain there; text is never read as markup."""
     piped = not sys.stdout.isatty()
-    return Console(width=140 if piped else None, highlight=False, soft_wrap=piped, markup=False, emoji=False)
+    return Console(width=180 if piped else None, highlight=False, soft_wrap=piped, markup=False, emoji=False)
 
 
 def show_table(

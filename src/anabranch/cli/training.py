@@ -12,6 +12,7 @@ from anabranch.cli.obeying import INTERRUPTED, obedient
 from anabranch.cli.parts import part_from
 from anabranch.cli.prior_and_data import data_from, prior_from
 from anabranch.cli.report import report
+from anabranch.cli.seeds import seeds_of, seeds_text
 from anabranch.cli.sources import REWARD, WITH_REWARD, Fields, task_from
 from anabranch.cli.user_files import names_user_file
 from anabranch.envs.tasks import Settings, Task
@@ -65,7 +66,7 @@ def train(arguments: Sequence[str]) -> int:
         flags.options["out"]
         or free_directory(f"{short_name(task)}-{choices['objective'].name}-{flags.options['seed']}")
     )
-    seed, seeds = flags.options["seed"], flags.options["seeds"]
+    seed, seeds, all_seeds = flags.options["seed"], flags.options["seeds"], seeds_of(flags)
     try:
         with obedient(lambda: _last_words(out)):
             run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
@@ -76,8 +77,8 @@ def train(arguments: Sequence[str]) -> int:
         print(f"interrupted at step {run.steps:,} of {run.setup.steps:,}; anabranch evaluate {out} measures it")
         print(f"kept in {out}")
         return INTERRUPTED
-    which = f"seed {seed}" if seeds is None else f"seeds {seed} to {seed + seeds - 1}"
-    report(run, task, title=f"{task.name}: {choices['objective'].name}, {which}", exact=choices["exact"])
+    title = f"{task.name}: {choices['objective'].name}, {seeds_text(all_seeds)}"
+    report(run, task, title=title, exact=choices["exact"])
     print(f"kept in {out}")
     return 0
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,7 @@ from anabranch.environment import Environment
 from anabranch.evaluation.affordable import Exact, require_exact
 from anabranch.ground.errors import ConfigError, did_you_mean
 from anabranch.ground.fields import replaced
+from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import LogReward
 from anabranch.training.compatibility import require_compatible
 from anabranch.training.settings import SETTINGS, Setup, traced_settings
@@ -39,6 +41,12 @@ class Swept:
     """Exact, of the final parameters; None where the space is too large."""
     diverged: int
     """Seeds whose parameters are no longer finite."""
+    setup: Setup
+    """All that this combination was trained with."""
+    policy: Policy
+    """The trained policies, with a leading axis of seeds."""
+    row: dict[str, Any]
+    """One row of history, as a run has them, about the last tenth of the steps."""
 
     @property
     def mean_loss(self) -> float:
@@ -92,10 +100,13 @@ def sweep(
     for shape in itertools.product(*(over[path] for path in shaped)):
         fixed = dict(zip(shaped, shape, strict=True))
         lanes = [dict(zip(traced, lane, strict=True)) for lane in itertools.product(*(over[path] for path in traced))]
-        for lane in lanes:
-            require_compatible(setup(env, log_reward, **_with(settings, {**fixed, **lane})))
+        setups = [setup(env, log_reward, **_with(settings, {**fixed, **lane}), seeds=seeds) for lane in lanes]
+        for one in setups:
+            require_compatible(one)
         ready = setup(env, log_reward, **_with(settings, {**fixed, **lanes[0]}), seeds=len(lanes) * seeds)
-        for swept in _lanes(ready, fixed, lanes, seeds, seed, exact):
+        trained = _lanes(ready, lanes, seeds, seed, exact)
+        for lane, one, (policy, row) in zip(lanes, setups, trained, strict=True):
+            swept = _swept(one, {**fixed, **lane}, policy, row)
             found.append(swept)
             if callback is not None:
                 callback(swept)
@@ -123,28 +134,41 @@ def _with(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, A
 
 
 def _lanes(
-    setup: Setup, fixed: dict[str, Any], lanes: list[dict[str, Any]], seeds: int, seed: int, exact: Exact
-) -> list[Swept]:
-    """Train all lanes of one program."""
+    setup: Setup, lanes: list[dict[str, Any]], seeds: int, seed: int, exact: Exact
+) -> list[tuple[Policy, dict[str, Any]]]:
+    """Train all lanes of one program: the policy of each combination, and its row of history, both over the seeds."""
     numbers = seed + jnp.tile(jnp.arange(seeds), len(lanes))
     names = list(lanes[0])
     values = {name: jnp.repeat(jnp.array([float(lane[name]) for lane in lanes]), seeds) for name in names}
     state = init_lanes(setup, numbers, values)
-    last, began = max(1, setup.steps // 10), time.perf_counter()
+    last = max(1, setup.steps // 10)
+    jax.block_until_ready(_advanced(setup, state, 0)[0].policy)  # compiles, so that the clock is of training alone
+    began = time.perf_counter()
     if setup.steps > last:
         state = _advanced(setup, state, setup.steps - last)[0]
     state, metrics = _advanced(setup, state, last)
-    truth = Truth.over(setup, exact=exact, seconds=time.perf_counter() - began)
-    distances = truth.total_variation(setup, state.policy)
-    losses = np.asarray(metrics.loss, float)
-    found = []
-    for number, lane in enumerate(lanes):
+    seconds = time.perf_counter() - began
+    truth = Truth.over(setup, exact=exact, seconds=seconds)
+    columns = {
+        "loss": np.asarray(metrics.loss, float).tolist(),
+        "log_reward": (setup.level + np.asarray(metrics.log_reward, float)).tolist(),
+        "total_variation": truth.total_variation(setup, state.policy),
+    }
+    trained = []
+    for number in range(len(lanes)):
         mine = slice(number * seeds, (number + 1) * seeds)
-        loss = losses[mine].tolist()
-        distance = distances[mine] if isinstance(distances, list) else None
-        bad = sum(not math.isfinite(value) for value in loss)
-        found.append(Swept(settings={**fixed, **lane}, loss=loss, total_variation=distance, diverged=bad))
-    return found
+        policy = jax.tree.map(lambda leaf, mine=mine: leaf[mine] if eqx.is_array(leaf) else leaf, state.policy)
+        row = {key: values[mine] if isinstance(values, list) else None for key, values in columns.items()}
+        trained.append((policy, {"step": setup.steps, "seconds": seconds / len(lanes), **row}))
+    return trained
+
+
+def _swept(setup: Setup, settings: dict[str, Any], policy: Policy, row: dict[str, Any]) -> Swept:
+    """One combination with its own setup."""
+    loss, distance = row["loss"], row["total_variation"]
+    diverged = sum(not math.isfinite(value) for value in loss)
+    about = {"setup": setup, "policy": policy, "row": row}
+    return Swept(settings=settings, loss=loss, total_variation=distance, diverged=diverged, **about)
 
 
 def _advanced(setup: Setup, state: TrainState, steps: int) -> tuple[TrainState, Any]:
