@@ -22,7 +22,7 @@ VERBS = {
     "reproduce": ("anabranch.cli.reproducing", "train a published setting again and write its result page"),
     "check": ("anabranch.cli.checking", "prove that an environment keeps the laws, or show where it breaks one"),
     "list": ("anabranch.cli.listing", "name the tasks, objectives, backward policies and policies"),
-    "show": ("anabranch.cli.listing", "describe a task, or the configuration of a run"),
+    "show": ("anabranch.cli.listing", "describe a task, an objective, a policy, or the configuration of a run"),
 }
 
 

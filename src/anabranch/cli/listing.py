@@ -4,11 +4,14 @@ import json
 import os
 from collections.abc import Sequence
 
+from anabranch.cli.describing import part_tables, show_part
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.sources import task_from
+from anabranch.cli.user_files import names_user_file
 from anabranch.envs.tasks import task_names
+from anabranch.ground.errors import ConfigError, did_you_mean
 
-SUBJECT = ("SUBJECT", "a task by name, FILE.py:NAME of a Task, or a run directory")
+SUBJECT = ("SUBJECT", "a name that `anabranch list` shows, FILE.py:NAME of a Task, or a run directory")
 
 
 def list(arguments: Sequence[str]) -> int:
@@ -27,13 +30,21 @@ def list(arguments: Sequence[str]) -> int:
 
 
 def show(arguments: Sequence[str]) -> int:
-    """Describe a task, or print the configuration of a run."""
+    """Describe a task or a named part of a training, or print the configuration of a run."""
     spec = parse("show", SUBJECT, (), arguments).positional
+    tables = part_tables()
+    kind = next((kind for kind, table in tables.items() if spec in table), None)
+    if kind is not None and spec not in task_names():
+        show_part(kind, spec, tables[kind][spec])
+        return 0
     if spec not in task_names() and os.path.isdir(spec):
         from anabranch.storage.directory import RunDirectory
 
         print(json.dumps(RunDirectory.open(spec).read_config(), indent=2))
         return 0
+    if not names_user_file(spec) and spec not in task_names():
+        nearest = did_you_mean(spec, [*task_names(), *(name for table in tables.values() for name in table)])
+        raise ConfigError(f"There is no task {spec!r}, nor a part of a training of that name{nearest}")
     task = task_from(spec)
     from anabranch.cli.tables import show_table
     from anabranch.evaluation.divergences import log_partition

@@ -11,7 +11,6 @@ from anabranch.evaluation.facts import Fact
 from anabranch.ground.errors import ConfigError
 from anabranch.objectives.base import Objective
 from anabranch.objectives.flow_matching import FlowMatching
-from anabranch.objectives.policy_gradient import PolicyGradient
 from anabranch.policies.mlp import MLP
 from anabranch.rewards.log_reward import require_nonnegative
 from anabranch.sampling.explore import Explore
@@ -124,7 +123,7 @@ class FacesReward:
 
 def settings(objective: Objective) -> Settings:
     """Settings under which each objective learns faces in a second."""
-    if isinstance(objective, PolicyGradient):
+    if objective.on_policy:
         return Settings(steps=5_000, batch=16, policy=MLP(width=64), optimizer=Adam(learning_rate=3e-3))
     if isinstance(objective, FlowMatching) and objective.form == "linear":
         explore, optimizer, steps = Explore(epsilon=0.5), Adam(learning_rate=1e-2), 10_000
