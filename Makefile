@@ -12,7 +12,8 @@ demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
 	$(BIN)/anabranch compare faces --out $(PICTURES)
 	$(BIN)/anabranch walk $(PICTURES)/tb
-	$(BIN)/anabranch plot $(PICTURES)/tb --out $(PICTURES)
+	$(BIN)/anabranch plot $(PICTURES)/pg
+	$(BIN)/anabranch plot $(PICTURES)/tb --beside $(PICTURES)/pg --out $(PICTURES)
 
 test: $(VENV)/.installed lint types
 	$(BIN)/python -m pytest -n 2 --dist worksteal

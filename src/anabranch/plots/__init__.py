@@ -1,5 +1,6 @@
 """Pictures: plain functions from graphs, arrays and records to matplotlib figures; nothing of training."""
 
+from anabranch.plots.beside import beside_figure
 from anabranch.plots.compare import compare_figure
 from anabranch.plots.curves import curves_figure
 from anabranch.plots.distribution import distribution_figure
@@ -8,6 +9,7 @@ from anabranch.plots.graph import state_graph_figure
 from anabranch.plots.svg import draw_svg
 
 __all__ = [
+    "beside_figure",
     "compare_figure",
     "curves_figure",
     "distribution_figure",

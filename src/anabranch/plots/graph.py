@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from anabranch.evaluation.flows import EdgeLaw, visit_probabilities
+from anabranch.evaluation.flows import EdgeLaw, exact_flows, visit_probabilities
 from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.errors import ConfigError
 from anabranch.plots.canvas import MARGIN, MODEL, MUTED, POINTS, TARGET, counted, number, write
+from anabranch.plots.edge_numbers import draw_edge_numbers
 from anabranch.plots.layout import MOST_EDGES, Layout, View, arrange, busiest_states, view_of
 from anabranch.plots.legend import Header, Key
-from anabranch.plots.nodes import Plan, Values, draw_nodes, half_width, node_sizes, plan_nodes
+from anabranch.plots.nodes import Plan, Values, draw_nodes, half_width, node_boxes, node_sizes, plan_nodes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_PICTURES, MOST_DOTS, SHALLOW, LARGEST_LOG = 120, 500, 12, 300.0
+MOST_GROUPS = 8
+"""Different rewards by which finished objects are grouped; more of them leave the order to the streams."""
 FAINT = 0.6
 """Points; a thinner stream has a hairline under it, so that the edge is seen."""
 TOP, FOOT, BARS, LEAST_WIDTH = 0.8, 0.35, 1.55, 8.0
@@ -40,7 +43,9 @@ def state_graph_figure(
     """Every state in columns by level; the width of an edge is its flow, Z times the probability of passing it.
 
     Nodes are drawn states, else texts; beyond 120 states dots, and beyond 500 the states that carry most of the
-    flow. At finished objects the reward stands beside the sampled Z P(x); `log_reward` is one number for each of
+    flow. Their order follows from the graph and the reward alone, so that pictures of several policies can be
+    compared; objects of equal reward stand together, and an edge has its flow as a number where there is room. At
+    finished objects the reward stands beside the sampled Z P(x); `log_reward` is one number for each of
     `graph.objects`.
     """
     if log_reward is not None and log_reward.shape != graph.objects.shape:
@@ -59,7 +64,7 @@ def state_graph_figure(
         reward[graph.objects] = np.exp(log_reward - shift)
     chosen = _chosen(graph, chance, sampled)
     view = view_of(graph, chosen, chance)
-    layout = arrange(view, chance[view.edges])
+    layout = arrange(view, _order_weight(graph, log_reward)[view.edges], _groups(graph, view, log_reward))
     plan = plan_nodes(graph, view, layout, may_draw=chosen.size <= MOST_PICTURES)
     river = _River.of(graph, view, layout, plan, chance, log_z, shift)
     values = Values(graph.can_stop[chosen], reward[chosen], np.exp(log_z - shift) * sampled[chosen])
@@ -68,8 +73,34 @@ def state_graph_figure(
     figure, sheet = header.sheet(river.width, river.height)
     _streams(sheet, river)
     _columns(sheet, river)
+    if plan.kind != "dot":
+        flow = float(np.exp(log_z - shift)) * river.chance
+        shown = np.where(river.chance * river.wide * POINTS < FAINT, 0.0, river.chance * river.wide)
+        draw_edge_numbers(sheet, river.lines, flow, shown, node_boxes(plan, river.places[: chosen.size], river.size))
     draw_nodes(sheet, plan, river.places[: chosen.size], river.size, values)
     return figure
+
+
+def _order_weight(graph: StateGraph, log_reward: Float[np.ndarray, " X"] | None) -> Float[np.ndarray, " E"]:
+    """What the order of the nodes goes by: the flow of the reward, so that all policies on a space have one order."""
+    if log_reward is None or np.isneginf(log_reward).all():
+        return np.ones(graph.num_edges)
+    flows = exact_flows(graph, log_reward)
+    return np.exp(flows.log_edge - flows.log_state[0])
+
+
+def _groups(graph: StateGraph, view: View, log_reward: Float[np.ndarray, " X"] | None) -> Int[np.ndarray, " V"]:
+    """Which drawn states stand together: objects of the last column by reward, the best on top, if values are few."""
+    groups = np.zeros(view.states.size, int)
+    last = view.column == view.column.max()
+    if log_reward is None or not graph.can_stop[view.states[last]].all():
+        return groups
+    place = np.full(graph.num_states, -1)
+    place[graph.objects] = np.arange(graph.objects.size)
+    values, rank = np.unique(log_reward[place[view.states[last]]].round(6), return_inverse=True)
+    if values.size <= MOST_GROUPS:
+        groups[last] = rank
+    return groups
 
 
 def _chosen(
@@ -191,7 +222,7 @@ def _header(river: _River, title: str, share: float, *, has_reward: bool) -> Hea
     sizes = (total, "state"), (graph.num_edges, "edge"), (graph.objects.size, "finished object")
     about = [
         f"{', '.join(counted(*pair) for pair in sizes)}. "
-        "The width of an edge is its flow, Z times the probability of passing it; "
+        "The width of an edge and the number on it are its flow, Z times the probability of passing it; "
         f"{'told in units of Z' if river.shift else f'Z = {number(z)}'}, log Z = {river.log_z:.4f} nats."
     ]
     if river.view.edges.size == MOST_EDGES:

@@ -70,10 +70,16 @@ def busiest_states(
     return np.array(sorted(kept))
 
 
-def arrange(view: View, weight: Float[np.ndarray, " D"]) -> Layout:
-    """Order every column by barycentre sweeps from several starts and keep the order with the lightest crossings."""
+def arrange(view: View, weight: Float[np.ndarray, " D"], group: Int[np.ndarray, " V"] | None = None) -> Layout:
+    """Order every column by barycentre sweeps from several starts and keep the order with the lightest crossings.
+
+    States of one `group` stand together in their column, those of a higher one above those of a lower one.
+    """
     column, chains = _with_waypoints(view)
-    order = _Ordering.of(view, column, chains, weight)
+    groups = np.zeros(column.size, int)
+    if group is not None:
+        groups[: group.size] = group
+    order = _Ordering.of(view, column, chains, weight, groups)
     generator = np.random.default_rng(0)
     best, fewest = np.zeros(column.size), np.inf
     for start in range(STARTS if len(chains) <= MANY else 2):
@@ -110,10 +116,13 @@ class _Ordering:
     """Points of neighbouring columns, left and right."""
     strength: Float[np.ndarray, " L"]
     room: Float[np.ndarray, " P"]
+    group: Int[np.ndarray, " P"]
     widest: float
 
     @classmethod
-    def of(cls, view: View, column: np.ndarray, chains: list[list[int]], weight: np.ndarray) -> "_Ordering":
+    def of(
+        cls, view: View, column: np.ndarray, chains: list[list[int]], weight: np.ndarray, group: np.ndarray
+    ) -> "_Ordering":
         # An edge without flow is drawn too, so it counts a little.
         strength = weight + 0.02 * max(float(weight.max(initial=0.0)), 1e-300)
         return cls(
@@ -121,12 +130,13 @@ class _Ordering:
             links=np.array([pair for chain in chains for pair in pairwise(chain)], int).reshape(-1, 2),
             strength=np.repeat(strength, [len(chain) - 1 for chain in chains]),
             room=(room := np.where(np.arange(column.size) < view.states.size, 1.0, WAYPOINT)),
+            group=group,
             widest=float(np.bincount(column, room).max()),
         )
 
     def stand(self, here: np.ndarray, wish: np.ndarray) -> None:
         """Replace the wishes of one column by heights in their order; emptier columns stand closer together."""
-        ordered = here[np.argsort(wish[here], kind="stable")]
+        ordered = here[np.lexsort((wish[here], self.group[here]))]
         room = self.room[ordered]
         wish[ordered] = ((np.cumsum(room) - room / 2) / room.sum() - 0.5) * (room.sum() / self.widest) ** 0.6
 

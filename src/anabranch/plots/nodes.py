@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from anabranch.environment import take
 from anabranch.graph.state_graph import StateGraph
 from anabranch.plots.canvas import MODEL, MODEL_INK, PAPER, POINTS, TARGET, TARGET_INK, number, text_card, write
+from anabranch.plots.edge_numbers import Boxes
 from anabranch.plots.layout import Layout, View
 from anabranch.plots.svg import count_elements, draw_svg
 
@@ -88,6 +89,13 @@ def half_width(plan: Plan, size: Float[np.ndarray, " V"]) -> Float[np.ndarray, "
     if plan.kind == "text":
         return np.full(size.shape, _card_width(plan) / 2)
     return size * 0.36 if plan.kind == "picture" else np.zeros(size.shape)
+
+
+def node_boxes(plan: Plan, places: Float[np.ndarray, "V 2"], size: Float[np.ndarray, " V"]) -> Boxes:
+    """The room of every node, with the numbers under it."""
+    half = np.stack([np.maximum(half_width(plan, size), 0.3 if plan.under else 0.0), size / 2], axis=1)
+    under = (UNDER + 0.04) / 2 if plan.under else 0.0
+    return Boxes(places - np.array([0.0, under]), half + np.array([0.0, under]))
 
 
 def draw_nodes(
