@@ -25,8 +25,18 @@ def compared(tmp_path_factory):
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     place = tmp_path_factory.mktemp("seeds") / "swept"
-    flags = (*FLAGS, "--objectives", "tb,db", "--seeds", 2, "--over", "batch=4,8", "--out", place)
-    return place, fine(answer("sweep", "faces", *flags))
+    flags = (
+        *FLAGS,
+        "--objectives",
+        "tb,db",
+        "--seeds",
+        2,
+        "--over",
+        "batch=4,8",
+        "--over",
+        "optimizer.learning_rate=1e-3,1e-2",
+    )
+    return place, fine(answer("sweep", "faces", *flags, "--out", place))
 
 
 def test_compare_prints_the_mean_and_the_interval_over_the_seeds(compared):
@@ -61,11 +71,12 @@ def test_sweep_trains_several_objectives_and_keeps_runs_that_come_back(swept):
     place, out = swept
     table = json.loads((place / "table.json").read_text())
     rows = {row["run"]: row for row in table["rows"]}
-    assert set(rows) == {"tb-1", "tb-2", "db-1", "db-2"}
+    assert set(rows) == {f"{name}-{number}" for name in ("tb", "db") for number in (1, 2, 3, 4)}
     graph, task = ab.state_graph(ab.make("faces").env), ab.make("faces")
     for name, row in rows.items():
         run = ab.load(place / name)
         assert (run.setup.objective.name, run.setup.batch) == (row["objective"], row["settings"]["batch"])
+        assert run.config["optimizer"]["learning_rate"] == row["settings"]["optimizer.learning_rate"]
         exact = [ab.total_variation(graph, one.policy, task.log_reward) for one in run.each()]
         assert row["each"]["total_variation"] == pytest.approx(exact, abs=1e-6)
         assert row["interval"]["total_variation"] == pytest.approx(half_width(exact), rel=1e-3)
