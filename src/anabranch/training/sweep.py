@@ -82,7 +82,7 @@ def sweep(
         settings: the other arguments of `train`; records that `over` names must be among them, as records.
 
     Returns:
-        One `Swept` a combination: its settings, losses, exact distances, and how many seeds diverged.
+        One `Swept` a combination: its settings, losses, exact distances, how many seeds diverged, setup and policies.
 
     Raises:
         ConfigError: for an unknown setting.
