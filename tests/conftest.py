@@ -11,7 +11,8 @@ from jaxtyping import install_import_hook
 COMPILED = "ANABRANCH_TESTS_COMPILED"
 """Names the folder of compiled programs of one run of the tests, for its worker processes."""
 FAST_TO_COMPILE = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
 )
 os.environ.setdefault("XLA_FLAGS", FAST_TO_COMPILE)
 if COMPILED not in os.environ:

@@ -72,6 +72,12 @@ def test_a_run_draws_with_rewards_and_the_same_seed_draws_the_same(run):
     assert drawn.log_reward.shape == (20,)
 
 
+def test_a_run_draws_itself(run, tmp_path):
+    figures = run.plot(tmp_path / "pictures")
+    assert set(figures) == {"graph", "distribution", "curves", "gallery"}
+    assert {file.name for file in (tmp_path / "pictures").iterdir()} == {f"{name}.png" for name in figures}
+
+
 def test_frames_are_columns_of_one_length(run):
     history = run.frame()
     assert {len(column) for column in history.values()} == {len(run.history)}
@@ -93,7 +99,7 @@ def test_a_run_of_several_seeds_shows_all_and_asks_for_one():
     assert runs.frame(samples=3)["object"] == [*runs[0].sample(3).objects, *runs[1].sample(3).objects]
     assert isinstance(runs[1], ab.Run)
     assert runs[1].task is runs.task
-    for ask in (runs.evaluate, lambda: runs.sample(3)):
+    for ask in (runs.evaluate, runs.plot, lambda: runs.sample(3)):
         with pytest.raises(ab.ConfigError, match=r"This run has 2 seeds: .* one of them, run\[0\] to run\[1\]"):
             ask()
 

@@ -3,7 +3,8 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -17,6 +18,9 @@ from anabranch.ground.errors import ConfigError
 from anabranch.ground.html import html_table
 from anabranch.sampling.draw import Samples, sample
 from anabranch.training.run import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Columns = dict[str, list[Any]]
 
@@ -55,6 +59,29 @@ class Run(Trained, Evaluable):
     def diagnose(self, **options: Any) -> list[Finding]:
         """What may be wrong with the sampler, in words: `anabranch.diagnose(run)`, with its options."""
         return diagnose(self, **options)
+
+    def plot(self, out: str | Path | None = None, *, seed: int = 0) -> "dict[str, Figure]":
+        """Draw the run: its flow, its law beside the target, its curves, and what it samples.
+
+        Arguments:
+            out: a folder for PNG files; None: nothing is written.
+            seed: of the draws in the gallery.
+
+        Returns:
+            Matplotlib figures by name: graph and distribution where the space can be listed, curves, gallery.
+
+        Raises:
+            ConfigError: for a run of several seeds, or without `anabranch[plots]`.
+        """
+        from anabranch.runs.pictures import pictures_of
+
+        self._require_one("plot")
+        figures = pictures_of(self, seed=seed)
+        if out is not None:
+            Path(out).mkdir(parents=True, exist_ok=True)
+            for name, figure in figures.items():
+                figure.savefig(Path(out) / f"{name}.png", dpi=150)
+        return figures
 
     def sample(self, n: int, *, seed: int = 0) -> Samples:
         """Draw objects, each with log R(x).

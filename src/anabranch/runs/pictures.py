@@ -1,0 +1,76 @@
+"""The pictures of a run: its flow, its law beside the target, its curves, and what it draws."""
+
+from typing import TYPE_CHECKING, Any
+
+from anabranch.environment import take
+from anabranch.evaluation.evaluate import learned_log_z
+from anabranch.evaluation.exact_law import ExactLaw, exact_law
+from anabranch.graph.state_graph import state_graph
+from anabranch.ground.errors import SpaceTooLargeError
+from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
+from anabranch.sampling.draw import sample
+from anabranch.training.run import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DRAWS = 64
+"""Objects that are drawn for the gallery."""
+MOST_BARS_WITH_PICTURES = 60
+
+
+def pictures_of(run: Trained, *, seed: int = 0, words: str = "") -> "dict[str, Figure]":
+    """The gallery and the curves; where the space can be listed the graph and the distribution too.
+
+    `words` end the title of the flow.
+    """
+    figures = {"gallery": gallery_of(run, seed=seed)}
+    law = law_of(run)
+    if law is not None:
+        figures |= {"graph": flow_of(run, law, words=words), "distribution": _distribution(run, law)}
+    history = {run.setup.objective.name: run.history}
+    figures["curves"] = curves_figure(history, log_z_exact=None if law is None else law.log_z)
+    return figures
+
+
+def law_of(run: Trained) -> ExactLaw | None:
+    """The exact law of a run; None where the space is too large."""
+    try:
+        return exact_law(state_graph(run.setup.env), run.policy, run.setup.log_reward)
+    except SpaceTooLargeError:
+        return None
+
+
+def gallery_of(run: Trained, *, seed: int) -> "Figure":
+    """The different objects among some draws, those that came most often first, with their counts."""
+    env = run.setup.env
+    drawn = sample(env, run.policy, DRAWS, seed=seed)
+    places: dict[Any, list[int]] = {}
+    for place, item in enumerate(drawn.objects):
+        places.setdefault(item, []).append(place)
+    often = sorted(places.values(), key=lambda draws: -len(draws))
+    states = [take(drawn.states, draws[0]) for draws in often]
+    svgs = [env.draw(state) for state in states]
+    drawings = svgs if any(svg is not None for svg in svgs) else None
+    texts, counts = [env.show(state) for state in states], [len(draws) for draws in often]
+    return gallery_figure(drawings, texts, f"{DRAWS} draws from {_name(run)}", counts=counts)
+
+
+def flow_of(run: Trained, law: ExactLaw, *, words: str = "") -> "Figure":
+    """All states and edges, each as wide as its flow."""
+    log_z = learned_log_z(run.policy, run.setup.objective, run.setup.env)
+    flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {_name(run)}{words}"}
+    return state_graph_figure(law.graph, law.law, law.log_reward, **flow)
+
+
+def _distribution(run: Trained, law: ExactLaw) -> "Figure":
+    graph, env = law.graph, run.setup.env
+    labels = [graph.show(int(number)) for number in graph.objects]
+    few = len(labels) <= MOST_BARS_WITH_PICTURES
+    svgs = [env.draw(take(graph.states, number)) for number in graph.objects] if few else None
+    return distribution_figure(law.target, law.model, labels, title=_name(run), svgs=svgs)
+
+
+def _name(run: Trained) -> str:
+    name = run.config.get("task") or type(run.setup.env).__name__
+    return f"{name}, {run.setup.objective.name}"
