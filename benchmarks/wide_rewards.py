@@ -74,7 +74,7 @@ def trial(place: tuple[ab.Environment, Any], objective: str, *, anneal: ab.Annea
     try:
         run = ab.train(env, log_reward, objective=objective, steps=STEPS, batch=BATCH, seeds=SEEDS, **options)
     except ab.Error as error:
-        return f"- ({str(error).split('.')[0]})"
+        return "no energy" if "energy" in str(error) else f"- ({str(error).split('.')[0]})"
     graph = ab.state_graph(env)
     return ", ".join(f"{ab.total_variation(graph, one.policy, log_reward):.4f}" for one in run.each())
 

@@ -59,3 +59,17 @@ def test_the_command_line_is_none_the_wiser(tmp_path, monkeypatch):
     with_memory(monkeypatch, 30_000_000)
     code, _, err = answer("train", "faces", "--steps", 5, "--batch", 4096, "--out", tmp_path / "run")
     assert code == 0, err
+
+
+def test_programs_are_forgotten_before_the_process_runs_out_of_memory_maps(monkeypatch, tmp_path):
+    forgotten = []
+    monkeypatch.setattr(jax, "clear_caches", lambda: forgotten.append(True))
+    maps, most = tmp_path / "maps", tmp_path / "most"
+    most.write_text("100\n")
+    monkeypatch.setattr(memory, "MAPS", maps)
+    monkeypatch.setattr(memory, "MOST_MAPS", most)
+    memory.make_room_for_programs()
+    for count, cleared in ((50, 0), (51, 1)):
+        maps.write_text("a map\n" * count)
+        memory.make_room_for_programs()
+        assert len(forgotten) == cleared

@@ -23,6 +23,25 @@ REMEMBERED_SHARE = 0.1
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
+MAPS, MOST_MAPS = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
+FULL_SHARE = 0.5
+"""Of the memory maps that a process may have. A training compiles some hundred, and at the end JAX crashes."""
+
+
+def make_room_for_programs() -> None:
+    """Forget all compiled programs where their memory maps fill half of what Linux allows a process (65,530).
+
+    After some fifty different trainings in one process, compiling would end it without a sentence ("Unable to allocate
+    section memory"). What is used again is compiled again.
+    """
+    if not (MAPS.is_file() and MOST_MAPS.is_file()):
+        return
+    with MAPS.open("rb") as maps:
+        count = sum(1 for _ in maps)
+    if count > FULL_SHARE * int(MOST_MAPS.read_text()):
+        jax.clear_caches()
+
+
 def require_memory(setup: Setup) -> None:
     """Raise ConfigError, with the estimate and what to lower, where a training cannot fit into the machine's memory.
 

@@ -18,7 +18,7 @@ from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_compatible
 from anabranch.training.gather import Batch, Fault, Proposal, gathered
-from anabranch.training.memory import remembers, require_memory
+from anabranch.training.memory import make_room_for_programs, remembers, require_memory
 from anabranch.training.needs import filled
 from anabranch.training.settings import SEEDS_AXIS, Setup
 from anabranch.training.setup import with_values
@@ -51,6 +51,7 @@ def init_lanes(
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
     require_compatible(setup)
     require_memory(setup)
+    make_room_for_programs()
     if start is None:
         aims = {"level": setup.level, "zero_floor": setup.zero_floor, "beta": setup.first_beta}
         begin = flow_start(setup.env, setup.log_reward, setup.objective, **aims)
