@@ -68,7 +68,7 @@ def test_help_of_a_task_lists_its_fields_with_defaults():
 
 
 def test_version():
-    assert fine(answer("--version")) == "anabranch 0.1.0\n"
+    assert fine(answer("--version")) == "anabranch 0.2.0\n"
 
 
 LIGHT = """
