@@ -16,12 +16,14 @@ from anabranch.trajectories import Scores
 
 def node_potentials(scores: Scores) -> Float[Array, "nodes B"]:
     """c of the nodes s_0 .. x and the sink, centred; 0 beyond the sink. At a flow all are equal."""
+    # Running sums: with them the residual of any piece is a difference of two entries.
     walked = jnp.cumsum(scores.log_pf - scores.log_pb, axis=0)
     before = jnp.concatenate([jnp.zeros_like(walked[:1]), walked[:-1]])
     at_states = jnp.where(scores.mask, scores.log_flow - before, 0.0)
     sink = scores.log_reward - walked[-1]
     nodes = jnp.arange(at_states.shape[0] + 1)[:, None]
     padded = jnp.concatenate([at_states, jnp.zeros_like(at_states[:1])])
+    # Only differences enter. Around 0 they keep the digits that float32 would lose among thousands of nats.
     centre = jax.lax.stop_gradient(sink)
     return jnp.where(nodes == scores.length, sink - centre, jnp.where(nodes < scores.length, padded - centre, 0.0))
 
@@ -74,15 +76,18 @@ class SubTrajectoryBalance(BalanceObjective):
             return jnp.sum(self._weights(log_total, nodes <= scores.length) * mean)
         potential = self.potentials(scores)
         lags = np.arange(1, potential.shape[0])
+        # A trajectory of n nodes has n - lag pairs that lie `lag` apart.
         pairs = jnp.maximum(scores.length[None, :] + 1 - lags[:, None], 0)
         weights = self._weights(self._log_weight(lags, scores.length), pairs)
 
         def add(loss: Array, entry: tuple[Array, Array]) -> tuple[Array, None]:
             lag, weight = entry
             real = jnp.arange(potential.shape[0])[:, None] + lag <= scores.length
+            # `roll` wraps around; pairs that reach beyond the sink are masked.
             penalty = self.penalise(potential - jnp.roll(potential, -lag, axis=0))
             return loss + jnp.sum(weight * jnp.where(real, penalty, 0.0)), None
 
+        # One distance at a time: memory for the nodes, not for all their pairs.
         return jax.lax.scan(add, jnp.zeros(()), (jnp.asarray(lags), weights))[0]
 
     def _log_weight(self, lag: np.ndarray, length: Int[Array, " B"]) -> Float[Array, " K"]:
@@ -98,6 +103,7 @@ class SubTrajectoryBalance(BalanceObjective):
     ) -> Float[Array, "K B"]:
         """The weight of one term of each row, if row k has `times` terms of the given log-weight and all sum to 1."""
         axes = 0 if self.normalise == "trajectory" else (0, 1)
+        # Relative to the largest weight: lam to the power of a hundred moves is 0 in float32.
         shifted = jnp.where(times > 0, jnp.asarray(log_weight, float)[:, None], -jnp.inf)
         weight = jnp.exp(shifted - shifted.max(axes, keepdims=True))
         weight = weight / jnp.sum(weight * times, axes, keepdims=True)
@@ -109,6 +115,7 @@ class SubTrajectoryBalance(BalanceObjective):
         Welford's recursion on the weighted mean and variance of the earlier nodes: nothing cancels, and
         no power of lam is ever formed.
         """
+        # In NumPy's float64, while the step is traced: it depends on lam and the number of rows alone.
         log_total = np.logaddexp.accumulate(np.log(self.lam) * np.arange(1, potential.shape[0]))
         # The share of node j among the nodes 0..j, each weighted by lam^(j - i).
         share = np.exp(-np.logaddexp(0.0, log_total))

@@ -84,6 +84,7 @@ def _with_static(policy: Policy, name: str, value: Any) -> Policy:
 
 def at_level(policy: Policy, level: float) -> Policy:
     """The same flows relative to another level."""
+    # Flows are stored relative to the level: a level lower by some nats makes log F higher by as many.
     change = policy.level - level
     offset = None if policy.log_flow_offset is None else policy.log_flow_offset + change
     return started(policy, level=level, log_z=policy.log_z + change, log_flow_offset=offset)
@@ -109,8 +110,10 @@ def masked_log_softmax(
     sampler raises a flag for it. Gradients are finite everywhere.
     """
     some = mask.any()
+    # Against overflow in exp. The shift cancels in the result, and so would its gradient.
     top = jax.lax.stop_gradient(jnp.max(logits, where=mask, initial=-jnp.inf))
     top = jnp.where(some, top, 0.0)
+    # Masked before exp as well: the gradient of a `where` after it would be 0 times infinity, NaN, for large logits.
     shifted = jnp.where(mask, logits - top, 0.0)
     weight = jnp.sum(jnp.exp(shifted), where=mask)
     log_weight = jnp.log(jnp.where(some, weight, 1.0))

@@ -32,6 +32,7 @@ def known_affine(
 def _known_affine_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     inputs, weight, _, known = primals
     d_inputs, d_weight, d_bias, _ = tangents
+    # The derivative of the product without the product: `known` is its value, and itself gets no gradient.
     return known, d_inputs @ weight + inputs @ d_weight + d_bias
 
 
@@ -70,6 +71,7 @@ class MLPPolicy(Policy):
         observation = self.observation(state)
         hidden = self._first(observation)
         for weight, bias, known in zip(self.weights[1:], self.biases[1:], memory, strict=True):
+            # Layers are remembered before their ReLU, which is cheap and decides which units have a gradient.
             hidden = known_affine(jax.nn.relu(hidden), weight, bias, known)
         return self._heads(observation, hidden)
 
@@ -85,6 +87,7 @@ class MLPPolicy(Policy):
     def _heads(self, observation: Array, output: Float[Array, " outputs"]) -> Heads:
         if self.skip is not None:
             output = output + linear(observation, self.skip)
+        # The vector is wider than the heads need (OUTPUT_MULTIPLE); what is left over is never read.
         end = self.labels + self.slots
         if not self.slots:
             return Heads(output[:end], None, output[end])
@@ -124,6 +127,7 @@ class MLP:
         layers = jax.vmap(lambda layer: jax.random.split(jax.random.fold_in(key, layer)))(jnp.arange(len(shapes)))
         weights = _uniform(layers[:, 0], bounds, shapes)
         biases = _uniform(layers[:, 1], bounds, [(fan_out,) for _, fan_out in shapes])
+        # At 0 the first step is that of the network without it.
         skip = jnp.zeros((inputs, outputs)) if self.skip else None
         return MLPPolicy(weights=weights, biases=biases, skip=skip, log_z=jnp.zeros(()), labels=labels, slots=slots)
 

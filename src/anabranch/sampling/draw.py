@@ -1,4 +1,4 @@
-"""Draw objects and trajectories from a policy: the doors to the sampler for plain Python."""
+"""Draws objects and trajectories from a policy, for users outside of a training: seeds in, NumPy and Python out."""
 
 import dataclasses
 from typing import Any
@@ -23,6 +23,7 @@ from anabranch.scoring.score import score
 from anabranch.trajectories import Scores, Trajectories
 
 BATCH = 1024
+"""Trajectories of one compiled call."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,6 +78,7 @@ def sample_states(env: Environment, policy: Policy, n: int, *, key: Key[Array, "
     require_policy(policy)
     pieces = []
     for number in range(whole_batches(n)):
+        # Batches of a fixed size, each with its own key: no n compiles anew, and a larger n only adds objects.
         some = _objects(policy, reading, jax.random.fold_in(key, number), BATCH)
         pieces.append(jax.tree.map(np.asarray, some))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *pieces)
@@ -164,6 +166,7 @@ def score_trajectories(
         `Scores`, of which any objective makes its residuals.
     """
     reading = reading_for(env, backward, outflow=outflow)
+    # In float64: of log R = -10,000 float32 keeps three decimals, of its distance from the level six.
     relative = jnp.asarray(np.asarray(log_reward, np.float64) - policy.level, float)
     return _scored(policy, reading, trajectories, relative, needs_inflow)
 

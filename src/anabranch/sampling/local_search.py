@@ -49,11 +49,15 @@ class LocalSearch:
 
 
 class _Retreat(eqx.Module):
+    """Where a walk back ended, and log-probabilities in nats of what it undid."""
+
     state: State
     log_pb: Float[Array, " B"]
+    """Of the undone moves."""
     log_pf: Float[Array, " B"]
     """Of the undone moves and of the object's STOP."""
     moved: Int[Array, " B"]
+    """How many moves were undone."""
 
 
 def improved(
@@ -81,8 +85,13 @@ def improved(
             accepted = proposed >= values
         else:
             moves = ahead.length - 1
+            # log of the proposal from x' to x, and below of that from x to x': back to the common ancestor by P_B,
+            # ahead by P_F. P_B of the ancestor's own row is not part of it, and stands as 0 in the first row.
             there = _total(seen.rows.log_pb_in, ahead.mask) + back.log_pf
             here = back.log_pb + _total(seen.rows.log_pf, ahead.mask)
+            # The number of moves is drawn evenly from 1 to depth, in both directions, and cancels: so the way back
+            # from x' must be one of such a number. A walk that met the initial state early stands for several
+            # numbers, and is refused.
             possible = (back.moved == wanted) & (moves >= 1) & (moves <= depth)
             log_uniform = jnp.log(1.0 - jax.random.uniform(accept_key, (batch,)))
             accepted = possible & (log_uniform <= proposed - values + there - here)
@@ -97,6 +106,7 @@ def _retreat(
 ) -> _Retreat:
     """Walk back `moves` moves by P_B, or to the source, and add up the log-probabilities of both directions."""
     env = reading.env
+    # One turn more than moves: log P_F of an undone move is read a turn later, by the network call at its parent.
     uniforms = 1.0 - jax.random.uniform(key, (depth + 1, moves.shape[0]))
 
     def one(state: State, left: Any, moving: Any, uniform: Any, moves: Any, number: Any) -> Any:
@@ -116,6 +126,7 @@ def _retreat(
         return (parent, action, goes, walk), None
 
     nothing = jnp.zeros(moves.shape)
+    # The object is left by STOP: the first turn reads log P_F of STOP there.
     left = jnp.full(moves.shape, env.num_actions)
     start = (objects, left, left >= 0, (nothing, nothing, jnp.zeros_like(moves)))
     (state, _, _, walk), _ = jax.lax.scan(body, start, (uniforms, jnp.arange(depth + 1)))

@@ -51,11 +51,15 @@ class Buffer(eqx.Module):
     states: State
     """[capacity, ...]: finished objects."""
     log_reward: Float[Array, " C"]
+    """log R less the level, in nats; -inf where R = 0."""
     fingerprint: UInt[Array, "C 2"]
+    """Two hashes of each object, by which one that is there already is recognised."""
     actions: Int[Array, "C rows"] | None
-    """The labels of the trajectory that led to each object, where they are wanted."""
+    """The labels of the trajectory that led to each object, where a backward policy learns from them."""
     length: Int[Array, " C"]
+    """Real rows of that trajectory."""
     count: Int[Array, ""]
+    """Entries that are filled."""
     place: Int[Array, ""]
     """How many objects were ever pushed."""
     kept: int = eqx.field(static=True)
@@ -93,6 +97,7 @@ class Buffer(eqx.Module):
     def pushed(self, trajectories: Trajectories, log_reward: Float[Array, " B"], *, deduplicate: bool) -> "Buffer":
         """The buffer with the objects of a batch, the oldest overwritten where it is full."""
         size = self.log_reward.shape[0]
+        # The data set fills the ring, and it is never overwritten.
         if self.kept == size:
             return self
         objects = trajectories.objects
@@ -101,6 +106,7 @@ class Buffer(eqx.Module):
         if deduplicate:
             filled = jnp.arange(size) < self.count
             known = (_same(marks, self.fingerprint) & filled).any(1)
+            # Of equal objects within one batch the first is new, the others are not.
             earlier = jnp.tril(_same(marks, marks), -1).any(1)
             fresh = ~known & ~earlier
         number, room = jnp.cumsum(fresh), size - self.kept
@@ -108,6 +114,7 @@ class Buffer(eqx.Module):
         at = jnp.where(fresh & (number > number[-1] - room), self.kept + (self.place + number - 1) % room, size)
 
         def put(ring: Array, leaf: Array) -> Array:
+            # An object that is not new has the place `size`, beyond the ring, where mode="drop" ignores it.
             return ring.at[at].set(leaf.astype(ring.dtype), mode="drop")
 
         return Buffer(
@@ -127,6 +134,7 @@ class Buffer(eqx.Module):
         anywhere = _scaled(uniforms, self.count)
         if replay.priority == "uniform":
             return anywhere
+        # Empty places count as the worst, so that they are never among the best.
         value = jnp.where(jnp.arange(self.log_reward.shape[0]) < self.count, self.log_reward, -jnp.inf)
         best_first = jnp.argsort(-value)
         best = best_first[_scaled(uniforms, jnp.ceil(replay.top * self.count).astype(int))]
@@ -149,6 +157,7 @@ def fingerprints(states: State) -> UInt[Array, "n 2"]:
     """Two independent 32-bit hashes of each state: two of n states share both with a chance near n^2 / 2^65."""
     leaves = jax.tree.leaves(states)
     words = jnp.concatenate([leaf.reshape(leaf.shape[0], -1).astype(jnp.uint32) for leaf in leaves], 1)
+    # Fixed numbers: the hash of an object must not depend on the run. Odd factors have an inverse modulo 2^32.
     drawn: Any = np.random.default_rng(0).integers(0, 2**31, (words.shape[1], 2), dtype=np.uint32)
     mixed = (words[:, :, None] + jnp.asarray(drawn)) * jnp.asarray(drawn * np.uint32(2) + np.uint32(1))
     mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(2246822519)

@@ -62,6 +62,7 @@ def gathered(
     setup: Setup, state: TrainState, proposal: Proposal | None, rewards: Rewarded | None
 ) -> tuple[Batch, tuple[Any, ...]]:
     """Ask every source for its part of a batch, the drawn one at hand; and the states of the sources after it."""
+    # The key of a step follows from its number; each source folds its StepStream into it, so that none is used twice.
     key = jax.random.fold_in(state.key, state.step)
     parts, after, drawn = [], [], None
     if proposal is not None and rewards is not None:
@@ -76,6 +77,7 @@ def gathered(
             drawn=drawn,
             parts=tuple(parts),
         )
+        # In order: local search starts from what was drawn, and the buffer takes in what both have.
         part, fresh = source.part(now, own)
         after.append(fresh)
         if part is not None:
@@ -89,4 +91,5 @@ def _fault(flags: Flags | None, parts: list[Part]) -> Fault:
     bad = jnp.concatenate([part.bad for part in parts])
     objects = [part.trajectories.objects for part in parts]
     joined = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *objects)
+    # argmax of booleans is the first True: one object to name in the error.
     return Fault(flags, (bad.any(), take(joined, jnp.argmax(bad))))

@@ -77,6 +77,7 @@ def _each(setup: Setup, function: Any) -> Any:
 @eqx.filter_jit
 def _fresh_policy(setup: Setup, seed: Int[Array, ""]) -> Policy:
     learned = setup.backward is not None and setup.backward.learned
+    # A stream of its own, so that initial parameters and training steps never share a key.
     key = jax.random.fold_in(jax.random.key(seed), Stream.INIT)
     return built(setup.policy, setup.observer, key=key, learned_backward=learned)
 
@@ -117,7 +118,9 @@ def propose(setup: Setup, state: TrainState) -> Proposal | None:
         return None
     key = jax.random.fold_in(state.key, state.step)
     options = {"explore": setup.explore, "at_step": state.step, "remember": remembers(setup)}
+    # `rollout` splits this key, which is to fold in 0 and 1; sources fold in other numbers (StepStream).
     trajectories, seen, flags = rollout(state.policy, setup.reading, key, fresh, **options)
+    # Without chunks automatic differentiation must see the forward pass, so that the sampler's values are not used.
     return Proposal(trajectories, seen if setup.chunk else None, flags)
 
 
@@ -135,6 +138,7 @@ def learn(
     """Score the proposed trajectories and those of the other sources, and follow the gradient once."""
     setup = with_values(setup, state.values)
     batch, sources = gathered(setup, state, proposal, rewards)
+    # Outside of `loss_of`: no gradient flows into what the lagged copy, the prior or the reward say.
     given = filled(setup, batch.trajectories, lagged=state.lagged, prior=state.prior)
     beta = 1.0 if setup.anneal is None else setup.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
@@ -145,11 +149,13 @@ def learn(
         own = jnp.zeros(())
         if setup.backward is not None and setup.backward.has_own_loss:
             own = setup.backward.own_loss(_scores_of_backward(setup, policy, scores, state, sources))
+            # A P_B with a loss of its own is a constant for the objective, read from the lagged copy if there is one.
             log_pb = scores.log_pb if scores.lagged_log_pb is None else scores.lagged_log_pb
             scores = dataclasses.replace(scores, log_pb=jax.lax.stop_gradient(log_pb))
         loss = setup.objective.loss(scores)
         return loss + own, loss
 
+    # The gradient is that of both losses; the loss that is reported is that of the objective.
     (_, loss), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
     updates, optimizer = setup.transformation.update(gradient, state.optimizer, parameters)
     policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
@@ -162,6 +168,7 @@ def _annealed(scores: Scores, beta: Any) -> Scores:
     """The scores with R^beta in place of R, in everything that a reward entered."""
     if isinstance(beta, float):
         return scores
+    # Here, and not where rewards are evaluated: the buffer and the data keep log R, which serves every exponent.
     rewards = {name: getattr(scores, name) for name in ("log_reward", "log_reward_at", "energy")}
     return dataclasses.replace(scores, **{name: beta * value for name, value in rewards.items() if value is not None})
 
@@ -193,6 +200,7 @@ def _scores_of_backward(
     key = jax.random.fold_in(state.key, state.step)
     pairs = zip(sources_of(setup), sources, strict=True)
     (trajectories,) = (one.remembered(own, key, setup) for one, own in pairs if isinstance(one, Replayed))
+    # The own loss reads log P_B alone, so that rewards of 0 nats do.
     return score(policy, setup.reading, trajectories, jnp.zeros(trajectories.length.shape))
 
 
@@ -224,6 +232,7 @@ def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[Tra
         fresh, metrics, fault = _advanced(setup, eqx.combine(dynamic, static), count)
         return eqx.filter(fresh, eqx.is_array), metrics, fault
 
+    # Seeds in turn: on a CPU the matrices of one fill the cores, and a batch of matrix products is slower.
     dynamic, metrics, fault = jax.lax.map(one, dynamic)
     return eqx.combine(dynamic, static), metrics, fault
 
@@ -235,6 +244,7 @@ def _advanced(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[T
         fresh, metrics, fault = step(setup, state)
         return eqx.filter(fresh, eqx.is_array), metrics, fault
 
+    # Arrays alone go through the loop; what is static is the same at every step, and is put back afterwards.
     every = _each(setup, once) if setup.vectorised else once
     advanced, shapes = traced_once(lambda dynamic: every(eqx.combine(dynamic, static)), dynamic)
 
