@@ -1,4 +1,15 @@
-"""The contract: an environment is its edges, each with one label seen from both ends."""
+"""The contract between a space of objects and everything else: an environment is its edges.
+
+Objects are built step by step. The states on the way form a directed acyclic graph with one initial state, and each
+edge carries one label, an integer, that is used from both ends: `step(state, label)` walks the edge forward, and
+`undo(state, label)` walks the same edge backward. Two masks say which labels leave a state and which lead into it, and
+`can_stop` says whether a state is a finished object. An author writes these methods for a single state.
+
+The library derives the rest: it adds the action STOP as label A behind the labels 0 .. A - 1, maps the methods over
+batches with vmap, pads trajectories to `max_steps + 1` rows, lists small spaces, and proves the contract (`check`).
+Because a forward and a backward action share one label, P_F(t | s) and P_B(s | t) are about the same edge without any
+translation between two numberings.
+"""
 
 import abc
 import dataclasses

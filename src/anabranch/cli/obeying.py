@@ -1,4 +1,4 @@
-"""A command obeys Ctrl-C and SIGTERM within two seconds, also while JAX compiles and no Python runs."""
+"""Ends a command within two seconds of Ctrl-C or SIGTERM, also while JAX compiles and no Python code runs."""
 
 import os
 import signal

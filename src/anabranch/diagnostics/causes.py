@@ -1,4 +1,4 @@
-"""Causes that show as several findings at once: rewards of a wide range, a log Z that never arrived, too few steps."""
+"""Causes that show as several findings at once: rewards of a wide range, a log Z that is far off, too few steps."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The doors: all findings about a run, or about any policy."""
+"""Collects all findings about a run (`diagnose`), or about any policy (`diagnose_policy`)."""
 
 import dataclasses
 from collections.abc import Sequence

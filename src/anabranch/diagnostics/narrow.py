@@ -1,4 +1,4 @@
-"""A learned backward policy that has made up its mind: its entropy against the uniform one's."""
+"""Detects a learned backward policy that has collapsed onto few paths: its entropy beside that of the uniform one."""
 
 from typing import Any
 

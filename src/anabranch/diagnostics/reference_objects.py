@@ -1,4 +1,4 @@
-"""Coverage without an exact answer: log p against log R on objects that the sampler did not choose."""
+"""Tests coverage of spaces that cannot be listed: log p against log R on objects that the sampler did not choose."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What a diagnosis is about, and what it finds."""
+"""The input of a diagnosis (`Subject`: a policy and what was measured of it) and its output (`Finding`)."""
 
 import dataclasses
 

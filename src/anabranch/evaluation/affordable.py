@@ -1,4 +1,4 @@
-"""The exact answer has a price: so many states to list, so many rewards to evaluate. Is it small beside the rest?"""
+"""Decides whether to compute the exact answer: only where listing states and evaluating rewards takes little time."""
 
 import dataclasses
 import time

@@ -191,7 +191,7 @@ def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float
 
 @dataclasses.dataclass
 class Attempts:
-    """What came of enumerating an environment; to find out that it is too large takes as long as to succeed."""
+    """The results of enumerating an environment, failures included, because a failure takes as long as a success."""
 
     graph: StateGraph | None = None
     refused: list[tuple[int, float, str]] = dataclasses.field(default_factory=list)

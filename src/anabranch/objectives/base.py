@@ -1,4 +1,15 @@
-"""What an objective is: a loss over Scores; and a balance condition: residuals with weights."""
+"""What an objective is: a loss over the scores of a batch of trajectories.
+
+Most objectives are balance conditions. In a flow two products agree: forward, the flow of a state times P_F of the
+actions from there; backward, the reward or the flow of a later state times P_B of the same edges. The logarithm of
+their quotient is the residual, in nats. It is 0 on every trajectory if and only if the policy samples objects in
+proportion to their reward. The conditions differ in the piece that they compare: one edge (detailed balance), a whole
+trajectory (trajectory balance), or every piece of it (sub-trajectory balance).
+
+A `BalanceObjective` states its residuals and their weights; a penalty turns them into the loss, by default the square.
+Every residual is (Z, F, P_F side) - (R, P_B side): it is positive where the sampler draws too often, so that a penalty
+with two different sides means the same in each objective.
+"""
 
 import abc
 import dataclasses

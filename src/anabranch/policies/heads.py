@@ -1,4 +1,4 @@
-"""Policies: one observation to raw logits; and the one function that masks."""
+"""What a policy is: one observation to raw logits; and `masked_log_softmax`, the only function that applies masks."""
 
 import abc
 import copy
@@ -42,14 +42,14 @@ class Policy(eqx.Module):
     trained like a bias. None is 0."""
 
     observer: Observer | None = eqx.field(default=None, kw_only=True, static=True)
-    """What the policy sees of a state; set by whoever builds it."""
+    """What the policy sees of a state; set when the policy is built."""
 
     @abc.abstractmethod
     def __call__(self, observation: Array) -> Heads:
         """The heads for one observation."""
 
     def observation(self, state: State) -> Array:
-        """What the network sees of one state. Raises ConfigError where nobody has said what that is."""
+        """What the network sees of one state. Raises ConfigError where the policy has no observer."""
         if self.observer is None:
             raise ConfigError(
                 f"{type(self).__name__} does not know what it sees of a state: observed(policy, observer(env)) says so."

@@ -1,4 +1,4 @@
-"""Networks of full layers."""
+"""Multi-layer perceptrons, with activations remembered from sampling for a cheaper gradient."""
 
 import dataclasses
 import math

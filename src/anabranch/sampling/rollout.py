@@ -75,12 +75,11 @@ def rollout(
     start: State | None = None,
     narrow: bool = True,
 ) -> tuple[Trajectories, DrawnScores, Flags]:
-    """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
+    """Draw `batch` trajectories, and score them by the policy itself, whatever `explore` made of its distribution.
 
-    Ends when the whole batch has stopped. With `narrow` it runs on fewer and fewer lanes as trajectories stop, which
-    compiles the step for each width: worth it in a training, not for a few walks.
-    `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
-    cheap gradient; `start` is a batch of states to go on from, instead of the initial one.
+    `narrow`: go on with fewer lanes as trajectories stop; each width is compiled, which pays in a training only.
+    `at_step`: the training step, for annealed exploration. `start`: a batch of states in place of the initial one.
+    `remember`: keep what the policy needs for a cheap gradient.
     """
     env, rows = reading.env, rows_of(reading.env)
     # Two keys: the numbers that draw the actions are the same with and without exploration.
@@ -96,14 +95,12 @@ def rollout(
         action = draw_label(uniform, weights)
         # STOP is no label of the environment: a lane that stops takes the last label, and `body` discards the child.
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
-        # The scores are those of the policy itself, whatever weights the action was drawn from.
         row = row_scores(outputs, heads, reading, state, action, previous, first)
         return action, child, DrawnScores(row, memory), ~mask.any()
 
     start = initial_states(env, batch) if start is None else start
     none = jnp.zeros(batch, jnp.int32)
     lanes = (start, none, none == 0, uniforms[0], shares)
-    # Traced once for all widths below: tracing a network takes longer than compiling it.
     one, row = traced_once(one, *take(lanes, 0))
 
     def body(walk: _Walk) -> _Walk:
@@ -118,7 +115,6 @@ def rollout(
         flags = _flagged(walk.flags, "dead_end", walk.alive & stuck, state)
         moving = walk.alive & (action < env.num_actions) & ~stuck
         flags = _flagged(flags, "too_long", moving & (t == rows - 1), state)
-        # A lane that has stopped goes on with the others and writes padding; its length no longer grows.
         state = chosen(moving, child, state)
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
         return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))

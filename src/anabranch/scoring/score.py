@@ -1,4 +1,4 @@
-"""(policy, trajectories) -> Scores: read once what the network says about each real row."""
+"""Scores trajectories under a policy, with one network call for each real row."""
 
 from typing import Any
 

@@ -13,13 +13,14 @@ from jaxtyping import Array
 
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.ground.errors import Error, RunError
+from anabranch.training.fault import fault_error
 from anabranch.training.settings import Setup
-from anabranch.training.step import StepMetrics, TrainState, advance, fault_error
+from anabranch.training.step import StepMetrics, TrainState, advance
 from anabranch.training.truth import for_seeds
 
 REPORTS = 50
 CHUNK_SECONDS = 0.5
-"""Nobody waits longer for a run to obey; well below two seconds, because a busy machine may double it."""
+"""Seconds of a chunk, after which Ctrl-C is noticed; well below two, because a busy machine may double it."""
 
 
 def next_report(done: int, steps: int) -> int:

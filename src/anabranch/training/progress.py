@@ -1,4 +1,4 @@
-"""What a training says while it runs: one line on a terminal, a plain line every few seconds elsewhere."""
+"""Shows the progress of a training: one line on a terminal, a plain line every few seconds elsewhere."""
 
 import sys
 import threading

@@ -240,7 +240,7 @@ class Setup:
 
     @property
     def lag_rate(self) -> float:
-        """How fast a lagged copy of the policy follows; 0 where nobody needs one."""
+        """How fast a lagged copy of the policy follows; 0 where neither objective nor backward policy needs one."""
         return max(self.objective.lag_rate, 0.0 if self.backward is None else self.backward.lag_rate)
 
     @property

@@ -1,4 +1,13 @@
-"""The open door: `init` and `step` are pure functions of a Setup; `advance` runs many steps in one compiled loop."""
+"""One training step as pure functions, for those who write the loop themselves.
+
+A step has three parts. `propose` draws trajectories from the present policy, `reward` evaluates their objects, and
+`learn` gathers the batch, scores it and follows the gradient of the loss once. `init` makes the first `TrainState`;
+`advance` runs any number of steps in one compiled loop.
+
+All of them take a frozen, hashable `Setup` and carry what changes in a `TrainState`. Equal setups share one
+compilation. A compiled step cannot raise an error: what goes wrong (a dead end, a reward that is NaN) comes back as a
+`Fault`, and `fault_error` makes a sentence of it.
+"""
 
 import dataclasses
 from typing import Any
@@ -8,16 +17,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from anabranch.ground.errors import Error, LawError
 from anabranch.ground.streams import Stream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy, at_level, built, observed, started
-from anabranch.rewards.log_reward import Rewarded, bad_reward, rewarded, with_floor
+from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
 from anabranch.sampling.reference_level import FlowStart, flow_start
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_compatible
-from anabranch.training.gather import Batch, Fault, Proposal, gathered
+from anabranch.training.fault import Fault, first_fault
+from anabranch.training.gather import Batch, Proposal, gathered
 from anabranch.training.memory import remembers, require_memory
 from anabranch.training.needs import filled
 from anabranch.training.settings import SEEDS_AXIS, Setup
@@ -251,42 +260,8 @@ def _advanced(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[T
     def body(_: Any, carry: Any) -> Any:
         dynamic, total, fault = carry
         dynamic, metrics, fresh = advanced(dynamic)
-        return dynamic, jax.tree.map(jnp.add, total, metrics), _first_fault(fault, fresh)
+        return dynamic, jax.tree.map(jnp.add, total, metrics), first_fault(fault, fresh)
 
     total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes[1:])
     dynamic, total, fault = jax.lax.fori_loop(0, count, body, (dynamic, total, fault))
     return eqx.combine(dynamic, static), jax.tree.map(lambda leaf: leaf / count, total), fault
-
-
-def _first_fault(old: Fault, new: Fault) -> Fault:
-    """The first of two faults that was raised, of one lane or of each."""
-
-    def first(old: Array, new: Array) -> Array:
-        return jnp.where(old_raised.reshape(*old_raised.shape, *[1] * (new.ndim - old_raised.ndim)), old, new)
-
-    old_raised = old.raised
-    return jax.tree.map(first, old, new)
-
-
-def fault_error(setup: Setup, fault: Fault) -> Error | None:
-    """The sentence about what happened in a chunk, or None."""
-    if setup.seeds is not None:
-        first = int(jnp.argmax(fault.raised))
-        fault = jax.tree.map(lambda leaf: leaf[first], fault)
-    env = setup.env
-    name = type(env).__name__
-    flags = fault.flags
-    if flags is not None and bool(flags.dead_end):
-        return LawError(
-            f"{name} has a dead end (law L4): at {env.show(flags.state)} nothing is legal and it may not stop. "
-            "Run anabranch.check(env)."
-        )
-    if flags is not None and bool(flags.too_long):
-        return LawError(
-            f"{name} has a trajectory longer than max_steps={env.max_steps} (law L5), at "
-            f"{env.show(flags.state)}. Run anabranch.check(env)."
-        )
-    if bool(fault.bad_reward[0]):
-        culprit = fault.bad_reward[1]
-        return bad_reward(env.show(culprit), float(setup.log_reward(culprit)))
-    return None

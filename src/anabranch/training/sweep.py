@@ -20,9 +20,10 @@ from anabranch.ground.fields import replaced
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import LogReward
 from anabranch.training.compatibility import require_compatible
+from anabranch.training.fault import fault_error
 from anabranch.training.settings import SETTINGS, Setup, traced_settings
 from anabranch.training.setup import setup
-from anabranch.training.step import TrainState, advance, fault_error, init_lanes
+from anabranch.training.step import TrainState, advance, init_lanes
 from anabranch.training.truth import Truth
 
 PLAIN = tuple(name for name, one in SETTINGS.items() if one.swept and one.kind != "record")
