@@ -33,11 +33,28 @@ State = PyTree[Any]
 class Environment(ByContent, abc.ABC):
     """A pointed acyclic graph over states, given by its edges.
 
-    A subclass is a frozen dataclass of plain configuration (no decorator needed) with pure methods on
-    *one* state. Labels are 0..A-1, where A is the length of `legal(state)`; label A is STOP and belongs
-    to the library. True in a mask means allowed. `step` and `undo` may be called with any label at any
-    state; what is not allowed is discarded. Environments are equal where their fields are, arrays included (which
-    become read-only). `anabranch.check` proves a definition right.
+    A subclass is a frozen dataclass of plain configuration (no decorator needed) with pure methods on *one* state. It
+    writes `max_steps`, `initial`, `step`, `undo`, `legal`, `undoable` and `can_stop`; the other methods are optional.
+
+    Labels are 0..A-1, where A is the length of `legal(state)`; label A is STOP and belongs to the library. True in a
+    mask means allowed. `step` and `undo` may be called with any label at any state; what is not allowed is discarded.
+    Environments are equal where their fields are, arrays included (which become read-only). `anabranch.check` proves a
+    definition right.
+
+    Example:
+        class Subset(anabranch.Environment):
+            n: int
+
+            max_steps = property(lambda self: self.n)
+
+            def initial(self): return jnp.zeros(self.n, bool)
+            def step(self, state, action): return state.at[action].set(True)
+            def undo(self, state, action): return state.at[action].set(False)
+            def legal(self, state): return ~state
+            def undoable(self, state): return state
+            def can_stop(self, state): return jnp.array(True)
+
+        anabranch.check(Subset(n=3))
     """
 
     merges_objects = False

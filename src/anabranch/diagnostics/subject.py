@@ -18,7 +18,7 @@ TENTH, THOUSANDTH = 0.1, 0.001
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with a sampler, or with how it is measured."""
+    """One thing that is wrong with a sampler, or with how it is measured: what, the evidence, and what to do."""
 
     what: str
     """Its name in a word or two, such as "collapse"."""

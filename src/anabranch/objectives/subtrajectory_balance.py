@@ -30,12 +30,20 @@ def node_potentials(scores: Scores) -> Float[Array, "nodes B"]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SubTrajectoryBalance(BalanceObjective):
-    """c_i - c_j for all i < j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B), weight lam^(j-i).
+    """Sub-trajectory balance: the residual of every piece of a trajectory, in nats, with weight lam^length.
 
-    The nodes are s_0 .. x and the sink, with c_sink = log R(x) - the sum over all rows. The weighted
-    mean is taken over the whole batch (the paper), within each trajectory and then over the batch, or
-    over the pieces of each length and then over lengths (Madan et al. 2023, arXiv:2209.12782). Squared
-    penalties cost O(rows), but O(rows^2) by length, and so do others.
+    The residual of the piece from node i to node j is c_i - c_j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B).
+    The nodes are s_0 .. x and the sink, where c is log R(x) less the sum over all rows. A small `lam` is close to
+    detailed balance, a large one to trajectory balance.
+
+    `normalise` says over what the weighted mean is taken: "batch" (the paper), "trajectory" (within each trajectory,
+    then over the batch), or "length" (over the pieces of each length, then over lengths). Squared penalties cost
+    O(rows), but by length, and with other penalties, O(rows^2).
+
+    Paper: Madan et al. 2023, arXiv:2209.12782.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.SubTrajectoryBalance(lam=0.8))
     """
 
     name: ClassVar[str] = "subtb"

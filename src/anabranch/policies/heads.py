@@ -29,9 +29,13 @@ class Heads(eqx.Module):
 
 
 class Policy(eqx.Module):
-    """Abstract: maps one observation to Heads. Its inexact array leaves are the parameters.
+    """Abstract: an Equinox module that maps one observation to `Heads`. Its inexact array leaves are the parameters.
 
-    log_z, log F and log edge flows are learned relative to `level`, in float32; what is reported has it added.
+    A subclass has a leaf `log_z`, a number, and writes `__call__(observation)` for a single observation; the library
+    maps it over batches. `remember` and `recall` are optional, and make gradients cheaper.
+
+    log_z, log F and log edge flows are learned relative to `level`, in float32 and in nats; what is reported has the
+    level added. For a network without any of this, `Network` makes a policy.
     """
 
     log_z: eqx.AbstractVar[Float[Array, ""]]
@@ -122,7 +126,20 @@ def masked_log_softmax(
 
 @runtime_checkable
 class PolicyRecipe(Protocol):
-    """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a Policy."""
+    """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a `Policy`.
+
+    A run keeps the recipe and not the network, so that `load` can rebuild it, and each seed draws its own parameters.
+    `MLP`, `Tabular` and `Network` are recipes; one of your own writes `build`.
+
+    Example:
+        @dataclasses.dataclass(frozen=True)
+        class Small:
+            width: int = 32
+
+            def build(self, env, *, observer, key, learned_backward):
+                recipe = anabranch.MLP(width=self.width, depth=1)
+                return recipe.build(env, observer=observer, key=key, learned_backward=learned_backward)
+    """
 
     def build(self, env: Environment, *, observer: Observer, key: Key[Array, ""], learned_backward: bool) -> Policy:
         """A fresh policy for an environment and what is seen of it, with a backward head where P_B is learned."""

@@ -96,10 +96,19 @@ class MLPPolicy(Policy):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MLP:
-    """Recipe of an MLPPolicy: `depth` hidden layers of `width` units (ReLU).
+    """Recipe of a multi-layer perceptron: `depth` hidden layers of `width` ReLU units, and one layer for all heads.
 
-    With `skip` a linear layer leads from the observation straight to the heads as well, so that single features
-    (words of a string) are learned by heart beside what generalises (Cheng et al. 2016, arXiv:1606.07792).
+    The input is what `observer(env)` makes of a state: floats, or tokens, whose embeddings are added up. With `skip` a
+    linear layer leads from the observation straight to the heads as well: it memorises single features, such as the
+    words of a string, while the hidden layers generalise.
+
+    Paper: Cheng et al. 2016, arXiv:1606.07792 (wide and deep).
+
+    Raises:
+        ConfigError: for a width or depth that is not positive.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", policy=anabranch.MLP(width=64, depth=3))
     """
 
     width: int = 256

@@ -17,7 +17,7 @@ NARROW = 3.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Anneal:
-    """Train on R^beta, with beta from `start` to 1 over the first `steps` steps, and on R afterwards.
+    """Annealing: train on R^beta, with beta from `start` to 1 over the first `steps` steps, and on R afterwards.
 
     Where log R spans hundreds of nats, a sampler that learns from its own draws stays with the first good objects that
     it meets. While beta is small all objects are alike, and it follows the target as this becomes narrow. The optimum
@@ -26,6 +26,12 @@ class Anneal:
 
     `steps` None: half of the training where the rewards of random objects span more than 100 nats, none elsewhere.
     `start` None: so that these rewards span 3 nats at first.
+
+    Raises:
+        ConfigError: for an end that is not 1, and a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", anneal=anabranch.Anneal(start=0.1, steps=1_000))
     """
 
     start: float | None = None

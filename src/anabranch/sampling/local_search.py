@@ -21,10 +21,19 @@ from anabranch.scoring.reading import Reading, read
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LocalSearch:
-    """A share of each batch are new objects improved for `rounds`, their trajectories regrown by P_B.
+    """Local search: a share of each batch is improved for some rounds, and its trajectories are regrown by P_B.
 
-    Each round walks back 1 to `depth` moves (None: half of max_steps), evenly. "better" keeps what is at least
-    as good; "metropolis" accepts so that R / Z stays in place (Kim et al. 2024, arXiv:2310.02710).
+    The search starts from objects that the policy has just drawn. Each round undoes 1 to `depth` moves by P_B, all
+    numbers alike (None: half of max_steps), and goes on by P_F. "better" keeps a proposal that is at least as good;
+    "metropolis" accepts so that R / Z is left as it is. A round costs as much as a rollout.
+
+    Paper: Kim et al. 2024, arXiv:2310.02710.
+
+    Raises:
+        ConfigError: for a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", search=anabranch.LocalSearch(share=0.25, rounds=2))
     """
 
     share: float = 0.5

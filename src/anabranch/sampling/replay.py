@@ -18,10 +18,19 @@ from anabranch.trajectories import Trajectories
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A share of each batch comes from objects seen before; the rest is drawn anew.
+    """Replay: a share of each batch comes from objects seen before; the rest is drawn anew.
 
-    `priority="reward"` takes every other replayed object from the best `top` share of the buffer (Shen et al.
-    2023, arXiv:2305.07170). `deduplicate` keeps each object once. A data set, where given, stays in the buffer.
+    The buffer keeps objects and their rewards; the present P_B draws a new trajectory to each replayed object, which is
+    scored under the present policy. `priority="reward"` takes every other replayed object from the best `top` share of
+    the buffer. A data set, where one is given, stays in the buffer for good.
+
+    Paper: Shen et al. 2023, arXiv:2305.07170 (prioritised replay).
+
+    Raises:
+        ConfigError: for a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", replay=anabranch.Replay(share=0.5, priority="reward"))
     """
 
     share: float = 0.5

@@ -129,7 +129,12 @@ def _about(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setup:
-    """All that a training step depends on, resolved; hashable, so that equal setups share one compilation."""
+    """All that a training step depends on, with names, defaults and estimates resolved.
+
+    `setup(env, log_reward, ...)` makes it; `init`, `step` and `advance` take it. It is frozen and hashable, so that
+    equal setups share one compilation. The fields are the settings of `train`, and `reading`, `transformation` and
+    `parts` are derived from them.
+    """
 
     env: "Environment"
     """The space."""
