@@ -162,15 +162,18 @@ def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float
 
     Arguments:
         env: an instance of an Environment.
-        max_states: the most states that are listed.
-        seconds: the longest that listing may take.
+        max_states: how many states may be listed.
+        seconds: how long listing may take.
 
     Returns:
-        All states and edges, in NumPy, sorted so that every edge leads forward.
+        A `StateGraph`: all states and edges in NumPy, sorted so that every edge leads forward.
 
     Raises:
         SpaceTooLargeError: beyond either limit.
-        LawError: for a cycle, with the states on it.
+        LawError: for a cycle, with a state on or behind it.
+
+    Example:
+        print(anabranch.state_graph(env).num_states)
     """
     require_environment(env)
     require_whole(max_states=max_states)

@@ -49,9 +49,9 @@ def load(
     own: each is given again as it was given to `train`, and takes the settings that the run had.
 
     Arguments:
-        path: the directory.
-        task: of a run that is not known by name.
-        objective, policy, backward, explore: your own, where the run had them; the network as its recipe.
+        path: the run directory.
+        task: the task of a run that is not known by name.
+        objective, policy, backward, explore: your own parts, where the run had them; the network as its recipe.
         optimizer: an optax transformation; it may be left out, since reading a run does not need it.
 
     Returns:
@@ -59,6 +59,9 @@ def load(
 
     Raises:
         RunError: for what is missing, damaged or does not fit.
+
+    Example:
+        run = anabranch.load("runs/faces")
     """
     directory = RunDirectory.open(path)
     config = directory.read_config()

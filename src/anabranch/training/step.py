@@ -40,8 +40,8 @@ def init(setup: Setup, seed: int, *, start: Policy | None = None) -> TrainState:
     """The state before the first step.
 
     Arguments:
-        setup: the training.
-        seed: of all its random numbers; with `seeds` the lanes have seed, seed + 1, ...
+        setup: the training, as `anabranch.setup` makes it.
+        seed: the seed of all its random numbers; with `seeds` the lanes have seed, seed + 1, ...
         start: a policy to go on from; None: fresh parameters, log Z and flows near their values.
 
     Returns:
@@ -109,11 +109,15 @@ def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Faul
     """Propose objects, reward them, and learn from them: one training step. Pure; meant to be jitted.
 
     Arguments:
-        setup: the training.
-        state: where it stands.
+        setup: the training, as `anabranch.setup` makes it.
+        state: the state before the step: parameters, optimiser, step, key.
 
     Returns:
-        The state afterwards, the metrics of the step, and its fault, if any.
+        The state after the step, its metrics (loss, mean log-reward in nats, rows, share of zeros), and its fault.
+
+    Example:
+        training = anabranch.setup(env, log_reward, objective="tb", steps=100, batch=16)
+        state, metrics, fault = anabranch.step(training, anabranch.init(training, seed=0))
     """
     proposal = propose(setup, state)
     return learn(setup, state, proposal, reward(setup, proposal))
@@ -226,12 +230,16 @@ def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[Tra
 
     Arguments:
         setup: the training; equal setups share one compilation.
-        state: where it stands.
-        count: steps, an integer array.
+        state: the state before the first of the steps.
+        count: how many steps, an integer array [].
 
     Returns:
         The state afterwards, the mean of the metrics, and the first fault (a dead end, a bad reward) with its state.
         With `seeds` all have a leading axis.
+
+    Example:
+        training = anabranch.setup(env, log_reward, objective="tb", steps=100, batch=16)
+        state, metrics, fault = anabranch.advance(training, anabranch.init(training, seed=0), jnp.array(100))
     """
     if setup.seeds is None or setup.vectorised:
         return _advanced(setup, state, count)

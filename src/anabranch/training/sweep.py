@@ -76,8 +76,8 @@ def sweep(
         env: the space.
         log_reward: log R(x) in nats, a JAX function of one state.
         over: values to try by setting, such as {"explore.epsilon": [0.0, 0.1], "batch": [16, 64]}.
-        seeds: lanes of each combination.
-        seed: of the first of them.
+        seeds: how many seeds each combination is trained with.
+        seed: the first of them.
         exact: whether each combination ends with its exact distance, as in `train`.
         callback: gets each combination as it is done.
         settings: the other arguments of `train`; records that `over` names must be among them, as records.
@@ -86,7 +86,12 @@ def sweep(
         One `Swept` a combination: its settings, losses, exact distances, how many seeds diverged, setup and policies.
 
     Raises:
-        ConfigError: for an unknown setting.
+        ConfigError: for an unknown setting, with the nearest one, and for parts that do not go together.
+
+    Example:
+        over = {"explore.epsilon": [0.0, 0.1], "log_z_rate": [0.03, 0.1]}
+        settings = {"objective": "tb", "explore": anabranch.Explore(), "steps": 20, "batch": 16}
+        table = anabranch.sweep(env, log_reward, over=over, seeds=2, **settings)
     """
     if not over or seeds < 1:
         raise ConfigError(

@@ -15,13 +15,11 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True)
 class LearnedBackward(BackwardPolicy):
-    """Learned: a softmax over the labels that lead into a state, from a head of the network, trained with P_F.
+    """A softmax over the labels that lead into a state, from a head of the network, trained together with P_F.
 
     The residuals of the objective are differentiated in P_B as well, so that both sides move towards each other. It may
     collapse onto few paths to an object; a diagnosis says so. Labels that share a slot (`Environment.backward_slot`)
     share an entry of the head. Objectives that do not train P_B cannot be combined with it.
-
-    Paper: Malkin et al. 2022, arXiv:2201.13259.
 
     Example:
         run = anabranch.train("faces", objective="tb", backward="learned")
@@ -47,7 +45,7 @@ def _backward_head(heads: Heads) -> Float[Array, " slots"]:
 
 
 class TrajectoryLikelihoodBackward(LearnedBackward):
-    """TLM: a learned P_B that maximises the likelihood of the sampler's own trajectories.
+    """A learned P_B that maximises the likelihood of the sampler's own trajectories (TLM).
 
     Its own loss is -sum log P_B of each trajectory of the batch, in nats. The objective trains P_F alone, against a
     lagged copy of P_B that makes up a twentieth of its distance in each step, so that the target of P_F moves slowly.
@@ -68,7 +66,7 @@ class TrajectoryLikelihoodBackward(LearnedBackward):
 
 
 class PessimisticBackward(TrajectoryLikelihoodBackward):
-    """Pessimistic: a learned P_B that maximises the likelihood of trajectories kept in the replay buffer.
+    """A learned P_B that maximises the likelihood of trajectories kept in the replay buffer.
 
     It sends the flow of an object back along the trajectories that were observed, and not along unobserved ones, where
     P_F would lose it. Its own loss is -sum log P_B of remembered trajectories, in nats, and there is no lagged copy. It

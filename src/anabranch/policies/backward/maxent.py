@@ -15,7 +15,7 @@ from anabranch.trajectories import Scores
 
 
 class MaximumEntropyBackward(BackwardPolicy):
-    """Maximum entropy: P_B(s | t) = n(s) / n(t), with n the number of ways to a state; all ways are equally likely.
+    """P_B(s | t) = n(s) / n(t), with n the number of ways to a state: all ways to an object are equally likely.
 
     It is the P_B for which the trajectories of the flow have the largest entropy. Where the environment defines
     `log_path_count` it is exact, and nothing is learned; elsewhere log n is learned in a head beside P_B, by a loss of
