@@ -84,7 +84,6 @@ class SubTrajectoryBalance(BalanceObjective):
             return jnp.sum(self._weights(log_total, nodes <= scores.length) * mean)
         potential = self.potentials(scores)
         lags = np.arange(1, potential.shape[0])
-        # A trajectory of n nodes has n - lag pairs that lie `lag` apart.
         pairs = jnp.maximum(scores.length[None, :] + 1 - lags[:, None], 0)
         weights = self._weights(self._log_weight(lags, scores.length), pairs)
 

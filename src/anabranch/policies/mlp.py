@@ -136,7 +136,6 @@ class MLP:
         layers = jax.vmap(lambda layer: jax.random.split(jax.random.fold_in(key, layer)))(jnp.arange(len(shapes)))
         weights = _uniform(layers[:, 0], bounds, shapes)
         biases = _uniform(layers[:, 1], bounds, [(fan_out,) for _, fan_out in shapes])
-        # At 0 the first step is that of the network without it.
         skip = jnp.zeros((inputs, outputs)) if self.skip else None
         return MLPPolicy(weights=weights, biases=biases, skip=skip, log_z=jnp.zeros(()), labels=labels, slots=slots)
 

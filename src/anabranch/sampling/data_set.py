@@ -60,7 +60,6 @@ def epoch_places(key: Key[Array, ""], at_step: Int[Array, ""], number: int, size
     The place of an object in the order of its epoch is computed, not stored: a permutation of `size` numbers would have
     to be carried through every step.
     """
-    # The running number of each object since the first step; unsigned, so that it wraps instead of becoming negative.
     places = jnp.uint32(at_step) * np.uint32(number) + jnp.arange(number, dtype=jnp.uint32)
     # A batch may lie across the end of an epoch: each place takes the key of its own epoch.
     epochs = jax.vmap(lambda epoch: jax.random.fold_in(key, epoch))(places // size)

@@ -135,7 +135,6 @@ def _retreat(
         return (parent, action, goes, walk), None
 
     nothing = jnp.zeros(moves.shape)
-    # The object is left by STOP: the first turn reads log P_F of STOP there.
     left = jnp.full(moves.shape, env.num_actions)
     start = (objects, left, left >= 0, (nothing, nothing, jnp.zeros_like(moves)))
     (state, _, _, walk), _ = jax.lax.scan(body, start, (uniforms, jnp.arange(depth + 1)))

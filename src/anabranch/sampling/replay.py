@@ -106,7 +106,6 @@ class Buffer(eqx.Module):
     def pushed(self, trajectories: Trajectories, log_reward: Float[Array, " B"], *, deduplicate: bool) -> "Buffer":
         """The buffer with the objects of a batch, the oldest overwritten where it is full."""
         size = self.log_reward.shape[0]
-        # The data set fills the ring, and it is never overwritten.
         if self.kept == size:
             return self
         objects = trajectories.objects
@@ -143,7 +142,6 @@ class Buffer(eqx.Module):
         anywhere = _scaled(uniforms, self.count)
         if replay.priority == "uniform":
             return anywhere
-        # Empty places count as the worst, so that they are never among the best.
         value = jnp.where(jnp.arange(self.log_reward.shape[0]) < self.count, self.log_reward, -jnp.inf)
         best_first = jnp.argsort(-value)
         best = best_first[_scaled(uniforms, jnp.ceil(replay.top * self.count).astype(int))]

@@ -59,7 +59,6 @@ BLOCK = 32
 def _first_reaching(cumulative: Float[Array, " n"], target: Float[Array, ""]) -> Int[Array, ""]:
     """The first entry that reaches the target; the last one with a weight where rounding puts the target above all."""
     reached = jnp.minimum(target, cumulative[-1])
-    # A count of smaller entries instead of a binary search: it vectorises over lanes, a search is a loop.
     return jnp.sum(cumulative < reached).astype(jnp.int32)
 
 

@@ -78,5 +78,4 @@ def _fault(flags: Flags | None, parts: list[Part]) -> Fault:
     bad = jnp.concatenate([part.bad for part in parts])
     objects = [part.trajectories.objects for part in parts]
     joined = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *objects)
-    # argmax of booleans is the first True: one object to name in the error.
     return Fault(flags, (bad.any(), take(joined, jnp.argmax(bad))))

@@ -86,7 +86,6 @@ def _each(setup: Setup, function: Any) -> Any:
 @eqx.filter_jit
 def _fresh_policy(setup: Setup, seed: Int[Array, ""]) -> Policy:
     learned = setup.backward is not None and setup.backward.learned
-    # A stream of its own, so that initial parameters and training steps never share a key.
     key = jax.random.fold_in(jax.random.key(seed), Stream.INIT)
     return built(setup.policy, setup.observer, key=key, learned_backward=learned)
 
@@ -213,7 +212,6 @@ def _scores_of_backward(
     key = jax.random.fold_in(state.key, state.step)
     pairs = zip(sources_of(setup), sources, strict=True)
     (trajectories,) = (one.remembered(own, key, setup) for one, own in pairs if isinstance(one, Replayed))
-    # The own loss reads log P_B alone, so that rewards of 0 nats do.
     return score(policy, setup.reading, trajectories, jnp.zeros(trajectories.length.shape))
 
 
