@@ -34,7 +34,7 @@ from anabranch.training.run import Trained
 from anabranch.training.settings import SETTINGS
 
 OTHER_DRAWS = 128
-"""Objects from each other seed."""
+"""How many objects are drawn from each of the other seeds."""
 
 
 def diagnose(
@@ -171,7 +171,7 @@ def diagnose_policy(
 
 
 def _causes_first(subject: Subject, law: ExactLaw | None, coverage: Finding | None) -> list[Finding]:
-    """What is wrong with a sampler, what it comes from before what comes of it."""
+    """All findings about a sampler, causes before their consequences."""
     lag = log_z_lag(subject)
     wrong = [lag, coverage] if far_log_z(subject) else [coverage, lag]
     findings = [finding for finding in wrong if finding is not None]

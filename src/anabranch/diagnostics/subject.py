@@ -13,7 +13,7 @@ from anabranch.rewards.log_reward import LogReward
 from anabranch.sampling.explore import Exploration, Explore
 
 TENTH, THOUSANDTH = 0.1, 0.001
-"""An object is neglected where it gets less than a tenth of its due, and missed where less than a thousandth."""
+"""An object is neglected where its probability is below a tenth of the target's, missed where below a thousandth."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

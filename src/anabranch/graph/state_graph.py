@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import networkx
 
 SMALL_STATES, SMALL_SECONDS = 200_000, 20.0
-"""So many states of a grid take a second on two idle cores: a busy machine is not to change the outcome."""
+"""Limits for listing in passing. So many states take a second on two idle cores; the rest is for busy machines."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

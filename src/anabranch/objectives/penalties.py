@@ -52,7 +52,7 @@ def alpha_family(alpha: float) -> Penalty:
 
 
 SMALLEST_SLOPE = 1e-3
-"""Of 1 - alpha: nearer to 1 the formula loses its digits, and its limit is taken."""
+"""Least |1 - alpha|: nearer to 1 the formula loses its digits, and its limit is taken."""
 
 PENALTIES: dict[str, Penalty] = {
     "squared": squared,

@@ -10,9 +10,9 @@ from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
 
 WIDE = 100.0
-"""Nats that rewards may span without annealing: e^100 apart, the worst of a batch drown out the rest."""
+"""Nats that rewards may span without annealing: beyond, the worst objects of a batch dominate the loss."""
 NARROW = 3.0
-"""Nats that they span where annealing starts."""
+"""Nats that the tempered rewards span at the start of annealing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Anneal:
 
     @property
     def words(self) -> str:
-        """What a training says before it starts, once `fitted`."""
+        """The line that a training prints before it starts, once `fitted`."""
         return f"annealing: R^beta, with beta from {self.start:.2g} to 1 over {self.steps:,} steps"
 
     def beta(self, step: Int[Array, ""]) -> Float[Array, ""]:

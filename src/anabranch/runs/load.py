@@ -90,7 +90,7 @@ def load(
 
 
 def _unfinished(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is known of a run that is still going on, or whose process was ended before it could write its result."""
+    """Steps and seconds of a run that still goes on, or whose process ended before it wrote its result."""
     seconds = history[-1].get("seconds") if history else None
     return {"seconds": seconds if isinstance(seconds, float) else 0.0, "interrupted": True}
 

@@ -1,4 +1,4 @@
-"""A run as it grows: chunks of about half a second, and rows of its history at steps that no clock chooses."""
+"""Advances a run in chunks of about half a second; rows of its history stand at steps that do not depend on time."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ def chunk_size(left: int, seconds_a_step: float) -> int:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Growth:
-    """Where a run stands after its last finished chunk; a fresh one replaces it at once, so that nothing is torn."""
+    """A run after its last finished chunk; the next one replaces the record as a whole, so that none is half done."""
 
     setup: Setup
     state: TrainState

@@ -1,4 +1,4 @@
-"""What a metric is, and what it is given: a sample by the numbers of its objects, beside all that is known of them."""
+"""`Metric`, the base class of metrics, and `Measurable`, its input: a sample and what is known of its objects."""
 
 import abc
 import dataclasses

@@ -12,7 +12,7 @@ from anabranch.ground.means import Estimate, mean_with_error
 from anabranch.ground.streams import Stream, generator_of
 
 CROWDED = 16
-"""Times as many objects as a set holds, below which most draws with replacement would repeat one."""
+"""Where there are fewer objects than this many sets hold, most draws with replacement would repeat one."""
 
 
 def flow_consistency(
