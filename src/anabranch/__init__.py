@@ -167,7 +167,7 @@ _PUBLIC = {
     "training.setup": ("setup",),
     "trajectories": ("Scores", "Trajectories"),
 }
-"""The room of each public name. Names are imported on first use, so that the command line starts without JAX."""
+"""The module of each public name. Names are imported on first use, so that the command line starts without JAX."""
 
 _ROOM = {name: room for room, names in _PUBLIC.items() for name in names}
 

@@ -1,4 +1,15 @@
-"""The contract: an environment is its edges, each with one label seen from both ends."""
+"""The contract between a space of objects and everything else: an environment is its edges.
+
+Objects are built step by step. The states on the way form a directed acyclic graph with one initial state, and each
+edge carries one label, an integer, that is used from both ends: `step(state, label)` walks the edge forward, and
+`undo(state, label)` walks the same edge backward. Two masks say which labels leave a state and which lead into it, and
+`can_stop` says whether a state is a finished object. An author writes these methods for a single state.
+
+The library derives the rest: it adds the action STOP as label A behind the labels 0 .. A - 1, maps the methods over
+batches with vmap, pads trajectories to `max_steps + 1` rows, lists small spaces, and proves the contract (`check`).
+Because a forward and a backward action share one label, P_F(t | s) and P_B(s | t) are about the same edge without any
+translation between two numberings.
+"""
 
 import abc
 import dataclasses
@@ -22,11 +33,28 @@ State = PyTree[Any]
 class Environment(ByContent, abc.ABC):
     """A pointed acyclic graph over states, given by its edges.
 
-    A subclass is a frozen dataclass of plain configuration (no decorator needed) with pure methods on
-    *one* state. Labels are 0..A-1, where A is the length of `legal(state)`; label A is STOP and belongs
-    to the library. True in a mask means allowed. `step` and `undo` may be called with any label at any
-    state; what is not allowed is discarded. Environments are equal where their fields are, arrays included (which
-    become read-only). `anabranch.check` proves a definition right.
+    A subclass is a frozen dataclass of plain configuration (no decorator needed) with pure methods on *one* state. It
+    writes `max_steps`, `initial`, `step`, `undo`, `legal`, `undoable` and `can_stop`; the other methods are optional.
+
+    Labels are 0..A-1, where A is the length of `legal(state)`; label A is STOP and belongs to the library. True in a
+    mask means allowed. `step` and `undo` may be called with any label at any state; what is not allowed is discarded.
+    Environments are equal where their fields are, arrays included (which become read-only). `anabranch.check` proves a
+    definition right.
+
+    Example:
+        class Subset(anabranch.Environment):
+            n: int
+
+            max_steps = property(lambda self: self.n)
+
+            def initial(self): return jnp.zeros(self.n, bool)
+            def step(self, state, action): return state.at[action].set(True)
+            def undo(self, state, action): return state.at[action].set(False)
+            def legal(self, state): return ~state
+            def undoable(self, state): return state
+            def can_stop(self, state): return jnp.array(True)
+
+        anabranch.check(Subset(n=3))
     """
 
     merges_objects = False

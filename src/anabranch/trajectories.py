@@ -1,4 +1,8 @@
-"""The two records that travel between the rooms: what happened, and what a balance condition may look at."""
+"""The records that sampling, scoring and objectives exchange.
+
+`Trajectories` holds what the sampler did, `Scores` the log-probabilities, log flows and log-rewards of the same rows
+under a policy. An objective reads `Scores` alone, so that it knows nothing of networks and spaces.
+"""
 
 import equinox as eqx
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The public doors say what they take: each argument of a function, each field of a record."""
+"""The public names say what they take: each argument of a function, each field of a record; and help with it."""
 
 import dataclasses
 import inspect
@@ -12,6 +12,14 @@ from support.house import none_of
 LEAST_MEAN_LINES = 10
 PUBLIC = {name: getattr(anabranch, name) for names in anabranch._PUBLIC.values() for name in names}
 FUNCTIONS = {name: thing for name, thing in PUBLIC.items() if not inspect.isclass(thing)}
+BASES = (anabranch.Objective, anabranch.BackwardPolicy, anabranch.Exploration, anabranch.Environment, anabranch.Policy)
+OTHERS = {"Anneal", "Interval", "LocalSearch", "Metric", "MetricSettings", "Replay", "Settings", "Task"}
+RECIPES = {
+    name: thing
+    for name, thing in PUBLIC.items()
+    if inspect.isclass(thing) and (issubclass(thing, BASES) or hasattr(thing, "build") or name in OTHERS)
+}
+"""Classes that a user makes an instance of, or inherits."""
 RECORDS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and dataclasses.is_dataclass(thing)}
 
 
@@ -57,6 +65,22 @@ def test_every_field_of_a_public_record_says_what_it_is():
     )
 
 
+def mean_lines(doors):
+    """The mean number of lines of their docstrings."""
+    return fmean(len((inspect.getdoc(door) or "").splitlines()) for door in doors.values())
+
+
 def test_the_docstrings_of_the_doors_are_long_enough_to_help():
-    lines = [len((inspect.getdoc(function) or "").splitlines()) for function in FUNCTIONS.values()]
-    assert fmean(lines) >= LEAST_MEAN_LINES
+    assert mean_lines(FUNCTIONS) >= LEAST_MEAN_LINES
+    assert mean_lines(FUNCTIONS | RECIPES) >= LEAST_MEAN_LINES
+
+
+def test_every_door_is_told_in_more_than_a_line():
+    none_of(f"{name} has a single line" for name, door in (FUNCTIONS | RECIPES).items() if mean_lines({name: door}) < 2)
+
+
+def test_a_door_without_its_text_shortens_the_mean():
+    def door():
+        """A door."""
+
+    assert mean_lines({"door": door}) == 1.0

@@ -52,7 +52,7 @@ def show_part(kind: str, name: str, part: type) -> None:
     """Print a part of the library as tables, and a command that uses it."""
     from anabranch.cli.tables import show_table
 
-    rows = [("what it is", summary_of(kind, part)), ("in detail", _flat(part.__doc__))]
+    rows = [("what it is", summary_of(kind, part)), ("in detail", _flat(prose_of(part)))]
     rows.append(("paper", "; ".join(papers_of(part)) or NO_PAPER))
     rows += [("needs", NEEDS[need]) for need in sorted(getattr(part, "needs", ()))]
     rows += _properties(part)
@@ -67,6 +67,11 @@ def show_part(kind: str, name: str, part: type) -> None:
 def papers_of(part: type) -> list[str]:
     """The papers that the text of a class names, else those of its module."""
     return PAPER.findall(_flat(part.__doc__)) or PAPER.findall(_flat(sys.modules[part.__module__].__doc__))
+
+
+def prose_of(part: type) -> str:
+    """The docstring of a class without its sections: papers, errors and the example in Python."""
+    return re.split(r"\n\s*(?:Papers?|Raises|Example):", part.__doc__ or "")[0]
 
 
 def example_of(kind: str, name: str, part: type) -> str:

@@ -12,7 +12,7 @@ from anabranch.ground.field_help import help_of
 from anabranch.ground.fields import Field, fields_of, parsed, replaced
 
 LARGEST = 2**31 - 1
-"""Of the whole numbers that a flag takes: what JAX's integers hold."""
+"""The largest whole number that a flag takes: JAX's integers have 32 bits."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

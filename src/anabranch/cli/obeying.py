@@ -1,4 +1,4 @@
-"""A command obeys Ctrl-C and SIGTERM within two seconds, also while JAX compiles and no Python runs."""
+"""Ends a command within two seconds of Ctrl-C or SIGTERM, also while JAX compiles and no Python code runs."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ from types import FrameType
 from typing import NoReturn
 
 PATIENCE = 1.3
-"""Seconds that a command has to end by itself: to finish a chunk, and to write down what it has learned."""
+"""Seconds that a command has to end by itself: to finish a chunk of steps and to write its run directory."""
 AGAIN = 0.05
-"""Seconds until the main thread is asked once more."""
+"""Seconds until the main thread is interrupted once more."""
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -24,7 +24,7 @@ REWARD = Option(
     help="FILE.py:NAME of a log-reward of your own, for an environment of your own or in place of the task's reward",
 )
 WITH_REWARD = " --reward "
-"""Between the task and the reward in the name of a task that was made from both: what a command line says again."""
+"""Stands between task and reward in the name of a task that was made of both, as on a command line."""
 
 
 def start_jax() -> None:

@@ -41,7 +41,7 @@ def option_of(setting: Setting) -> Option:
 
 
 OBJECTIVE = "tb"
-"""What is trained where nothing is said."""
+"""The objective that is trained where none is given."""
 ON_THE_COMMAND_LINE = [one for one in SETTINGS.values() if not one.advanced and one.kind != "record"]
 FLAGS = {one.name: option_of(one) for one in ON_THE_COMMAND_LINE if one.name != "optimizer"}
 SEEDS = FLAGS.pop("seeds")
@@ -84,7 +84,7 @@ def train(arguments: Sequence[str]) -> int:
 
 
 def _last_words(out: Path) -> str:
-    """What becomes of a training that is ended by a signal."""
+    """The line that is printed when a training is ended by a signal."""
     steps = [int(folder.name) for folder in (out / "checkpoints").glob("*") if folder.name.isdecimal()]
     if not steps:
         return "interrupted before the first step was done: nothing was learned, nothing is kept."

@@ -1,4 +1,4 @@
-"""Causes that show as several findings at once: rewards of a wide range, a log Z that never arrived, too few steps."""
+"""Causes that show as several findings at once: rewards of a wide range, a log Z that is far off, too few steps."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from anabranch.rewards.anneal import WIDE
 from anabranch.sampling.reference_level import survey_of
 
 FAR = 10.0
-"""Nats by which log Z cannot be off because objects are missed: a sampler of one object in e^10 is no sampler."""
+"""Nats of error in log Z that missed objects cannot explain: the sampler would miss all but e^-10 of the target."""
 INACCURATE = 0.1
-"""An exact total variation that is worth a word where nothing else was found."""
+"""An exact total variation above which there is a finding, where nothing else was found."""
 
 
 def wide_rewards(subject: Subject, law: ExactLaw | None) -> Finding | None:
-    """Rewards so far apart that training follows the worst objects; to be said where something went wrong."""
+    """Rewards so far apart that the worst objects dominate the loss; a finding only where something went wrong."""
     log_reward = survey_of(subject.env, subject.log_reward).log_reward if law is None else law.log_reward
     valid = log_reward[np.isfinite(log_reward)]
     span = float(np.ptp(valid)) if valid.size else 0.0
@@ -42,7 +42,7 @@ def far_log_z(subject: Subject) -> bool:
 
 
 def inaccurate(subject: Subject) -> Finding | None:
-    """A sampler that neglects nothing and is wrong all the same."""
+    """A sampler that leaves out no object and whose probabilities are wrong all the same."""
     distance = subject.evaluation.total_variation
     if distance is None or distance < INACCURATE:
         return None

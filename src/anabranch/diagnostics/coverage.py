@@ -6,9 +6,9 @@ from anabranch.diagnostics.subject import TENTH, THOUSANDTH, Finding, Subject, r
 from anabranch.evaluation.exact_law import ExactLaw
 
 COLLAPSED = 0.2
-"""So much of the target is missed where a sampler has collapsed: one of four modes is a quarter."""
+"""The share of the target that a collapsed sampler misses: one of four modes is a quarter."""
 UNCOVERED = 0.02
-"""So much of the target may be neglected without a word: a total variation of .02 is a good sampler."""
+"""The share of the target that may be neglected without a finding: good samplers have a total variation of .02."""
 
 
 def exact_coverage(subject: Subject, law: ExactLaw) -> Finding | None:

@@ -1,4 +1,4 @@
-"""The doors: all findings about a run, or about any policy."""
+"""Collects all findings about a run (`diagnose`), or about any policy (`diagnose_policy`)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from anabranch.training.run import Trained
 from anabranch.training.settings import SETTINGS
 
 OTHER_DRAWS = 128
-"""Objects from each other seed."""
+"""How many objects are drawn from each of the other seeds."""
 
 
 def diagnose(
@@ -55,11 +55,11 @@ def diagnose(
     not choose: random walks, a search from them, `data`, and objects of the other seeds of the run.
 
     Arguments:
-        run: of one seed or of several.
+        run: a run of one seed or of several.
         data: more finished objects, in plain Python, on which coverage is tested.
-        evaluations: one a seed, which saves evaluating again.
-        samples: fresh draws of each seed.
-        seed: of the draws.
+        evaluations: one `Evaluation` for each seed, which saves evaluating again.
+        samples: how many objects each seed draws.
+        seed: the seed of the draws.
         exact: False asks without the exact law in any case, True raises instead; None takes it where there is one.
 
     Returns:
@@ -67,7 +67,11 @@ def diagnose(
 
     Raises:
         ConfigError: where there are not as many evaluations as seeds.
-        SpaceTooLargeError: where `exact=True` asks for too much.
+        SpaceTooLargeError: where `exact=True` asks for a space that cannot be enumerated.
+
+    Example:
+        for finding in anabranch.diagnose(run, samples=1_000):
+            print(finding.what, finding.advice)
     """
     setup, runs = run.setup, run.each()
     if evaluations is not None and len(evaluations) != len(runs):
@@ -115,19 +119,19 @@ def diagnose_policy(
     seed: int = 0,
     exact: bool | None = None,
 ) -> list[Finding]:
-    """The same for any policy: `diagnose` without a run.
+    """What may be wrong with any policy, without a run: as `diagnose`, with what a run would bring as arguments.
 
     Arguments:
         env: the space.
-        policy: the sampler.
+        policy: the sampler, such as run.policy.
         log_reward: log R(x) in nats, a JAX function of one state.
         objective, backward, explore, anneal, zero_floor: how it was trained.
         data: finished objects in plain Python, on which coverage is tested.
         known: more of them, as pairs of a name and a batch of states.
         others: further samplers of the same target.
-        loss: the last of the training, in squared nats.
-        evaluation: of the policy, which saves evaluating again.
-        samples, seed: fresh draws, and their seed.
+        loss: the last loss of the training, in squared nats.
+        evaluation: the `Evaluation` of the policy, which saves evaluating again.
+        samples, seed: how many objects are drawn, and with which seed.
         exact: as in `diagnose`.
 
     Returns:
@@ -167,7 +171,7 @@ def diagnose_policy(
 
 
 def _causes_first(subject: Subject, law: ExactLaw | None, coverage: Finding | None) -> list[Finding]:
-    """What is wrong with a sampler, what it comes from before what comes of it."""
+    """All findings about a sampler, causes before their consequences."""
     lag = log_z_lag(subject)
     wrong = [lag, coverage] if far_log_z(subject) else [coverage, lag]
     findings = [finding for finding in wrong if finding is not None]

@@ -1,4 +1,4 @@
-"""A learned backward policy that has made up its mind: its entropy against the uniform one's."""
+"""Detects a learned backward policy that has collapsed onto few paths: its entropy beside that of the uniform one."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ NARROW = 0.25
 
 
 def narrow_backward(subject: Subject) -> Finding | None:
-    """A learned P_B that walks back by one path where there are many."""
+    """The finding about a learned P_B that nearly always walks back by one path where there are many; else None."""
     backward = subject.backward
     if backward is None or not backward.learned:
         return None

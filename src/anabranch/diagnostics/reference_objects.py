@@ -1,4 +1,4 @@
-"""Coverage without an exact answer: log p against log R on objects that the sampler did not choose."""
+"""Tests coverage of spaces that cannot be listed: log p against log R on objects that the sampler did not choose."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from anabranch.ground.streams import Stream, key_of
 from anabranch.sampling.draw import sample_states
 
 MOST, LEAST = 128, 10
-"""Most different objects whose log p is estimated, and fewest objects that tell anything."""
+"""The most objects whose log p is estimated, and the fewest from which a finding is drawn."""
 DRAWS = 32
 """Trajectories drawn back from each object."""
 NEGLECTED = 0.2

@@ -12,15 +12,15 @@ from anabranch.rewards.log_reward import floor_text
 from anabranch.sampling.explore import Explore
 
 LAG = 0.1
-"""Nats by which a learned log Z may be wrong without a word: a tenth of Z."""
+"""Nats by which a learned log Z may be wrong without a finding: a tenth of Z."""
 ERRORS = 4.0
 """Standard errors that a difference from an estimate must exceed."""
 LEAST_EFFECTIVE = 100.0
-"""Effective samples below which importance-weighted estimates are not held against anything."""
+"""Effective samples below which importance-weighted estimates are too inaccurate to compare with."""
 FLOORED = 0.05
 UNTOUCHED = 0.05
 FINE_FLOOR = 0.02
-"""A sampled total variation whose floor is lower still tells good samplers apart."""
+"""Below this floor a sampled total variation still tells good samplers apart."""
 NEAR_FLOOR = 1.1
 
 

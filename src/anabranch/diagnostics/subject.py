@@ -1,4 +1,4 @@
-"""What a diagnosis is about, and what it finds."""
+"""The input of a diagnosis (`Subject`: a policy and what was measured of it) and its output (`Finding`)."""
 
 import dataclasses
 
@@ -13,12 +13,12 @@ from anabranch.rewards.log_reward import LogReward
 from anabranch.sampling.explore import Exploration, Explore
 
 TENTH, THOUSANDTH = 0.1, 0.001
-"""An object is neglected where it gets less than a tenth of its due, and missed where less than a thousandth."""
+"""An object is neglected where its probability is below a tenth of the target's, missed where below a thousandth."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with a sampler, or with how it is measured."""
+    """One thing that is wrong with a sampler, or with how it is measured: what, the evidence, and what to do."""
 
     what: str
     """Its name in a word or two, such as "collapse"."""

@@ -22,7 +22,7 @@ from anabranch.scoring.score import score
 
 GROUPS, PER_GROUP, RESAMPLED = 32, 32, 256
 MOST_TILT = 3.0
-"""The spread, in nats, of the preferences for labels in the most one-sided group of walks."""
+"""The spread, in nats, of the logits of labels in the most one-sided group of walks."""
 SEARCH = LocalSearch(rounds=32, accept="metropolis")
 
 

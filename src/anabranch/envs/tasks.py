@@ -57,7 +57,15 @@ ENTRY_POINTS = "anabranch.tasks"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The arguments of `train` that suit a task; None leaves the default of `train`."""
+    """The arguments of `train` that suit a task; None leaves the default of `train`.
+
+    A task holds a function from an objective to its settings, because objectives want different exploration and
+    learning rates. `settings.arguments()` gives them as keyword arguments.
+
+    Example:
+        settings = anabranch.make("faces").settings("tb")
+        run = anabranch.train(env, log_reward, objective="tb", **settings.arguments())
+    """
 
     steps: int = 5_000
     """Gradient steps."""
@@ -120,9 +128,17 @@ def _default_settings(objective: "Objective") -> Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """An environment and a log-reward on its finished objects, with what is worth reporting.
+    """An environment and a log-reward on its finished objects, with facts to report and settings that suit it.
 
-    `log_reward` is a JAX function of one state, log R in nats, -inf for a reward of zero.
+    A task of your own is trained and evaluated like a built-in one, from Python and by FILE.py:NAME on the command
+    line. Its reward must be hashable: a function, or a frozen dataclass with `__call__`, whose fields become flags.
+
+    Raises:
+        ConfigError: where the environment is a class, or the reward is no function or is not hashable.
+
+    Example:
+        task = anabranch.Task(env=env, log_reward=lambda state: jnp.array(0.0), name="even", summary="all alike")
+        run = anabranch.train(task, objective="tb", steps=100)
     """
 
     env: "Environment"

@@ -1,4 +1,4 @@
-"""The exact answer has a price: so many states to list, so many rewards to evaluate. Is it small beside the rest?"""
+"""Decides whether to compute the exact answer: only where listing states and evaluating rewards takes little time."""
 
 import dataclasses
 import time
@@ -13,14 +13,14 @@ from anabranch.ground.errors import ConfigError, SpaceTooLargeError
 from anabranch.rewards.log_reward import LogReward
 
 Exact = bool | Literal["auto"]
-"""Whether to list the space for the exact answer: never, in any case, or where that costs little."""
+"""Whether to compute the exact answer: False never, True in any case, "auto" where it takes little time."""
 
 SHARE = 0.1
-"""Of the time of a training, what its exact answer may cost."""
+"""The share of the time of a training that its exact answer may take."""
 FREE_LISTING, FREE_REWARDS = 10.0, 2.0
 """Seconds that listing, and the rewards of what was listed, may take beside a training of any length."""
 SAMPLE_STATES, SAMPLE_OBJECTS = 10_000, (1, 16, 256)
-"""So many states are listed, and so many rewards evaluated at once, to know what more of them would take."""
+"""How many states are listed, and how many rewards evaluated at once, to estimate the time for all."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

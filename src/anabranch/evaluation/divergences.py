@@ -50,7 +50,7 @@ def perfect_sampler_floor(target: Float[np.ndarray, " X"], samples: int) -> floa
 
     Arguments:
         target: probabilities of all objects [X].
-        samples: how many draws.
+        samples: how many objects are drawn.
 
     Returns:
         The expectation, from 0 to 1: a sampled total variation near it is as good as can be seen.

@@ -63,19 +63,23 @@ def estimate(
 
     Arguments:
         env: the space.
-        policy: the sampler.
+        policy: the sampler, such as run.policy.
         log_reward: log R(x) in nats, a JAX function of one state.
         backward: P_B of the weights R P_B / P_F, by name or as a record; any P_B gives a right estimate, a good one a
             narrow one.
-        samples: trajectories.
-        seed: of all draws.
+        samples: how many trajectories are drawn.
+        seed: the seed of all draws.
         target_states: a batch of objects distributed as R / Z (from data, or an exact sampler), for EUBO.
 
     Returns:
         `Estimates` in nats, each with its standard error.
 
     Raises:
-        ConfigError, RewardError: for arguments that are none, and rewards that are no numbers.
+        ConfigError: for an unknown backward policy, and counts that are not positive.
+        RewardError: where the reward is no JAX function of one state.
+
+    Example:
+        print(anabranch.estimate(env, run.policy, log_reward, samples=1_000).log_z)
     """
     require_log_reward(env, log_reward)
     require_policy(policy)
@@ -137,18 +141,18 @@ def log_prob(
 
     Arguments:
         env: the space; it needs `encode`, the inverse of `decode`.
-        policy: the sampler.
+        policy: the sampler, such as run.policy.
         objects: finished objects, as `decode` gives them.
         backward: P_B, by which trajectories are drawn back from each object.
-        samples: trajectories an object.
-        seed: of all draws.
-        exact: False samples in any case, True raises instead of sampling.
+        samples: how many trajectories are drawn from each object.
+        seed: the seed of all draws.
+        exact: None is exact where the space is small; False samples in any case, True raises instead of sampling.
 
     Returns:
         An `Estimate` in nats for each object, in their order.
 
     Raises:
-        ConfigError: where the space has no `encode`, or an object is none of it.
+        ConfigError: where the space has no `encode`, or something is not an object of it.
         SpaceTooLargeError: where `exact=True` asks for too much.
     """
     require_policy(policy)

@@ -102,7 +102,7 @@ def evaluate(
     metrics: Sequence[Metric] = (),
     exact: Exact = "auto",
 ) -> Evaluation:
-    """Everything at once: the exact law where the space can be enumerated, and fresh samples beside it.
+    """Evaluate a policy: by the exact law where the space can be enumerated, and by fresh samples beside it.
 
     The target is R / Z; with relative balance the `prior`'s law times R^beta, with maximum likelihood the law of
     `data`, and without these nothing is held against it. Where the target is not R / Z, Z and the estimates are those
@@ -110,27 +110,31 @@ def evaluate(
 
     Arguments:
         env: the space; or a run, which brings all but the options of measuring.
-        policy: the sampler.
+        policy: the sampler, such as run.policy.
         log_reward: log R(x) in nats, a JAX function of one state.
         objective: what the policy was trained by, which says what its target is and where its log Z stands.
         backward: P_B for the estimates; None: uniform.
         prior: the sampler that relative balance started from.
         data: the batch of finished states that maximum likelihood learned from.
         facts: events whose probability is reported, by name.
-        samples: fresh draws.
-        seed: of the draws.
-        settings: of the metrics.
-        distance: between decoded objects; None: Hamming's, or the edit distance.
-        metrics: of your own, measured beside the library's.
+        samples: how many objects are drawn.
+        seed: the seed of the draws.
+        settings: the settings of the metrics; None: the defaults.
+        distance: a function of two decoded objects; None: Hamming's, or the edit distance.
+        metrics: metrics of your own, measured beside the library's.
         exact: asks for the exact law (True, or SpaceTooLargeError), leaves it out (False), or takes it where the
             rewards of all objects cost little or are fewer than the samples ("auto").
 
     Returns:
-        An `Evaluation`: None where a number is unknown.
+        An `Evaluation`, log Z and divergences in nats; None where a number is unknown.
 
     Raises:
-        ConfigError, RewardError: for arguments that are none, and rewards that are no numbers.
-        SpaceTooLargeError: where `exact=True` asks for too much.
+        ConfigError: for counts that are not positive, and settings out of range.
+        RewardError: names the object where a reward is NaN or infinite.
+        SpaceTooLargeError: where `exact=True` asks for a space that cannot be enumerated.
+
+    Example:
+        print(anabranch.evaluate(run, samples=1_000).total_variation)
     """
     if isinstance(env, Evaluable):
         choices = {"objective": objective, "backward": backward, "prior": prior, "data": data, "facts": facts}

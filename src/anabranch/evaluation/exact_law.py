@@ -142,6 +142,9 @@ def total_variation(graph: StateGraph, policy: Policy, log_reward: LogReward) ->
         Half the L1 distance, from 0 to 1, in float64.
 
     Raises:
-        RewardError: for a reward that is not one.
+        RewardError: names the object where a reward is NaN or infinite; and where all rewards are 0.
+
+    Example:
+        print(anabranch.total_variation(anabranch.state_graph(env), run.policy, log_reward))
     """
     return exact_law(graph, policy, log_reward).total_variation

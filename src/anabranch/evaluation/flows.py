@@ -74,7 +74,7 @@ def exact_flows(
         log_pb: log P_B of each edge [E]; None: uniform.
 
     Returns:
-        `Flows` in float64: log F of states and edges, and log Z.
+        `Flows` in float64 and nats: log F of states [N] and edges [E], and log Z.
 
     Raises:
         ConfigError: where there are more or fewer numbers than objects.
@@ -107,7 +107,11 @@ def exact_policy(flows: Flows, *, level: float | None = None) -> TabularPolicy:
         level: nats that the flows are held relative to, because the table is in float32; None: log Z in whole nats.
 
     Returns:
-        A policy that samples exactly in proportion to the reward.
+        A policy that samples exactly in proportion to the reward, for any objective to be tested on.
+
+    Example:
+        flows = anabranch.exact_flows(anabranch.state_graph(env), log_reward)
+        perfect = anabranch.exact_policy(flows)
     """
     graph, env = flows.graph, flows.graph.env
     level = whole_level(flows.log_z) if level is None else level

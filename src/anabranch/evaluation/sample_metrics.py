@@ -24,7 +24,7 @@ from anabranch.scoring.reading import Reading
 
 TEST_OBJECTS = 128
 LEAST_DRAWS = 8
-"""Fewest trajectories by which the probability of one object is estimated."""
+"""The fewest trajectories from which the probability of one object is estimated."""
 
 
 def metrics_of_listed(

@@ -1,1 +1,1 @@
-"""A space, listed: its states, its edges, and numbers for each."""
+"""Small spaces as lists: all states and edges of an environment, numbered, in NumPy arrays."""

@@ -10,9 +10,9 @@ from anabranch.graph.state_graph import longest_path_levels
 from anabranch.ground.errors import SpaceTooLargeError
 
 MODEST = 256
-"""A bound up to which rows that nobody reaches cost little."""
+"""A bound up to which rows that no trajectory reaches cost little."""
 MOST_STATES, MOST_CHILDREN = 20_000, 4_000_000
-"""Limits of the listing: no time, so that every machine finds the same."""
+"""Limits of the listing; no limit of time, so that every machine finds the same bound."""
 
 
 @functools.lru_cache(maxsize=1024)

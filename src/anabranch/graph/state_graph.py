@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import networkx
 
 SMALL_STATES, SMALL_SECONDS = 200_000, 20.0
-"""So many states of a grid take a second on two idle cores: a busy machine is not to change the outcome."""
+"""Limits for listing in passing. So many states take a second on two idle cores; the rest is for busy machines."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -162,15 +162,18 @@ def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float
 
     Arguments:
         env: an instance of an Environment.
-        max_states: the most states that are listed.
-        seconds: the longest that listing may take.
+        max_states: how many states may be listed.
+        seconds: how long listing may take.
 
     Returns:
-        All states and edges, in NumPy, sorted so that every edge leads forward.
+        A `StateGraph`: all states and edges in NumPy, sorted so that every edge leads forward.
 
     Raises:
         SpaceTooLargeError: beyond either limit.
-        LawError: for a cycle, with the states on it.
+        LawError: for a cycle, with a state on or behind it.
+
+    Example:
+        print(anabranch.state_graph(env).num_states)
     """
     require_environment(env)
     require_whole(max_states=max_states)
@@ -191,7 +194,7 @@ def state_graph(env: Environment, *, max_states: int = 1_000_000, seconds: float
 
 @dataclasses.dataclass
 class Attempts:
-    """What came of enumerating an environment; to find out that it is too large takes as long as to succeed."""
+    """The results of enumerating an environment, failures included, because a failure takes as long as a success."""
 
     graph: StateGraph | None = None
     refused: list[tuple[int, float, str]] = dataclasses.field(default_factory=list)

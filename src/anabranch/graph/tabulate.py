@@ -118,7 +118,7 @@ def tabulate(
     """List every state reachable from `start` and make an exact environment of them.
 
     Arguments:
-        start: the first state, any hashable value.
+        start: the initial state, any hashable value.
         children: a function from a state to the hashable states one step further; a child given twice is a double edge.
         can_stop: says which states are finished objects; None: those without children.
         max_states: the most states that are listed.
@@ -131,7 +131,7 @@ def tabulate(
         SpaceTooLargeError: beyond `max_states`.
 
     Example:
-        words = tabulate("", lambda word: [word + letter for letter in "ab"] if len(word) < 3 else [])
+        words = anabranch.tabulate("", lambda word: [word + letter for letter in "ab"] if len(word) < 3 else [])
     """
     number: dict[Hashable, int] = {start: 0}
     items, edges = [start], []

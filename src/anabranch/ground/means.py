@@ -22,7 +22,7 @@ class Estimate:
 
 
 ROUNDING = 1e-12
-"""Of a float64 number, what its last digits have lost: an error below it is none."""
+"""Relative rounding error of float64 sums: a standard error below it counts as 0."""
 
 
 def number(value: float | None, form: str = ".4f") -> str:

@@ -27,6 +27,6 @@ class Table(Mapping[str, Part], Generic[Part]):
 
 
 def imported(place: str) -> Part:  # pyright: ignore[reportInvalidTypeVarUse]
-    """What stands at `module:NAME`."""
+    """The object at `module:NAME`, imported."""
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)

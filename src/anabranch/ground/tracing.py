@@ -1,4 +1,4 @@
-"""Trace a function once and call it at several places: tracing a network costs more than compiling what came of it."""
+"""Traces a function once and calls the result at several places: tracing a network takes longer than compiling it."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,1 +1,1 @@
-"""The laws of the contract: `check` puts them together, the other files refute one or two each."""
+"""The laws L1-L10 of the contract: `check` tests all of them, each of the other files one or two."""

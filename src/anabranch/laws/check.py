@@ -41,16 +41,16 @@ def check(
     Arguments:
         env: an instance of an Environment.
         max_states: beyond so many states the laws are sampled, not proved.
-        seconds: about what all takes.
+        seconds: about how long the whole check may take.
         walks: random walks forward, and as many back, or as many as half of the time allows.
-        seed: of the walks.
+        seed: the seed of the walks.
 
     Returns:
         A `CheckReport`: what each of L1-L10 rests on, how much was visited, and remarks on odd spaces.
 
     Raises:
         LawError: with a counter-example in the terms of the environment, where a law is broken.
-        ConfigError: for a class instead of an instance, and counts that are none.
+        ConfigError: for a class instead of an instance, and counts that are not positive.
 
     Example:
         print(anabranch.check(Subset(n=5, k=3)))

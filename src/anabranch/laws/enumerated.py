@@ -13,7 +13,7 @@ from anabranch.laws.evidence import Evidence
 from anabranch.laws.words import actions_text, path_text, say
 
 BYTES_A_SECOND = 50_000_000
-"""Of the states that an enumeration makes and tells apart; measured where labels are many."""
+"""Bytes of states that an enumeration makes and compares in a second; measured where labels are many."""
 
 
 def bytes_of_state(env: Environment) -> int:

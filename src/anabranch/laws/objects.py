@@ -14,7 +14,7 @@ from anabranch.laws.evidence import Evidence, Facts
 from anabranch.laws.words import leaves_text, say_both, shortened
 
 IN_ORDER = 10_000
-"""More objects than this are decoded in random order, lest time runs out on the shallow ones."""
+"""More objects than this are decoded in random order, so that time does not run out on those near the source."""
 
 
 @dataclasses.dataclass(frozen=True)

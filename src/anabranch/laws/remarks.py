@@ -1,4 +1,4 @@
-"""What is lawful in a space and yet looks like a mistake; said beside the laws, it refutes none."""
+"""Remarks of `check` on what is lawful in a space and yet looks like a mistake; a remark refutes no law."""
 
 import numpy as np
 

@@ -19,7 +19,7 @@ from anabranch.laws.words import actions_text, say
 MOST_BYTES = 2**28
 """Walks are fewer where their states would take more memory."""
 WALKED_BYTES_A_SECOND, LEAST_ROW_BYTES = 20_000_000, 100
-"""Of states and masks that walks make, and that the laws are judged on; measured. A row has a price of its own."""
+"""Bytes of states and masks that walks make in a second, laws included; a row counts for some at least. Measured."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

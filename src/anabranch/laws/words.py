@@ -1,4 +1,4 @@
-"""States, paths and environments in words: how a counter-example is told."""
+"""States, paths and environments as text, for the counter-examples of `check`."""
 
 from collections.abc import Sequence
 from typing import Any

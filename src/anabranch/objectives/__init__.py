@@ -1,4 +1,4 @@
-"""One balance condition a file: arrays in, arrays out. `anabranch.objectives.tb` is the class called tb."""
+"""Objectives, one a file: functions from `Scores` to a loss. `anabranch.objectives.tb` is the class called tb."""
 
 from typing import TYPE_CHECKING, Any
 

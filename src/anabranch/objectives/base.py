@@ -1,4 +1,15 @@
-"""What an objective is: a loss over Scores; and a balance condition: residuals with weights."""
+"""What an objective is: a loss over the scores of a batch of trajectories.
+
+Most objectives are balance conditions. In a flow two products agree: forward, the flow of a state times P_F of the
+actions from there; backward, the reward or the flow of a later state times P_B of the same edges. The logarithm of
+their quotient is the residual, in nats. It is 0 on every trajectory if and only if the policy samples objects in
+proportion to their reward. The conditions differ in the piece that they compare: one edge (detailed balance), a whole
+trajectory (trajectory balance), or every piece of it (sub-trajectory balance).
+
+A `BalanceObjective` states its residuals and their weights; a penalty turns them into the loss, by default the square.
+Every residual is (Z, F, P_F side) - (R, P_B side): it is positive where the sampler draws too often, so that a penalty
+with two different sides means the same in each objective.
+"""
 
 import abc
 import dataclasses
@@ -17,7 +28,15 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective(abc.ABC):
-    """Abstract: a loss over a batch of scored trajectories. Owns no state."""
+    """Abstract: a loss over a batch of scored trajectories. Owns no state.
+
+    A subclass is a frozen dataclass with a class attribute `name` and a method `loss(scores)`. The other class
+    attributes say what the loss asks for: whether it has a P_B, whether it is valid for trajectories of the present
+    policy alone, and which optional fields of `Scores` it reads (`needs`). A training fills those, and refuses with a
+    sentence what does not go together.
+
+    For a loss that is made of residuals inherit `BalanceObjective`.
+    """
 
     name: ClassVar[str]
     has_backward: ClassVar[bool] = True
@@ -67,7 +86,21 @@ class Objective(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BalanceObjective(Objective):
-    """Abstract: residuals that are zero at a flow, under an exchangeable penalty (`alpha` is for the family alone)."""
+    """Abstract: an objective whose loss is a weighted mean of penalised residuals, in nats, which are 0 at a flow.
+
+    A subclass writes `residual(scores)`: arrays [K, B] of residuals (Z, F, P_F side) - (R, P_B side) and of weights, 0
+    on padding. The penalty of a residual is a setting of every balance objective: "squared", "huber", "linex",
+    "reverse-linex", "cosh", or "alpha" with the member `alpha` of the family.
+
+    Example:
+        @dataclasses.dataclass(frozen=True, kw_only=True)
+        class WholeTrajectory(anabranch.BalanceObjective):
+            name = "whole"
+
+            def residual(self, scores):
+                residual = (scores.log_z - scores.zeta)[None, :]
+                return residual, jnp.ones_like(residual)
+    """
 
     penalty: PenaltyName = "squared"
     """What a residual costs."""

@@ -14,13 +14,19 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FlowMatching(BalanceObjective):
-    """log outflow - log inflow at each state but the source, and log F(x -> STOP) - log R(x) at the object.
+    """Flow matching: log outflow - log inflow of each state but the first, and log F(x -> STOP) - log R(x), in nats.
 
-    The forward head is the log flow of each edge, STOP included (Bengio et al. 2021, arXiv:2106.04399).
-    `form="linear"` compares the flows themselves instead of their logarithms, as the first tutorials
-    do, and there R(x) stands for the flow of a STOP that is forced. `terminal_weight` is the weight of the
-    residual that holds R(x), beside 1 for the others; None means 1 in log form and 30 in linear form,
-    where small flows otherwise hardly move. There is no P_B.
+    The forward head holds the log flow of each edge, STOP included, and P_F is its softmax; there is no P_B. Each
+    residual needs the flows out of all parents of a state, which costs as many network calls as there are parents.
+
+    `form="linear"` compares the flows themselves instead of their logarithms, as the first tutorials do; there R(x)
+    stands for the flow of a STOP that is forced. In this form small flows hardly move, unless the residual that holds
+    R(x) weighs more (`terminal_weight`).
+
+    Paper: Bengio et al. 2021, arXiv:2106.04399.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.FlowMatching(terminal_weight=2.0))
     """
 
     name: ClassVar[str] = "fm"

@@ -28,11 +28,16 @@ def _last(scores: Scores) -> Bool[Array, "rows B"]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ForwardLookingDetailedBalance(DetailedBalance):
-    """Detailed balance with log F(s) = log F~(s) - E(s); on the STOP edge log F~(x) + log P_F(stop|x) = 0.
+    """Forward-looking detailed balance: detailed balance with log F(s) = log F~(s) - E(s), in nats.
 
-    The reward has a method `energy(state)`, with E(x) = -log R(x) at objects. `strict` is the published form,
-    F~ = 1 at every object: right where STOP is forced, without a solution where objects have children
-    (Pan et al. 2023, arXiv:2302.01687).
+    E(s) is the energy that a partial object shows already, and the network learns the rest, log F~. The reward must
+    have a method `energy(state)`, with E(x) = -log R(x) at objects. On the STOP edge log F~(x) + log P_F(stop | x) = 0,
+    so that a reward arrives along the trajectory instead of at its end.
+
+    `strict` is the published form, F~ = 1 at every object: right where STOP is forced, without a solution where objects
+    have children.
+
+    Paper: Pan et al. 2023, arXiv:2302.01687.
     """
 
     name: ClassVar[str] = "fl-db"

@@ -13,7 +13,14 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ForwardLookingSubTrajectoryBalance(SubTrajectoryBalance):
-    """Sub-trajectory balance with log F(s) = log F~(s) - E(s); see ForwardLookingDetailedBalance (arXiv:2302.01687)."""
+    """Forward-looking sub-trajectory balance: sub-trajectory balance with log F(s) = log F~(s) - E(s), in nats.
+
+    Every piece of a trajectory is balanced, as in `SubTrajectoryBalance`, whose settings it has; energies of partial
+    objects are part of the state flows, as in `ForwardLookingDetailedBalance`. The reward must have a method
+    `energy(state)`.
+
+    Papers: Pan et al. 2023, arXiv:2302.01687; Madan et al. 2023, arXiv:2209.12782.
+    """
 
     name: ClassVar[str] = "fl-subtb"
     needs: ClassVar[frozenset[str]] = frozenset({"energy"})

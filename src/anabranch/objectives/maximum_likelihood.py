@@ -13,10 +13,15 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaximumLikelihood(Objective):
-    """-sum log P_F of trajectories that P_B draws backward from the objects of a data set.
+    """Maximum likelihood: -sum log P_F of trajectories that P_B draws back from the objects of a data set, in nats.
 
-    Less the entropy of P_B a bound on -log p(x), tight where P_B is the posterior of P_F's trajectories. The reward
-    plays no part.
+    The optimum samples the law of the data; the reward plays no part in training. The loss less the entropy of P_B is
+    an upper bound on -log p(x), which is tight where P_B is the posterior of the trajectories of P_F. Data are given as
+    finished objects to `train(data=...)`, and each is seen once in every epoch.
+
+    Example:
+        data = anabranch.sample(env, run.policy, 64, seed=2).objects
+        run = anabranch.train("faces", objective=anabranch.MaximumLikelihood(), data=data)
     """
 
     name: ClassVar[str] = "ml"

@@ -13,10 +13,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModifiedDetailedBalance(BalanceObjective):
-    """log R(s) + log P_F(t|s) + log P_F(stop|t) - log R(t) - log P_B(s|t) - log P_F(stop|s), one residual a move.
+    """Modified detailed balance, for spaces where every state is an object: one residual a move, in nats.
 
-    Only differences of log R enter; log Z is log R(s_0) - log P_F(stop|s_0) (Deleu et al. 2022,
-    arXiv:2202.13903).
+    log R(s) + log P_F(t | s) + log P_F(stop | t) - log R(t) - log P_B(s | t) - log P_F(stop | s). Where every state may
+    stop, F(s) = R(s) / P_F(stop | s), so that neither state flows nor log Z are learned: log Z is
+    log R(s_0) - log P_F(stop | s_0). Only differences of log R enter. The reward is evaluated at every state.
+
+    Paper: Deleu et al. 2022, arXiv:2202.13903.
+
+    Example:
+        run = anabranch.train("hypergrid", objective=anabranch.ModifiedDetailedBalance(), steps=100)
     """
 
     name: ClassVar[str] = "mdb"

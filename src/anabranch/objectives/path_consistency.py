@@ -15,10 +15,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PathConsistency(BalanceObjective):
-    """c_i - c_j of sub-trajectory balance for pieces of `span` moves, and for those that end sooner at the sink.
+    """Path consistency: the balance of all pieces of `span` moves, and of those that end sooner, in nats.
 
-    Path consistency learning (Nachum et al. 2017, arXiv:1702.08892) on the flow network (Deleu et al. 2024,
-    arXiv:2402.10309). A span of 1 is detailed balance, one beyond max_steps balances every suffix.
+    The residual is c_i - c_j of sub-trajectory balance for pieces of one length, and shorter ones that end at STOP.
+    A span of 1 is detailed balance; one beyond `max_steps` compares each state of a trajectory with its end.
+
+    Papers: Nachum et al. 2017, arXiv:1702.08892 (path consistency learning); Deleu et al. 2024, arXiv:2402.10309 (on
+    flow networks).
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.PathConsistency(span=2))
     """
 
     name: ClassVar[str] = "pcl"

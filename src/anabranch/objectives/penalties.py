@@ -24,19 +24,19 @@ def huber(r: Array) -> Array:
 
 
 def linex(r: Array) -> Array:
-    """e^r - r - 1: dear where the sampler draws too much, it seeks modes (arXiv:2410.02596; half of chi^2)."""
+    """e^r - r - 1: grows fast where the sampler draws too often; seeks modes (arXiv:2410.02596; half of chi^2)."""
     capped = jnp.minimum(r, LARGEST_EXPONENT)
     # Not e^r - r - 1: near 0 it has no digits left in float32.
     return jnp.expm1(capped) + jnp.exp(capped) * (r - capped) - r
 
 
 def reverse_linex(r: Array) -> Array:
-    """e^-r + r - 1: dear where the sampler draws too little, it covers modes (arXiv:2410.02596; forward KL)."""
+    """e^-r + r - 1: grows fast where the sampler draws too rarely; covers modes (arXiv:2410.02596; forward KL)."""
     return linex(-r)
 
 
 def cosh(r: Array) -> Array:
-    """e^r + e^-r - 2, dear both ways (shifted cosh, arXiv:2410.02596)."""
+    """e^r + e^-r - 2: grows fast on both sides (shifted cosh, arXiv:2410.02596)."""
     return linex(r) + linex(-r)
 
 
@@ -52,7 +52,7 @@ def alpha_family(alpha: float) -> Penalty:
 
 
 SMALLEST_SLOPE = 1e-3
-"""Of 1 - alpha: nearer to 1 the formula loses its digits, and its limit is taken."""
+"""Least |1 - alpha|: nearer to 1 the formula loses its digits, and its limit is taken."""
 
 PENALTIES: dict[str, Penalty] = {
     "squared": squared,

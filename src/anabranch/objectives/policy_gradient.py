@@ -13,9 +13,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicyGradient(Objective):
-    """-(R(x) - baseline) sum log P_F, with the mean reward of the other trajectories as the baseline.
+    """Plain policy gradient, for contrast: REINFORCE on the expected reward E[R], without entropy and without P_B.
 
-    REINFORCE on E[R] (Williams 1992, doi:10.1007/BF00992696), without entropy term and without P_B.
+    The loss is -(R(x) - baseline) sum log P_F with the mean reward of the other trajectories as the baseline. It does
+    not sample in proportion to R: it ends among the best objects only. Rewards enter as R relative to the level, not as
+    log R. It is right for trajectories of the present policy alone: no exploration, no replay.
+
+    Paper: Williams 1992, doi:10.1007/BF00992696.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.PolicyGradient())
     """
 
     name: ClassVar[str] = "pg"

@@ -15,10 +15,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RelativeTrajectoryBalance(BalanceObjective):
-    """log Z + sum log P_F - sum log P_F of the prior - beta log R(x), one residual a trajectory.
+    """Relative trajectory balance: log Z + sum log P_F - sum log P_F of the prior - beta log R(x), in nats.
 
-    Its optimum samples p(x) in proportion to prior(x) R(x)^beta; the prior is a policy given to `train(prior=...)`
-    (Venkatraman et al. 2024, arXiv:2405.20971).
+    There is one residual a trajectory. The optimum samples p(x) in proportion to prior(x) R(x)^beta, a posterior with
+    the prior sampler's law and the likelihood R^beta. The prior is a trained policy of the same space, given to
+    `train(prior=...)`, and stays as it is. There is no P_B: both samplers walk the same trajectory forward.
+
+    Paper: Venkatraman et al. 2024, arXiv:2405.20971.
+
+    Example:
+        tilted = anabranch.train("faces", objective=anabranch.RelativeTrajectoryBalance(), prior=run.policy)
     """
 
     name: ClassVar[str] = "rtb"

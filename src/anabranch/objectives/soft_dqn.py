@@ -15,11 +15,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SoftDQN(BalanceObjective):
-    """Q(s, a) - log P_B(s|t) - V(t) with Q = log F + log P_F (dueling), and V(t) = log F(t) of a lagged copy.
+    """Soft DQN: Q(s, a) - log P_B(s | t) - V(t), one residual an edge, in nats; Q(x, stop) - log R(x) on the STOP edge.
 
-    On the STOP edge Q(x, stop) - log R(x). Only Q is differentiated (Tiapkin et al. 2023, arXiv:2310.12934;
-    Deleu et al. 2024, arXiv:2402.10309). `target_rate` is the share of its distance that the lagged copy makes up
-    in each step; values travel from the objects to the source at one move in 1 / target_rate steps.
+    Q = log F + log P_F (dueling), and V(t) = log F(t) is read from a lagged copy of the network. Only Q is
+    differentiated, so that a learned P_B is not trained by it. The lagged copy makes up the share `target_rate` of its
+    distance in each step: values travel back from the objects by one move in about 1 / target_rate steps.
+
+    Papers: Tiapkin et al. 2023, arXiv:2310.12934; Deleu et al. 2024, arXiv:2402.10309.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.SoftDQN(target_rate=0.2))
     """
 
     name: ClassVar[str] = "soft-dqn"

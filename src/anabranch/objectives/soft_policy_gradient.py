@@ -13,9 +13,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SoftPolicyGradient(Objective):
-    """-(zeta - baseline) sum log P_F with zeta = log R(x) + sum log P_B - sum log P_F, and - sum log P_B.
+    """Soft policy gradient: REINFORCE on the KL divergence from P_F's trajectories to those of R and P_B, in nats.
 
-    REINFORCE on the reverse KL of trajectories; the baseline is the mean zeta of the others (arXiv:2210.00580).
+    The loss is -(zeta - baseline) sum log P_F - sum log P_B with zeta = log R(x) + sum log P_B - sum log P_F; the
+    baseline is the mean zeta of the other trajectories of the batch. The entropy of P_F is part of zeta, so that the
+    optimum is the flow, R / Z. It is right for trajectories of the present policy alone: no exploration, no replay.
+
+    Paper: Malkin et al. 2022, arXiv:2210.00580.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.SoftPolicyGradient())
     """
 
     name: ClassVar[str] = "soft-pg"

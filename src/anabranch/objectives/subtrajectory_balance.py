@@ -16,24 +16,34 @@ from anabranch.trajectories import Scores
 
 def node_potentials(scores: Scores) -> Float[Array, "nodes B"]:
     """c of the nodes s_0 .. x and the sink, centred; 0 beyond the sink. At a flow all are equal."""
+    # Running sums: with them the residual of any piece is a difference of two entries.
     walked = jnp.cumsum(scores.log_pf - scores.log_pb, axis=0)
     before = jnp.concatenate([jnp.zeros_like(walked[:1]), walked[:-1]])
     at_states = jnp.where(scores.mask, scores.log_flow - before, 0.0)
     sink = scores.log_reward - walked[-1]
     nodes = jnp.arange(at_states.shape[0] + 1)[:, None]
     padded = jnp.concatenate([at_states, jnp.zeros_like(at_states[:1])])
+    # Only differences enter. Around 0 they keep the digits that float32 would lose among thousands of nats.
     centre = jax.lax.stop_gradient(sink)
     return jnp.where(nodes == scores.length, sink - centre, jnp.where(nodes < scores.length, padded - centre, 0.0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SubTrajectoryBalance(BalanceObjective):
-    """c_i - c_j for all i < j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B), weight lam^(j-i).
+    """Sub-trajectory balance: the residual of every piece of a trajectory, in nats, with weight lam^length.
 
-    The nodes are s_0 .. x and the sink, with c_sink = log R(x) - the sum over all rows. The weighted
-    mean is taken over the whole batch (the paper), within each trajectory and then over the batch, or
-    over the pieces of each length and then over lengths (Madan et al. 2023, arXiv:2209.12782). Squared
-    penalties cost O(rows), but O(rows^2) by length, and so do others.
+    The residual of the piece from node i to node j is c_i - c_j with c_t = log F(s_t) - sum_{k<t} (log P_F - log P_B).
+    The nodes are s_0 .. x and the sink, where c is log R(x) less the sum over all rows. A small `lam` is close to
+    detailed balance, a large one to trajectory balance.
+
+    `normalise` says over what the weighted mean is taken: "batch" (the paper), "trajectory" (within each trajectory,
+    then over the batch), or "length" (over the pieces of each length, then over lengths). Squared penalties cost
+    O(rows), but by length, and with other penalties, O(rows^2).
+
+    Paper: Madan et al. 2023, arXiv:2209.12782.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.SubTrajectoryBalance(lam=0.8))
     """
 
     name: ClassVar[str] = "subtb"
@@ -80,9 +90,11 @@ class SubTrajectoryBalance(BalanceObjective):
         def add(loss: Array, entry: tuple[Array, Array]) -> tuple[Array, None]:
             lag, weight = entry
             real = jnp.arange(potential.shape[0])[:, None] + lag <= scores.length
+            # `roll` wraps around; pairs that reach beyond the sink are masked.
             penalty = self.penalise(potential - jnp.roll(potential, -lag, axis=0))
             return loss + jnp.sum(weight * jnp.where(real, penalty, 0.0)), None
 
+        # One distance at a time: memory for the nodes, not for all their pairs.
         return jax.lax.scan(add, jnp.zeros(()), (jnp.asarray(lags), weights))[0]
 
     def _log_weight(self, lag: np.ndarray, length: Int[Array, " B"]) -> Float[Array, " K"]:
@@ -98,6 +110,7 @@ class SubTrajectoryBalance(BalanceObjective):
     ) -> Float[Array, "K B"]:
         """The weight of one term of each row, if row k has `times` terms of the given log-weight and all sum to 1."""
         axes = 0 if self.normalise == "trajectory" else (0, 1)
+        # Relative to the largest weight: lam to the power of a hundred moves is 0 in float32.
         shifted = jnp.where(times > 0, jnp.asarray(log_weight, float)[:, None], -jnp.inf)
         weight = jnp.exp(shifted - shifted.max(axes, keepdims=True))
         weight = weight / jnp.sum(weight * times, axes, keepdims=True)
@@ -109,6 +122,7 @@ class SubTrajectoryBalance(BalanceObjective):
         Welford's recursion on the weighted mean and variance of the earlier nodes: nothing cancels, and
         no power of lam is ever formed.
         """
+        # In NumPy's float64, while the step is traced: it depends on lam and the number of rows alone.
         log_total = np.logaddexp.accumulate(np.log(self.lam) * np.arange(1, potential.shape[0]))
         # The share of node j among the nodes 0..j, each weighted by lam^(j - i).
         share = np.exp(-np.logaddexp(0.0, log_total))

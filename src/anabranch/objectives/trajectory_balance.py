@@ -13,9 +13,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrajectoryBalance(BalanceObjective):
-    """log Z + sum log P_F - log R(x) - sum log P_B, one residual a trajectory.
+    """Trajectory balance: log Z + sum log P_F - log R(x) - sum log P_B, one residual a trajectory, in nats.
 
-    Malkin et al. 2022, arXiv:2201.13259.
+    The residual compares a whole trajectory with the reward of its object, so that the reward reaches every action in
+    one step. log Z is learned as a number of its own, with the learning rate `log_z_rate`; no state flows are learned.
+    On long trajectories its gradient varies more between batches than those of detailed and sub-trajectory balance.
+
+    Paper: Malkin et al. 2022, arXiv:2201.13259.
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.TrajectoryBalance(penalty="huber"))
     """
 
     name: ClassVar[str] = "tb"

@@ -14,11 +14,16 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VarGrad(BalanceObjective):
-    """mean(zeta) - zeta with zeta = log R(x) + sum log P_B - sum log P_F, one residual a trajectory.
+    """VarGrad: mean(zeta) - zeta with zeta = log R(x) + sum log P_B - sum log P_F, one residual a trajectory, in nats.
 
-    The variance of log Z's own estimates (Zhang et al. 2023, arXiv:2302.05446). `contrast` compares each trajectory
-    with its neighbour in the batch instead of the mean (contrastive balance, arXiv:2406.03288).
-    Wants batches of 16 and more.
+    Each trajectory has its own estimate of log Z, zeta, and at a flow all of them agree: the loss is their variance in
+    the batch. log Z itself is not learned. Batches should hold 16 trajectories or more. `contrast="neighbour"` compares
+    each trajectory with the next one in the batch instead of the mean (contrastive balance).
+
+    Papers: Zhang et al. 2023, arXiv:2302.05446; da Silva et al. 2024, arXiv:2406.03288 (contrastive balance).
+
+    Example:
+        run = anabranch.train("faces", objective=anabranch.VarGrad(), batch=32)
     """
 
     name: ClassVar[str] = "vargrad"

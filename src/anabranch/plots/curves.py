@@ -1,4 +1,4 @@
-"""What happened during training: loss, log Z and exact total variation over steps."""
+"""The picture of a training: loss, log Z and exact total variation over steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

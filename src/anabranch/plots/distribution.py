@@ -1,4 +1,4 @@
-"""What is sampled against what should be."""
+"""The picture of a sampler's distribution beside its target."""
 
 import dataclasses
 from collections.abc import Sequence

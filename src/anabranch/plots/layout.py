@@ -11,7 +11,7 @@ from anabranch.graph.state_graph import StateGraph
 SWEEPS, STARTS = 24, 6
 MOST_EDGES, MOST_WAYPOINTS, MANY = 4_000, 600, 400
 WAYPOINT = 0.4
-"""The room of a stream that passes through a column, where a state has 1."""
+"""The height of a stream that passes through a column; a state has 1."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

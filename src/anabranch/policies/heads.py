@@ -1,4 +1,4 @@
-"""Policies: one observation to raw logits; and the one function that masks."""
+"""What a policy is: one observation to raw logits; and `masked_log_softmax`, the only function that applies masks."""
 
 import abc
 import copy
@@ -29,9 +29,13 @@ class Heads(eqx.Module):
 
 
 class Policy(eqx.Module):
-    """Abstract: maps one observation to Heads. Its inexact array leaves are the parameters.
+    """Abstract: an Equinox module that maps one observation to `Heads`. Its inexact array leaves are the parameters.
 
-    log_z, log F and log edge flows are learned relative to `level`, in float32; what is reported has it added.
+    A subclass has a leaf `log_z`, a number, and writes `__call__(observation)` for a single observation; the library
+    maps it over batches. `remember` and `recall` are optional, and make gradients cheaper.
+
+    log_z, log F and log edge flows are learned relative to `level`, in float32 and in nats; what is reported has the
+    level added. For a network without any of this, `Network` makes a policy.
     """
 
     log_z: eqx.AbstractVar[Float[Array, ""]]
@@ -42,14 +46,14 @@ class Policy(eqx.Module):
     trained like a bias. None is 0."""
 
     observer: Observer | None = eqx.field(default=None, kw_only=True, static=True)
-    """What the policy sees of a state; set by whoever builds it."""
+    """What the policy sees of a state; set when the policy is built."""
 
     @abc.abstractmethod
     def __call__(self, observation: Array) -> Heads:
         """The heads for one observation."""
 
     def observation(self, state: State) -> Array:
-        """What the network sees of one state. Raises ConfigError where nobody has said what that is."""
+        """What the network sees of one state. Raises ConfigError where the policy has no observer."""
         if self.observer is None:
             raise ConfigError(
                 f"{type(self).__name__} does not know what it sees of a state: observed(policy, observer(env)) says so."
@@ -84,6 +88,7 @@ def _with_static(policy: Policy, name: str, value: Any) -> Policy:
 
 def at_level(policy: Policy, level: float) -> Policy:
     """The same flows relative to another level."""
+    # Flows are stored relative to the level: a level lower by some nats makes log F higher by as many.
     change = policy.level - level
     offset = None if policy.log_flow_offset is None else policy.log_flow_offset + change
     return started(policy, level=level, log_z=policy.log_z + change, log_flow_offset=offset)
@@ -109,8 +114,10 @@ def masked_log_softmax(
     sampler raises a flag for it. Gradients are finite everywhere.
     """
     some = mask.any()
+    # Against overflow in exp. The shift cancels in the result, and so would its gradient.
     top = jax.lax.stop_gradient(jnp.max(logits, where=mask, initial=-jnp.inf))
     top = jnp.where(some, top, 0.0)
+    # Masked before exp as well: the gradient of a `where` after it would be 0 times infinity, NaN, for large logits.
     shifted = jnp.where(mask, logits - top, 0.0)
     weight = jnp.sum(jnp.exp(shifted), where=mask)
     log_weight = jnp.log(jnp.where(some, weight, 1.0))
@@ -119,7 +126,20 @@ def masked_log_softmax(
 
 @runtime_checkable
 class PolicyRecipe(Protocol):
-    """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a Policy."""
+    """What `train(policy=...)` takes: a frozen dataclass that draws the initial parameters of a `Policy`.
+
+    A run keeps the recipe and not the network, so that `load` can rebuild it, and each seed draws its own parameters.
+    `MLP`, `Tabular` and `Network` are recipes; one of your own writes `build`.
+
+    Example:
+        @dataclasses.dataclass(frozen=True)
+        class Small:
+            width: int = 32
+
+            def build(self, env, *, observer, key, learned_backward):
+                recipe = anabranch.MLP(width=self.width, depth=1)
+                return recipe.build(env, observer=observer, key=key, learned_backward=learned_backward)
+    """
 
     def build(self, env: Environment, *, observer: Observer, key: Key[Array, ""], learned_backward: bool) -> Policy:
         """A fresh policy for an environment and what is seen of it, with a backward head where P_B is learned."""

@@ -1,4 +1,4 @@
-"""Networks of full layers."""
+"""Multi-layer perceptrons, with activations remembered from sampling for a cheaper gradient."""
 
 import dataclasses
 import math
@@ -32,6 +32,7 @@ def known_affine(
 def _known_affine_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     inputs, weight, _, known = primals
     d_inputs, d_weight, d_bias, _ = tangents
+    # The derivative of the product without the product: `known` is its value, and itself gets no gradient.
     return known, d_inputs @ weight + inputs @ d_weight + d_bias
 
 
@@ -70,6 +71,7 @@ class MLPPolicy(Policy):
         observation = self.observation(state)
         hidden = self._first(observation)
         for weight, bias, known in zip(self.weights[1:], self.biases[1:], memory, strict=True):
+            # Layers are remembered before their ReLU, which is cheap and decides which units have a gradient.
             hidden = known_affine(jax.nn.relu(hidden), weight, bias, known)
         return self._heads(observation, hidden)
 
@@ -85,6 +87,7 @@ class MLPPolicy(Policy):
     def _heads(self, observation: Array, output: Float[Array, " outputs"]) -> Heads:
         if self.skip is not None:
             output = output + linear(observation, self.skip)
+        # The vector is wider than the heads need (OUTPUT_MULTIPLE); what is left over is never read.
         end = self.labels + self.slots
         if not self.slots:
             return Heads(output[:end], None, output[end])
@@ -93,10 +96,19 @@ class MLPPolicy(Policy):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MLP:
-    """Recipe of an MLPPolicy: `depth` hidden layers of `width` units (ReLU).
+    """Recipe of a multi-layer perceptron: `depth` hidden layers of `width` ReLU units, and one layer for all heads.
 
-    With `skip` a linear layer leads from the observation straight to the heads as well, so that single features
-    (words of a string) are learned by heart beside what generalises (Cheng et al. 2016, arXiv:1606.07792).
+    The input is what `observer(env)` makes of a state: floats, or tokens, whose embeddings are added up. With `skip` a
+    linear layer leads from the observation straight to the heads as well: it memorises single features, such as the
+    words of a string, while the hidden layers generalise.
+
+    Paper: Cheng et al. 2016, arXiv:1606.07792 (wide and deep).
+
+    Raises:
+        ConfigError: for a width or depth that is not positive.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", policy=anabranch.MLP(width=64, depth=3))
     """
 
     width: int = 256

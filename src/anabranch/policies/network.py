@@ -40,8 +40,14 @@ class Network:
 
     The observation is a vector of floats; what comes out is one vector: a logit for each label and for STOP, with a
     learned P_B one for each backward slot, and at the end log F(s), which may be left out where the objective reads no
-    state flow. `Network(make=lambda inputs, outputs, key: eqx.nn.MLP(inputs, outputs, 64, 2, key=key))` is told the
-    sizes, and draws parameters of its own for each seed.
+    state flow. `make` is called with the sizes and a key, so that each seed draws parameters of its own.
+
+    Raises:
+        ConfigError: where both or neither are given; by `build`, where the output has another size.
+
+    Example:
+        network = anabranch.Network(make=lambda inputs, outputs, key: eqx.nn.MLP(inputs, outputs, 64, 2, key=key))
+        run = anabranch.train("faces", objective="tb", policy=network)
     """
 
     network: Any = None

@@ -68,7 +68,18 @@ class TabularPolicy(Policy):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tabular:
-    """Recipe of a TabularPolicy, for environments that can be enumerated; all logits start at zero."""
+    """Recipe of a table: one row of logits a state, for environments that can be enumerated.
+
+    All logits start at zero, whatever the seed. A table can represent every policy and generalises nothing, so that it
+    separates errors of an objective from errors of a network. A state is found in the table by a hash without
+    collisions, inside the compiled program.
+
+    Raises:
+        SpaceTooLargeError: by `build`, where the environment cannot be enumerated.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", policy=anabranch.Tabular())
+    """
 
     def build(self, env: Environment, *, observer: Any, key: Any, learned_backward: bool) -> TabularPolicy:
         """A table over the state graph of `env`."""

@@ -1,4 +1,4 @@
-"""A policy that looks at nothing: random walks, for what must not depend on the sampler under test or in training."""
+"""Random walks as a policy that ignores the state, for estimates that must not depend on the trained sampler."""
 
 import math
 
@@ -12,7 +12,7 @@ from anabranch.policies.heads import Heads, Policy
 
 
 class Wanderer(Policy):
-    """A policy that looks at nothing: the same logits everywhere."""
+    """A policy with the same logits at every state."""
 
     log_z: Float[Array, ""]
     logits: Float[Array, " labels"]
@@ -24,7 +24,7 @@ class Wanderer(Policy):
         return cls(jnp.zeros(()), jnp.append(preferences, log_stop))
 
     def __call__(self, observation: Array) -> Heads:
-        """The same heads everywhere."""
+        """The same heads for every observation."""
         del observation
         return Heads(self.logits, None, jnp.zeros(()))
 

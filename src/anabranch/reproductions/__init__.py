@@ -12,4 +12,4 @@ REPRODUCTIONS: dict[str, str] = {
     "subtb-grids": "anabranch.reproductions.subtb_grids:REPRODUCTION",
     "tfbind8": "anabranch.reproductions.tfbind8:REPRODUCTION",
 }
-"""Where each one stands: its module, and its name there."""
+"""The module of each reproduction, and its name there."""

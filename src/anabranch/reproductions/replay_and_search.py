@@ -1,4 +1,4 @@
-"""Which ways to explore, to replay and to go back reach the hard grid, and that none of them moves the optimum."""
+"""Compares explorations, replay, local search and backward policies on the hard grid; their optimum on a small one."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -10,14 +10,14 @@ from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
 
 WIDE = 100.0
-"""Nats that rewards may span without annealing: e^100 apart, the worst of a batch drown out the rest."""
+"""Nats that rewards may span without annealing: beyond, the worst objects of a batch dominate the loss."""
 NARROW = 3.0
-"""Nats that they span where annealing starts."""
+"""Nats that the tempered rewards span at the start of annealing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Anneal:
-    """Train on R^beta, with beta from `start` to 1 over the first `steps` steps, and on R afterwards.
+    """Annealing: train on R^beta, with beta from `start` to 1 over the first `steps` steps, and on R afterwards.
 
     Where log R spans hundreds of nats, a sampler that learns from its own draws stays with the first good objects that
     it meets. While beta is small all objects are alike, and it follows the target as this becomes narrow. The optimum
@@ -26,6 +26,12 @@ class Anneal:
 
     `steps` None: half of the training where the rewards of random objects span more than 100 nats, none elsewhere.
     `start` None: so that these rewards span 3 nats at first.
+
+    Raises:
+        ConfigError: for an end that is not 1, and a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", anneal=anabranch.Anneal(start=0.1, steps=1_000))
     """
 
     start: float | None = None
@@ -62,7 +68,7 @@ class Anneal:
 
     @property
     def words(self) -> str:
-        """What a training says before it starts, once `fitted`."""
+        """The line that a training prints before it starts, once `fitted`."""
         return f"annealing: R^beta, with beta from {self.start:.2g} to 1 over {self.steps:,} steps"
 
     def beta(self, step: Int[Array, ""]) -> Float[Array, ""]:

@@ -49,9 +49,9 @@ def load(
     own: each is given again as it was given to `train`, and takes the settings that the run had.
 
     Arguments:
-        path: the directory.
-        task: of a run that is not known by name.
-        objective, policy, backward, explore: your own, where the run had them; the network as its recipe.
+        path: the run directory.
+        task: the task of a run that is not known by name.
+        objective, policy, backward, explore: your own parts, where the run had them; the network as its recipe.
         optimizer: an optax transformation; it may be left out, since reading a run does not need it.
 
     Returns:
@@ -59,6 +59,9 @@ def load(
 
     Raises:
         RunError: for what is missing, damaged or does not fit.
+
+    Example:
+        run = anabranch.load("runs/faces")
     """
     directory = RunDirectory.open(path)
     config = directory.read_config()
@@ -87,7 +90,7 @@ def load(
 
 
 def _unfinished(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is known of a run that is still going on, or whose process was ended before it could write its result."""
+    """Steps and seconds of a run that still goes on, or whose process ended before it wrote its result."""
     seconds = history[-1].get("seconds") if history else None
     return {"seconds": seconds if isinstance(seconds, float) else 0.0, "interrupted": True}
 

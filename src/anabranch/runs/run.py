@@ -1,4 +1,4 @@
-"""A run, and what one asks of it: how right it is, what is wrong, what it draws, how it came about."""
+"""`Run`: a trained policy with methods that evaluate it, diagnose it, sample from it and plot it."""
 
 import dataclasses
 import math
@@ -137,7 +137,7 @@ class Run(Trained, Evaluable):
 
     @property
     def _facts(self) -> list[tuple[str, str]]:
-        """What a person wants to know first."""
+        """The numbers that a notebook shows first."""
         setup, config = self.setup, self.config
         last = self.history[-1] if self.history else {}
         name = self.task.name if self.task is not None else config.get("task") or type(setup.env).__name__

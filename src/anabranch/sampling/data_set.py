@@ -1,4 +1,4 @@
-"""A data set of objects as a training uses it, and the order in which it comes."""
+"""A data set of finished objects as arrays, and the random order in which a training goes through it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,7 +22,9 @@ class DataSet(ByContent):
     """Finished objects and their log-rewards relative to a level; -inf where R = 0."""
 
     states: Any
+    """Pytree of [n, ...] NumPy arrays."""
     log_reward: Float[np.ndarray, " n"]
+    """log R less the level, in nats."""
 
     @property
     def size(self) -> int:
@@ -53,17 +55,24 @@ class DataSet(ByContent):
 
 
 def epoch_places(key: Key[Array, ""], at_step: Int[Array, ""], number: int, size: int) -> Int[Array, " number"]:
-    """Which of `size` objects a step learns from, so that each comes once in every epoch, in an order of its own."""
+    """Which of `size` objects a step learns from: each comes once in every epoch, and every epoch has its own order.
+
+    The place of an object in the order of its epoch is computed, not stored: a permutation of `size` numbers would have
+    to be carried through every step.
+    """
     places = jnp.uint32(at_step) * np.uint32(number) + jnp.arange(number, dtype=jnp.uint32)
+    # A batch may lie across the end of an epoch: each place takes the key of its own epoch.
     epochs = jax.vmap(lambda epoch: jax.random.fold_in(key, epoch))(places // size)
     return jax.vmap(lambda key, place: _shuffled(key, place, size))(epochs, places % size).astype(jnp.int32)
 
 
 FEISTEL_ROUNDS = 6
+"""Rounds of the cipher that shuffles an epoch."""
 
 
 def _shuffled(key: Key[Array, ""], place: UInt[Array, ""], size: int) -> UInt[Array, ""]:
     """One entry of a random permutation of 0 .. size - 1: a small cipher, repeated until it stays within the range."""
+    # Two halves of equally many bits. They hold at most four times `size` values, so that the loop below is short.
     half = np.uint32(max(1, ((size - 1).bit_length() + 1) // 2))
     mask = np.uint32((1 << int(half)) - 1)
     rounds = jax.random.bits(key, (FEISTEL_ROUNDS,))
@@ -73,9 +82,13 @@ def _shuffled(key: Key[Array, ""], place: UInt[Array, ""], size: int) -> UInt[Ar
         for number in range(FEISTEL_ROUNDS):
             mixed = (right + rounds[number]) * np.uint32(2654435761)
             mixed = (mixed ^ (mixed >> 15)) * np.uint32(2246822519)
+            # A Feistel round: it can be undone whatever `mixed` is, which makes the cipher a permutation. The high
+            # bits of a product are the mixed ones.
             left, right = right, left ^ ((mixed >> 16) & mask)
         return (left << half) | right
 
+    # Cycle walking: a value outside of the range is enciphered again. Each value has one predecessor in the
+    # permutation, so that two places never end at the same value.
     return jax.lax.while_loop(lambda value: value >= size, enciphered, enciphered(place))
 
 

@@ -1,4 +1,4 @@
-"""Draw objects and trajectories from a policy: the doors to the sampler for plain Python."""
+"""Draws objects and trajectories from a policy, for users outside of a training: seeds in, NumPy and Python out."""
 
 import dataclasses
 from typing import Any
@@ -23,6 +23,7 @@ from anabranch.scoring.score import score
 from anabranch.trajectories import Scores, Trajectories
 
 BATCH = 1024
+"""Trajectories of one compiled call."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,15 +50,15 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
     Arguments:
         env: the space that the policy was trained on.
         policy: the sampler, such as run.policy.
-        n: how many.
-        seed: of all draws; the same seed draws the same objects.
+        n: how many objects are drawn.
+        seed: the seed of all draws; the same seed draws the same objects.
         log_reward: log R(x) in nats, to be evaluated at each of them; None: not at all.
 
     Returns:
         `Samples`: plain-Python objects, their states [n, ...] in NumPy, and log R [n] in nats.
 
     Raises:
-        ConfigError: for an n that is no count, or a whole run in place of its policy.
+        ConfigError: for an n that is not positive, or a whole run in place of its policy.
 
     Example:
         anabranch.sample(env, run.policy, 10, seed=1).objects
@@ -77,6 +78,7 @@ def sample_states(env: Environment, policy: Policy, n: int, *, key: Key[Array, "
     require_policy(policy)
     pieces = []
     for number in range(whole_batches(n)):
+        # Batches of a fixed size, each with its own key: no n compiles anew, and a larger n only adds objects.
         some = _objects(policy, reading, jax.random.fold_in(key, number), BATCH)
         pieces.append(jax.tree.map(np.asarray, some))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *pieces)
@@ -99,11 +101,14 @@ def sample_trajectories(env: Environment, policy: Policy, batch: int, *, seed: i
     Arguments:
         env: the space that the policy was trained on.
         policy: the sampler, such as run.policy.
-        batch: how many, B.
-        seed: of all draws.
+        batch: B, how many trajectories are drawn.
+        seed: the seed of all draws.
 
     Returns:
         `Trajectories`, time-major: states [rows, B, ...], actions [rows, B] that end with STOP, lengths [B].
+
+    Raises:
+        ConfigError: for a class in the place of an environment, and a seed out of range.
     """
     return _trajectories(policy, reading_for(env, None), key_of(seed, Stream.TRAJECTORIES), batch)
 
@@ -120,13 +125,20 @@ def sample_backward(
 
     Arguments:
         env: the space that the policy was trained on.
-        policy: of which a learned P_B is read.
-        states: a batch of finished objects, [B, ...].
-        seed: of all draws.
+        policy: the network whose backward head a learned P_B reads.
+        states: a batch of finished objects, a pytree of arrays [B, ...], such as `sample(...).states`.
+        seed: the seed of all draws.
         backward: P_B, by name or as a record.
 
     Returns:
-        `Trajectories`, time-major, each from the initial state to its object.
+        `Trajectories`, time-major [rows, B], each from the initial state to its object.
+
+    Raises:
+        ConfigError: for an unknown backward policy, a class in the place of an environment, and a seed out of range.
+
+    Example:
+        objects = anabranch.sample(env, run.policy, 4, seed=1).states
+        trajectories = anabranch.sample_backward(env, run.policy, objects, seed=2)
     """
     key = key_of(seed, Stream.BACKWARD_TRAJECTORIES)
     return _walked_back(policy, reading_for(env, backward), key, states)
@@ -161,9 +173,13 @@ def score_trajectories(
         needs_inflow: whether the inflow of each state is asked for; it costs a pass over its parents.
 
     Returns:
-        `Scores`, of which any objective makes its residuals.
+        `Scores` [rows, B] in nats, from which any objective computes its residuals.
+
+    Raises:
+        ConfigError: for an unknown backward policy, and a class in the place of an environment.
     """
     reading = reading_for(env, backward, outflow=outflow)
+    # In float64: of log R = -10,000 float32 keeps three decimals, of its distance from the level six.
     relative = jnp.asarray(np.asarray(log_reward, np.float64) - policy.level, float)
     return _scored(policy, reading, trajectories, relative, needs_inflow)
 

@@ -13,9 +13,13 @@ from anabranch.ground.fields import TRACED, require_types
 
 
 class Exploration(abc.ABC):
-    """Abstract: a distribution to sample from in the place of P_F. An own one is a frozen dataclass that inherits this.
+    """Abstract: an exploration, the distribution that the sampler draws from in the place of P_F.
 
-    The loss scores the policy itself, whatever the sampler did.
+    The loss scores the policy itself, whatever the sampler did, so that the optimum stays the same. One of your own is
+    a frozen dataclass that inherits this and writes two methods: `shares` gives each trajectory of a batch a number at
+    its start, and `probabilities` makes the weights of the next action of log P_F, the mask and that number.
+
+    It must be 0 where the mask is, and should be above 0 wherever the mask allows an action.
     """
 
     @property
@@ -39,11 +43,17 @@ class Exploration(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Explore(Exploration):
-    """With probability `epsilon` walk at random: decided at each step, or once for a whole trajectory.
+    """Epsilon-greedy exploration: with probability `epsilon` walk at random, at each step or for a whole trajectory.
 
-    `anneal` steps take epsilon linearly to 0 (0: constant). `temperature` flattens P_F (above 1) or
-    sharpens it. In a random walk every allowed label has weight 1 and STOP `stop_weight`; None means 1
-    for a single step, and 4 / max_steps for whole trajectories, which would otherwise end at once.
+    `anneal` steps take epsilon linearly to 0 (0: constant). `temperature` flattens P_F (above 1) or sharpens it. In a
+    random walk every allowed label has weight 1 and STOP has `stop_weight`; None means 1 for a single step, and
+    4 / max_steps for whole trajectories, which would otherwise end at once.
+
+    Raises:
+        ConfigError: for a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="db", explore=anabranch.Explore(epsilon=0.2, anneal=1_000))
     """
 
     epsilon: float = dataclasses.field(default=0.1, metadata=TRACED)

@@ -21,10 +21,19 @@ from anabranch.scoring.reading import Reading, read
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LocalSearch:
-    """A share of each batch are new objects improved for `rounds`, their trajectories regrown by P_B.
+    """Local search: a share of each batch is improved for some rounds, and its trajectories are regrown by P_B.
 
-    Each round walks back 1 to `depth` moves (None: half of max_steps), evenly. "better" keeps what is at least
-    as good; "metropolis" accepts so that R / Z stays in place (Kim et al. 2024, arXiv:2310.02710).
+    The search starts from objects that the policy has just drawn. Each round undoes 1 to `depth` moves by P_B, all
+    numbers alike (None: half of max_steps), and goes on by P_F. "better" keeps a proposal that is at least as good;
+    "metropolis" accepts so that R / Z is left as it is. A round costs as much as a rollout.
+
+    Paper: Kim et al. 2024, arXiv:2310.02710.
+
+    Raises:
+        ConfigError: for a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", search=anabranch.LocalSearch(share=0.25, rounds=2))
     """
 
     share: float = 0.5
@@ -49,11 +58,15 @@ class LocalSearch:
 
 
 class _Retreat(eqx.Module):
+    """Where a walk back ended, and log-probabilities in nats of what it undid."""
+
     state: State
     log_pb: Float[Array, " B"]
+    """Of the undone moves."""
     log_pf: Float[Array, " B"]
     """Of the undone moves and of the object's STOP."""
     moved: Int[Array, " B"]
+    """How many moves were undone."""
 
 
 def improved(
@@ -81,8 +94,13 @@ def improved(
             accepted = proposed >= values
         else:
             moves = ahead.length - 1
+            # log of the proposal from x' to x, and below of that from x to x': back to the common ancestor by P_B,
+            # ahead by P_F. P_B of the ancestor's own row is not part of it, and stands as 0 in the first row.
             there = _total(seen.rows.log_pb_in, ahead.mask) + back.log_pf
             here = back.log_pb + _total(seen.rows.log_pf, ahead.mask)
+            # The number of moves is drawn evenly from 1 to depth, in both directions, and cancels: so the way back
+            # from x' must be one of such a number. A walk that met the initial state early stands for several
+            # numbers, and is refused.
             possible = (back.moved == wanted) & (moves >= 1) & (moves <= depth)
             log_uniform = jnp.log(1.0 - jax.random.uniform(accept_key, (batch,)))
             accepted = possible & (log_uniform <= proposed - values + there - here)
@@ -97,6 +115,7 @@ def _retreat(
 ) -> _Retreat:
     """Walk back `moves` moves by P_B, or to the source, and add up the log-probabilities of both directions."""
     env = reading.env
+    # One turn more than moves: log P_F of an undone move is read a turn later, by the network call at its parent.
     uniforms = 1.0 - jax.random.uniform(key, (depth + 1, moves.shape[0]))
 
     def one(state: State, left: Any, moving: Any, uniform: Any, moves: Any, number: Any) -> Any:

@@ -106,7 +106,7 @@ def _survey(env: Environment, log_reward: LogReward, number: int) -> Survey:
 
 
 SURVEY_SEED = LARGEST_SEED + 1
-"""Of the walks' own keys, whatever the seed of a run: beyond the seeds that a run may have."""
+"""The seed of the walks, whatever the seed of a run: one that no run may have."""
 
 
 def reference_level(env: Environment, log_reward: LogReward) -> float:
@@ -170,7 +170,7 @@ def flow_start(
 
 
 def _usual(log_weight: Float[np.ndarray, "*shape"], of: Bool[np.ndarray, "*shape"]) -> float:
-    """The median among some walks, less what their share in all walks lacks."""
+    """The median over some walks, plus log of their share in all walks."""
     share = of.any(0).mean() if of.ndim > 1 else of.mean()
     return float(np.median(log_weight[of]) + np.log(share))
 

@@ -1,4 +1,4 @@
-"""Trajectories regrown from their objects by P_B, and retraced from their labels."""
+"""Regrows trajectories from given objects with the backward policy, and retraces them from recorded labels."""
 
 from typing import Any
 
@@ -21,6 +21,7 @@ def draw_back(
     env, backward = reading.env, reading.backward
     assert backward is not None
     log_pb = backward.log_probs(env, state, heads)
+    # At the initial state all weights are 0: a label comes out, which every caller discards.
     action = draw_label(uniform, jnp.where(env.undoable(state), jnp.exp(log_pb), 0.0))
     action = jnp.minimum(action, env.num_actions - 1)
     return action, log_pb[action]
@@ -44,11 +45,14 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
         action, moving, parent = jax.vmap(one)(state, uniform)
         return parent, (state, action, moving)
 
+    # As many turns as there are rows: a walk that has arrived at the initial state waits there for the others.
     _, (states, actions, moving) = jax.lax.scan(body, objects, uniforms)
     length = moving.sum(0).astype(jnp.int32) + 1
+    # Row t of the trajectory is the state after length - 1 - t moves back. Rows beyond the object repeat it: padding.
     back = jnp.clip(length[None, :] - 1 - jnp.arange(rows)[:, None], 0)
     column = jnp.arange(batch)[None, :]
     forward_states = jax.tree.map(lambda leaf: leaf[back, column], states)
+    # The label out of row t is the one by which the backward walk came to that state, one turn before.
     entered = actions[jnp.clip(back - 1, 0), column]
     is_stop = jnp.arange(rows)[:, None] >= length[None, :] - 1
     return Trajectories(forward_states, jnp.where(is_stop, env.num_actions, entered), length)
@@ -63,6 +67,7 @@ def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, 
         return chosen(moving, children, states), states
 
     moving = jnp.arange(actions.shape[0])[:, None] < length[None, :] - 1
+    # STOP and padding become a label that `step` takes; `moving` discards what it does there.
     labels = jnp.minimum(actions, env.num_actions - 1)
     _, states = jax.lax.scan(body, initial_states(env, actions.shape[1]), (labels, moving))
     return Trajectories(states, actions, length)

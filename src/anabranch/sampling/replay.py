@@ -18,10 +18,19 @@ from anabranch.trajectories import Trajectories
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A share of each batch comes from objects seen before; the rest is drawn anew.
+    """Replay: a share of each batch comes from objects seen before; the rest is drawn anew.
 
-    `priority="reward"` takes every other replayed object from the best `top` share of the buffer (Shen et al.
-    2023, arXiv:2305.07170). `deduplicate` keeps each object once. A data set, where given, stays in the buffer.
+    The buffer keeps objects and their rewards; the present P_B draws a new trajectory to each replayed object, which is
+    scored under the present policy. `priority="reward"` takes every other replayed object from the best `top` share of
+    the buffer. A data set, where one is given, stays in the buffer for good.
+
+    Paper: Shen et al. 2023, arXiv:2305.07170 (prioritised replay).
+
+    Raises:
+        ConfigError: for a setting out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", replay=anabranch.Replay(share=0.5, priority="reward"))
     """
 
     share: float = 0.5
@@ -51,11 +60,15 @@ class Buffer(eqx.Module):
     states: State
     """[capacity, ...]: finished objects."""
     log_reward: Float[Array, " C"]
+    """log R less the level, in nats; -inf where R = 0."""
     fingerprint: UInt[Array, "C 2"]
+    """Two hashes of each object, by which one that is there already is recognised."""
     actions: Int[Array, "C rows"] | None
-    """The labels of the trajectory that led to each object, where they are wanted."""
+    """The labels of the trajectory that led to each object, where a backward policy learns from them."""
     length: Int[Array, " C"]
+    """Real rows of that trajectory."""
     count: Int[Array, ""]
+    """Entries that are filled."""
     place: Int[Array, ""]
     """How many objects were ever pushed."""
     kept: int = eqx.field(static=True)
@@ -101,6 +114,7 @@ class Buffer(eqx.Module):
         if deduplicate:
             filled = jnp.arange(size) < self.count
             known = (_same(marks, self.fingerprint) & filled).any(1)
+            # Of equal objects within one batch the first is new, the others are not.
             earlier = jnp.tril(_same(marks, marks), -1).any(1)
             fresh = ~known & ~earlier
         number, room = jnp.cumsum(fresh), size - self.kept
@@ -108,6 +122,7 @@ class Buffer(eqx.Module):
         at = jnp.where(fresh & (number > number[-1] - room), self.kept + (self.place + number - 1) % room, size)
 
         def put(ring: Array, leaf: Array) -> Array:
+            # An object that is not new has the place `size`, beyond the ring, where mode="drop" ignores it.
             return ring.at[at].set(leaf.astype(ring.dtype), mode="drop")
 
         return Buffer(
@@ -149,6 +164,7 @@ def fingerprints(states: State) -> UInt[Array, "n 2"]:
     """Two independent 32-bit hashes of each state: two of n states share both with a chance near n^2 / 2^65."""
     leaves = jax.tree.leaves(states)
     words = jnp.concatenate([leaf.reshape(leaf.shape[0], -1).astype(jnp.uint32) for leaf in leaves], 1)
+    # Fixed numbers: the hash of an object must not depend on the run. Odd factors have an inverse modulo 2^32.
     drawn: Any = np.random.default_rng(0).integers(0, 2**31, (words.shape[1], 2), dtype=np.uint32)
     mixed = (words[:, :, None] + jnp.asarray(drawn)) * jnp.asarray(drawn * np.uint32(2) + np.uint32(1))
     mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(2246822519)

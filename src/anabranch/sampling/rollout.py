@@ -1,4 +1,9 @@
-"""The only room where time passes: trajectories forward by P_F, and backward by P_B."""
+"""Rolls trajectories out with the forward policy, in one compiled loop over the rows of a batch.
+
+Each trajectory of the batch is a lane. A turn of the loop makes one network call for each lane, draws an action, and
+writes state, action and scores into the row. Trajectories stop at different rows: when few lanes are alive, the loop
+goes on with a quarter of them, and it ends when all have stopped.
+"""
 
 from typing import Any
 
@@ -17,13 +22,17 @@ from anabranch.trajectories import Trajectories
 
 
 class Flags(eqx.Module):
-    """What went wrong while sampling, and one state at which it did; read between chunks."""
+    """What went wrong while sampling, and one state at which it did.
+
+    A compiled loop cannot raise an error, so that it sets these flags, and Python reads them after the loop.
+    """
 
     dead_end: Bool[Array, ""]
     """A state with nothing legal that may not stop."""
     too_long: Bool[Array, ""]
     """A trajectory had not stopped after `max_steps` moves."""
     state: State
+    """The first state at which a flag was raised."""
 
 
 def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> Int[Array, ""]:
@@ -39,14 +48,16 @@ def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> I
     block = _first_reaching(ends, target)
     before = jnp.where(block > 0, ends[block - 1], 0.0)
     inside = jnp.cumsum(blocks[block])
+    # The sums of blocks and of labels round differently: what is left of the target may lie above its block's total.
     return block * BLOCK + _first_reaching(inside, jnp.minimum(target - before, inside[-1]))
 
 
 BLOCK = 32
+"""Labels of a block in the search for a label."""
 
 
 def _first_reaching(cumulative: Float[Array, " n"], target: Float[Array, ""]) -> Int[Array, ""]:
-    """The first entry that reaches what is target, or the one that the last weight brought to the total."""
+    """The first entry that reaches the target; the last one with a weight where rounding puts the target above all."""
     reached = jnp.minimum(target, cumulative[-1])
     return jnp.sum(cumulative < reached).astype(jnp.int32)
 
@@ -63,15 +74,16 @@ def rollout(
     start: State | None = None,
     narrow: bool = True,
 ) -> tuple[Trajectories, DrawnScores, Flags]:
-    """Draw `batch` trajectories and what the network said on the way (of the unperturbed policy).
+    """Draw `batch` trajectories, and score them by the policy itself, whatever `explore` made of its distribution.
 
-    Ends when the whole batch has stopped. With `narrow` it runs on fewer and fewer lanes as trajectories stop, which
-    compiles the step for each width: worth it in a training, not for a few walks.
-    `at_step` is the training step, for annealed exploration; `remember` keeps what the policy needs for a
-    cheap gradient; `start` is a batch of states to go on from, instead of the initial one.
+    `narrow`: go on with fewer lanes as trajectories stop; each width is compiled, which pays in a training only.
+    `at_step`: the training step, for annealed exploration. `start`: a batch of states in place of the initial one.
+    `remember`: keep what the policy needs for a cheap gradient.
     """
     env, rows = reading.env, rows_of(reading.env)
+    # Two keys: the numbers that draw the actions are the same with and without exploration.
     walk_key, share_key = jax.random.split(key)
+    # In (0, 1], not [0, 1): a number of 0 would draw the first label even where its weight is 0.
     uniforms = 1.0 - jax.random.uniform(walk_key, (rows, batch))
     shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
 
@@ -80,6 +92,7 @@ def rollout(
         outputs, mask = read(policy, heads, reading, state)
         weights = explore.probabilities(outputs.log_pf, mask, share, rows - 1)
         action = draw_label(uniform, weights)
+        # STOP is no label of the environment: a lane that stops takes the last label, and `body` discards the child.
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
         row = row_scores(outputs, heads, reading, state, action, previous, first)
         return action, child, DrawnScores(row, memory), ~mask.any()
@@ -91,6 +104,7 @@ def rollout(
 
     def body(walk: _Walk) -> _Walk:
         t, column, state = walk.t, walk.column, walk.state
+        # Until lanes are dropped, lane i is trajectory i: a whole row is written, which is cheaper than a scatter.
         everyone = column.shape[0] == batch
         first = jnp.broadcast_to(t == 0, column.shape)
         here = (uniforms[t], shares) if everyone else (uniforms[t, column], shares[column])
@@ -106,6 +120,7 @@ def rollout(
 
     walk = _begun(env, start, row, rows)
     widths = lane_widths(batch) if narrow else [batch]
+    # Each loop ends when the living lanes fit into the next width, the last one when no lane is alive.
     for width, enough in zip(widths, [*widths[1:], 0], strict=True):
         walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
     states, actions, seen = walk.written
@@ -145,6 +160,7 @@ class _Walk(eqx.Module):
         """The same walk on `width` lanes, which are enough for all that are alive."""
         if width == self.column.shape[0]:
             return self
+        # False sorts before True: living lanes come first, so that only stopped ones are cut off.
         lanes = jnp.argsort(~self.alive, stable=True)[:width]
         column, state, previous, alive = take((self.column, self.state, self.previous, self.alive), lanes)
         return _Walk(self.t, column, state, previous, alive, self.length, self.written, self.flags, self.left)
@@ -159,9 +175,12 @@ def lane_widths(batch: int) -> list[int]:
 
 
 FEWEST_LANES, NARROWING, MOST_WIDTHS = 16, 4, 3
+"""The least width, the factor between two widths, and how many are compiled."""
 
 
 def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:
+    # Under a vmap over seeds the predicate of the loop must be one number: with one for each seed JAX would copy the
+    # whole walk at every turn, to select the seeds that go on.
     return alive.sum() if axis is None else jax.lax.pmax(alive.sum(), axis)
 
 

@@ -33,20 +33,26 @@ def on_real_rows(
     """
     if chunk is None:
         return _masked(jax.vmap(function, (None, 0))(parameters, rows), mask)
+    # Not more than there are rows: the power of two below, whose quarters are whole numbers.
     chunk = min(chunk, 2 ** int(math.log2(mask.shape[0])))
     single, shapes = traced_once(function, parameters, _gather(rows, 0))
     batched = jax.vmap(single, (None, 0))
 
+    # The gradient is written by hand, because a loop of dynamic length has none in JAX, and an automatic one would
+    # keep the activations of all rows at once.
     @jax.custom_vjp
     def evaluate(parameters: Any, rows: Any, mask: Any, known: Any) -> Any:
         return forward(parameters, rows, mask, known)[0]
 
     def forward(parameters: Any, rows: Any, mask: Any, known: Any) -> Any:
+        # The sampler evaluated these rows with these parameters: nothing is left to do, but for the gradient.
         if known is not None:
             return _masked(known, mask), (parameters, rows, mask)
 
         def add(results: Any, index: Any, real: Any) -> Any:
             piece = batched(parameters, _gather(rows, index))
+            # A chunk that is not full repeats row 0. Its results go to a place beyond the array, where mode="drop"
+            # ignores them.
             where = jnp.where(real, index, mask.shape[0])
             return jax.tree.map(lambda r, p: r.at[where].set(p, mode="drop"), results, piece)
 
@@ -58,11 +64,14 @@ def on_real_rows(
 
         def add(total: Any, index: Any, real: Any) -> Any:
             pieces = _gather(rows, index)
+            # A chunk is evaluated again, or recalled, before it is pulled back: memory for the activations of one.
             _, pull = jax.vjp(lambda p: batched(p, pieces), parameters)
+            # Repeated rows have a cotangent of 0: they add nothing to the gradient.
             (gradient,) = pull(_masked(_gather(cotangents, index), real))
             return jax.tree.map(jnp.add, total, gradient)
 
         nothing = jax.tree.map(jnp.zeros_like, parameters)
+        # Rows, mask and known values are data: no gradient flows into them.
         return _over_chunks(add, nothing, mask, chunk, axis), None, None, None
 
     evaluate.defvjp(forward, backward)
@@ -82,8 +91,11 @@ def _gather(rows: Any, index: Int[Array, " C"] | int) -> Any:
 
 def _over_chunks(add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], chunk: int, axis: str | None) -> Any:
     """Fold `add(total, index, real)` over chunks of the real rows: large ones first, then smaller ones for the rest."""
+    # The numbers of the real rows, then as many zeros as a chunk has: `dynamic_slice` would otherwise shift a slice
+    # that reaches beyond the end, and rows would count twice.
     order = jnp.nonzero(mask, size=mask.shape[0] + chunk, fill_value=0)[0]
     count, done = mask.sum(), jnp.array(0)
+    # Under a vmap all seeds take as many turns as the one with the most rows: the predicate is one number.
     most = count if axis is None else jax.lax.pmax(count, axis)
     total = start
     for size, least in chunk_sizes(chunk):
@@ -118,3 +130,4 @@ def _least(size: int, smaller: int) -> int:
 
 
 SMALLEST_CHUNK, ROWS_OF_A_CALL = 32, 24
+"""Rows of the smallest chunk; and to how many rows the fixed cost of one call amounts."""

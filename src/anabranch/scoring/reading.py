@@ -35,13 +35,16 @@ class StateScores(eqx.Module):
     """What one network call says about one state."""
 
     log_pf: Float[Array, " labels"]
+    """log P_F of each label and of STOP, in nats; -inf where it is not allowed."""
     log_flow: Float[Array, ""]
+    """log F(s) relative to the level, in nats."""
 
 
 class DrawnScores(eqx.Module):
-    """What the sampler saw on the way, under the parameters that it sampled with."""
+    """What the sampler read from the network on the way, with the parameters that it sampled with."""
 
     rows: RowScores
+    """[rows, B]: the scores of each row."""
     memory: Any
     """Of each row, what the policy remembers for its gradient; None where that was not asked for."""
 
@@ -54,6 +57,7 @@ def heads_at(policy: Policy, reading: Reading, state: State) -> tuple[StateScore
 def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[StateScores, Bool[Array, " labels"]]:
     """The heads of a policy at one state, masked; and the mask of allowed labels."""
     mask = forward_mask(reading.env, state)
+    # In flow matching the logits are log edge flows, and the softmax divides by their sum, the flow of the state.
     log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
     return StateScores(log_pf, _with_offset(policy, log_outflow if reading.outflow else heads.log_flow)), mask
 
@@ -66,8 +70,10 @@ def row_scores(
     outputs: StateScores, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
 ) -> RowScores:
     """One row of a trajectory, left by `action` and entered by `previous`; the first row has no entry."""
+    # P_B is read where the edge ends: one network call gives P_F of the edge out of a state and P_B of that into it.
     backward, entered, log_paths = reading.backward, jnp.zeros(()), None
     if backward is not None:
+        # Of one label alone: the gradient of a whole row of labels is a scatter, slow where they are thousands.
         entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
         log_paths = heads.log_paths if "log_paths" in backward.needs else None
     return RowScores(outputs.log_pf[action], entered, outputs.log_flow, outputs.log_pf[-1], log_paths)

@@ -1,4 +1,4 @@
-"""(policy, trajectories) -> Scores: read once what the network says about each real row."""
+"""Scores trajectories under a policy, with one network call for each real row."""
 
 from typing import Any
 
@@ -39,6 +39,7 @@ def score(
         outputs, _ = read(network, heads, reading, state)
         return row_scores(outputs, heads, reading, state, action, previous, first)
 
+    # The edge into a row is the action out of the row before; the first row has none, and its 0 is never read.
     previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
     first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))
     memory = None if known is None else known.memory
@@ -50,7 +51,9 @@ def score(
     log_z = seen.log_flow[0] if reading.outflow else jnp.broadcast_to(policy.log_z, (batch,))
     return Scores(
         log_pf=seen.log_pf,
+        # Row t + 1 holds log P_B of the edge into it, which is the edge out of row t; STOP has none, and stands as 0.
         log_pb=jnp.concatenate([seen.log_pb_in[1:], jnp.zeros_like(seen.log_pb_in[:1])]),
+        # F(s_0) = Z: log_z is a parameter with a learning rate of its own, so that the flow head is not asked there.
         log_flow=seen.log_flow if reading.outflow else seen.log_flow.at[0].set(log_z),
         log_stop=seen.log_stop,
         log_reward=log_reward,
@@ -72,12 +75,14 @@ def _log_inflow(policy: Policy, reading: Reading, trajectories: Trajectories) ->
     rows, batch = trajectories.actions.shape
     labels, undoable = jax.vmap(lambda state: undoable_by_slot(env, state))(_flat(trajectories.states))
     inside = trajectories.mask & (jnp.arange(rows) > 0)[:, None]
+    # Each slot of each row counts as a row of `on_real_rows`; those that hold no edge are padding, and cost nothing.
     real = undoable & inside.reshape(-1, 1)
 
     def edge_flow(parameters: Any, entry: Any) -> Float[Array, ""]:
         state, label = entry
         parent = undo(env, state, label)
         network = eqx.combine(parameters, static)
+        # The raw logit: normalising it would divide by the flow out of the parent.
         return _with_offset(network, network.heads(parent).forward[label])
 
     slots = labels.shape[1]

@@ -1,16 +1,17 @@
-"""A batch: the parts that its sources yielded, and what went wrong on the way."""
+"""Gathers a batch from its sources, with the faults that sampling and rewards have shown."""
 
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from anabranch.environment import take
 from anabranch.rewards.log_reward import Rewarded
 from anabranch.sampling.rollout import Flags
 from anabranch.scoring.reading import DrawnScores
+from anabranch.training.fault import Fault
 from anabranch.training.settings import Setup
 from anabranch.training.sources import Moment, Part, side_by_side, sources_of
 from anabranch.training.state import TrainState
@@ -23,20 +24,6 @@ class Proposal(eqx.Module):
     trajectories: Trajectories
     seen: DrawnScores | None
     flags: Flags
-
-
-class Fault(eqx.Module):
-    """What makes a run stop, with a state to name; read between chunks."""
-
-    flags: Flags | None
-    bad_reward: Any
-    """A bool, and the object."""
-
-    @property
-    def raised(self) -> Bool[Array, "*lanes"]:
-        """Whether anything is wrong."""
-        flags = self.flags
-        return self.bad_reward[0] if flags is None else flags.dead_end | flags.too_long | self.bad_reward[0]
 
 
 class Batch(eqx.Module):
@@ -62,6 +49,7 @@ def gathered(
     setup: Setup, state: TrainState, proposal: Proposal | None, rewards: Rewarded | None
 ) -> tuple[Batch, tuple[Any, ...]]:
     """Ask every source for its part of a batch, the drawn one at hand; and the states of the sources after it."""
+    # The key of a step follows from its number; each source folds its StepStream into it, so that none is used twice.
     key = jax.random.fold_in(state.key, state.step)
     parts, after, drawn = [], [], None
     if proposal is not None and rewards is not None:
@@ -76,6 +64,7 @@ def gathered(
             drawn=drawn,
             parts=tuple(parts),
         )
+        # In order: local search starts from what was drawn, and the buffer takes in what both have.
         part, fresh = source.part(now, own)
         after.append(fresh)
         if part is not None:

@@ -1,4 +1,4 @@
-"""A run as it grows: chunks of about half a second, and rows of its history at steps that no clock chooses."""
+"""Advances a run in chunks of about half a second; rows of its history stand at steps that do not depend on time."""
 
 import dataclasses
 import math
@@ -13,13 +13,14 @@ from jaxtyping import Array
 
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.ground.errors import Error, RunError
+from anabranch.training.fault import fault_error
 from anabranch.training.settings import Setup
-from anabranch.training.step import StepMetrics, TrainState, advance, fault_error
+from anabranch.training.step import StepMetrics, TrainState, advance
 from anabranch.training.truth import for_seeds
 
 REPORTS = 50
 CHUNK_SECONDS = 0.5
-"""Nobody waits longer for a run to obey; well below two seconds, because a busy machine may double it."""
+"""Seconds of a chunk, after which Ctrl-C is noticed; well below two, because a busy machine may double it."""
 
 
 def next_report(done: int, steps: int) -> int:
@@ -37,7 +38,7 @@ def chunk_size(left: int, seconds_a_step: float) -> int:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Growth:
-    """Where a run stands after its last finished chunk; a fresh one replaces it at once, so that nothing is torn."""
+    """A run after its last finished chunk; the next one replaces the record as a whole, so that none is half done."""
 
     setup: Setup
     state: TrainState

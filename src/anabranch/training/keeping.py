@@ -1,4 +1,4 @@
-"""A growing run on disk: whatever ends the process, what it has learned until a moment ago is there."""
+"""Writes a run to disk while it trains, so that a process that is killed loses a few seconds of training at most."""
 
 import time
 from pathlib import Path

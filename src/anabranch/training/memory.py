@@ -19,7 +19,7 @@ from anabranch.training.settings import Setup
 NUMBERS_A_ROW = 8
 """What a row of a trajectory holds beside its state and the layers of the network: an action, and scores."""
 REMEMBERED_SHARE = 0.1
-"""Of the memory: what the sampler may keep of its layers for the gradient. Beyond, the gradient computes it again."""
+"""The share of the memory that layers kept for the gradient may take; beyond, the gradient computes them again."""
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 

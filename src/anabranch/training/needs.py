@@ -40,7 +40,7 @@ class Others:
 
     @property
     def nothing(self) -> Float[Array, " B"]:
-        """In the place of rewards that nobody asks for."""
+        """Zeros for the rewards, where only log-probabilities are read."""
         return jnp.zeros(self.trajectories.length.shape)
 
     @property

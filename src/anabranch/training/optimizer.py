@@ -17,7 +17,20 @@ Rate = float | Float[Array, ""]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Adam:
-    """Recipe of Adam whose learning rate falls to 0 along a cosine over the run, or stays."""
+    """Recipe of Adam whose learning rate falls to 0 along a cosine over the run, or stays.
+
+    log Z is trained by an Adam of the same settings with a learning rate of its own, `train(log_z_rate=...)`, because
+    it is one number that may have to move by many nats. `learning_rate` may differ between the lanes of a sweep without
+    another compilation. For any other optimiser give an optax transformation in its place.
+
+    Paper: Kingma and Ba 2015, arXiv:1412.6980.
+
+    Raises:
+        ConfigError: for a learning rate or a decay out of range.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", optimizer=anabranch.Adam(learning_rate=3e-3))
+    """
 
     learning_rate: float = dataclasses.field(default=1e-3, metadata=TRACED)
     """Of the network, at its highest."""

@@ -23,7 +23,7 @@ from anabranch.trajectories import Scores
 
 LIBRARY = "anabranch."
 BATCH = 3
-"""Trajectories of the batch that parts are tried on; unlike any other size of a space that is likely."""
+"""Trajectories of the batch that parts are tried on: a number that no other axis is likely to have."""
 
 
 def require_name(part: Any, library: Mapping[str, type[Any]], what: str) -> None:

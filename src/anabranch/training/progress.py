@@ -1,4 +1,4 @@
-"""What a training says while it runs: one line on a terminal, a plain line every few seconds elsewhere."""
+"""Shows the progress of a training: one line on a terminal, a plain line every few seconds elsewhere."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 QUIET = 2.0
-"""Seconds that a pipe hears nothing of: whatever is over by then needs no word."""
+"""Seconds before work is announced in a pipe: shorter work needs no line."""
 EVERY, REDRAWN = 5.0, 0.1
 """Seconds between two lines in a pipe, and between two states of the line on a terminal."""
 

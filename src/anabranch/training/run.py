@@ -1,4 +1,4 @@
-"""A trained policy, and how it came about."""
+"""`Trained`: a policy with its setup, the history of its training, and where it is kept."""
 
 import dataclasses
 from pathlib import Path

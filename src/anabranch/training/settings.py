@@ -129,7 +129,12 @@ def _about(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setup:
-    """All that a training step depends on, resolved; hashable, so that equal setups share one compilation."""
+    """All that a training step depends on, with names, defaults and estimates resolved.
+
+    `setup(env, log_reward, ...)` makes it; `init`, `step` and `advance` take it. It is frozen and hashable, so that
+    equal setups share one compilation. The fields are the settings of `train`, and `reading`, `transformation` and
+    `parts` are derived from them.
+    """
 
     env: "Environment"
     """The space."""
@@ -240,7 +245,7 @@ class Setup:
 
     @property
     def lag_rate(self) -> float:
-        """How fast a lagged copy of the policy follows; 0 where nobody needs one."""
+        """How fast a lagged copy of the policy follows; 0 where neither objective nor backward policy needs one."""
         return max(self.objective.lag_rate, 0.0 if self.backward is None else self.backward.lag_rate)
 
     @property

@@ -46,7 +46,8 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         A frozen, hashable record; equal ones share one compilation.
 
     Raises:
-        ConfigError, RewardError: for settings that are none.
+        ConfigError: for an unknown setting, and one out of range or of the wrong type.
+        RewardError: where the reward is no JAX function of one state, or spans more than float32 holds.
     """
     choice = completed(settings)
     objective = objective_named(choice["objective"])

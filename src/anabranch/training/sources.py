@@ -39,7 +39,7 @@ class Part(eqx.Module):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Moment:
-    """What a source is told: the training, its policy and keys, and the parts that were yielded before."""
+    """The input of a source at one step: the setup, the policy, the keys, and the parts of the sources before it."""
 
     setup: Setup
     policy: Policy

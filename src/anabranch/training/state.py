@@ -1,4 +1,4 @@
-"""What a training carries from step to step."""
+"""The state that a training carries from step to step, and the metrics of one step."""
 
 from typing import Any
 

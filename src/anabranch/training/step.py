@@ -1,4 +1,13 @@
-"""The open door: `init` and `step` are pure functions of a Setup; `advance` runs many steps in one compiled loop."""
+"""One training step as pure functions, for those who write the loop themselves.
+
+A step has three parts. `propose` draws trajectories from the present policy, `reward` evaluates their objects, and
+`learn` gathers the batch, scores it and follows the gradient of the loss once. `init` makes the first `TrainState`;
+`advance` runs any number of steps in one compiled loop.
+
+All of them take a frozen, hashable `Setup` and carry what changes in a `TrainState`. Equal setups share one
+compilation. A compiled step cannot raise an error: what goes wrong (a dead end, a reward that is NaN) comes back as a
+`Fault`, and `fault_error` makes a sentence of it.
+"""
 
 import dataclasses
 from typing import Any
@@ -8,16 +17,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from anabranch.ground.errors import Error, LawError
 from anabranch.ground.streams import Stream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy, at_level, built, observed, started
-from anabranch.rewards.log_reward import Rewarded, bad_reward, rewarded, with_floor
+from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
 from anabranch.sampling.reference_level import FlowStart, flow_start
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_compatible
-from anabranch.training.gather import Batch, Fault, Proposal, gathered
+from anabranch.training.fault import Fault, first_fault
+from anabranch.training.gather import Batch, Proposal, gathered
 from anabranch.training.memory import make_room_for_programs, remembers, require_memory
 from anabranch.training.needs import filled
 from anabranch.training.settings import SEEDS_AXIS, Setup
@@ -31,8 +40,8 @@ def init(setup: Setup, seed: int, *, start: Policy | None = None) -> TrainState:
     """The state before the first step.
 
     Arguments:
-        setup: the training.
-        seed: of all its random numbers; with `seeds` the lanes have seed, seed + 1, ...
+        setup: the training, as `anabranch.setup` makes it.
+        seed: the seed of all its random numbers; with `seeds` the lanes have seed, seed + 1, ...
         start: a policy to go on from; None: fresh parameters, log Z and flows near their values.
 
     Returns:
@@ -100,11 +109,15 @@ def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Faul
     """Propose objects, reward them, and learn from them: one training step. Pure; meant to be jitted.
 
     Arguments:
-        setup: the training.
-        state: where it stands.
+        setup: the training, as `anabranch.setup` makes it.
+        state: the state before the step: parameters, optimiser, step, key.
 
     Returns:
-        The state afterwards, the metrics of the step, and its fault, if any.
+        The state after the step, its metrics (loss, mean log-reward in nats, rows, share of zeros), and its fault.
+
+    Example:
+        training = anabranch.setup(env, log_reward, objective="tb", steps=100, batch=16)
+        state, metrics, fault = anabranch.step(training, anabranch.init(training, seed=0))
     """
     proposal = propose(setup, state)
     return learn(setup, state, proposal, reward(setup, proposal))
@@ -118,7 +131,9 @@ def propose(setup: Setup, state: TrainState) -> Proposal | None:
         return None
     key = jax.random.fold_in(state.key, state.step)
     options = {"explore": setup.explore, "at_step": state.step, "remember": remembers(setup)}
+    # `rollout` splits this key, which is to fold in 0 and 1; sources fold in other numbers (StepStream).
     trajectories, seen, flags = rollout(state.policy, setup.reading, key, fresh, **options)
+    # Without chunks automatic differentiation must see the forward pass, so that the sampler's values are not used.
     return Proposal(trajectories, seen if setup.chunk else None, flags)
 
 
@@ -136,6 +151,7 @@ def learn(
     """Score the proposed trajectories and those of the other sources, and follow the gradient once."""
     setup = with_values(setup, state.values)
     batch, sources = gathered(setup, state, proposal, rewards)
+    # Outside of `loss_of`: no gradient flows into what the lagged copy, the prior or the reward say.
     given = filled(setup, batch.trajectories, lagged=state.lagged, prior=state.prior)
     beta = 1.0 if setup.anneal is None else setup.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
@@ -146,11 +162,13 @@ def learn(
         own = jnp.zeros(())
         if setup.backward is not None and setup.backward.has_own_loss:
             own = setup.backward.own_loss(_scores_of_backward(setup, policy, scores, state, sources))
+            # A P_B with a loss of its own is a constant for the objective, read from the lagged copy if there is one.
             log_pb = scores.log_pb if scores.lagged_log_pb is None else scores.lagged_log_pb
             scores = dataclasses.replace(scores, log_pb=jax.lax.stop_gradient(log_pb))
         loss = setup.objective.loss(scores)
         return loss + own, loss
 
+    # The gradient is that of both losses; the loss that is reported is that of the objective.
     (_, loss), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
     updates, optimizer = setup.transformation.update(gradient, state.optimizer, parameters)
     policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
@@ -163,6 +181,7 @@ def _annealed(scores: Scores, beta: Any) -> Scores:
     """The scores with R^beta in place of R, in everything that a reward entered."""
     if isinstance(beta, float):
         return scores
+    # Here, and not where rewards are evaluated: the buffer and the data keep log R, which serves every exponent.
     rewards = {name: getattr(scores, name) for name in ("log_reward", "log_reward_at", "energy")}
     return dataclasses.replace(scores, **{name: beta * value for name, value in rewards.items() if value is not None})
 
@@ -210,12 +229,16 @@ def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[Tra
 
     Arguments:
         setup: the training; equal setups share one compilation.
-        state: where it stands.
-        count: steps, an integer array.
+        state: the state before the first of the steps.
+        count: how many steps, an integer array [].
 
     Returns:
         The state afterwards, the mean of the metrics, and the first fault (a dead end, a bad reward) with its state.
         With `seeds` all have a leading axis.
+
+    Example:
+        training = anabranch.setup(env, log_reward, objective="tb", steps=100, batch=16)
+        state, metrics, fault = anabranch.advance(training, anabranch.init(training, seed=0), jnp.array(100))
     """
     if setup.seeds is None or setup.vectorised:
         return _advanced(setup, state, count)
@@ -225,6 +248,7 @@ def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[Tra
         fresh, metrics, fault = _advanced(setup, eqx.combine(dynamic, static), count)
         return eqx.filter(fresh, eqx.is_array), metrics, fault
 
+    # Seeds in turn: on a CPU the matrices of one fill the cores, and a batch of matrix products is slower.
     dynamic, metrics, fault = jax.lax.map(one, dynamic)
     return eqx.combine(dynamic, static), metrics, fault
 
@@ -236,48 +260,15 @@ def _advanced(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[T
         fresh, metrics, fault = step(setup, state)
         return eqx.filter(fresh, eqx.is_array), metrics, fault
 
+    # Arrays alone go through the loop; what is static is the same at every step, and is put back afterwards.
     every = _each(setup, once) if setup.vectorised else once
     advanced, shapes = traced_once(lambda dynamic: every(eqx.combine(dynamic, static)), dynamic)
 
     def body(_: Any, carry: Any) -> Any:
         dynamic, total, fault = carry
         dynamic, metrics, fresh = advanced(dynamic)
-        return dynamic, jax.tree.map(jnp.add, total, metrics), _first_fault(fault, fresh)
+        return dynamic, jax.tree.map(jnp.add, total, metrics), first_fault(fault, fresh)
 
     total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes[1:])
     dynamic, total, fault = jax.lax.fori_loop(0, count, body, (dynamic, total, fault))
     return eqx.combine(dynamic, static), jax.tree.map(lambda leaf: leaf / count, total), fault
-
-
-def _first_fault(old: Fault, new: Fault) -> Fault:
-    """The first of two faults that was raised, of one lane or of each."""
-
-    def first(old: Array, new: Array) -> Array:
-        return jnp.where(old_raised.reshape(*old_raised.shape, *[1] * (new.ndim - old_raised.ndim)), old, new)
-
-    old_raised = old.raised
-    return jax.tree.map(first, old, new)
-
-
-def fault_error(setup: Setup, fault: Fault) -> Error | None:
-    """The sentence about what happened in a chunk, or None."""
-    if setup.seeds is not None:
-        first = int(jnp.argmax(fault.raised))
-        fault = jax.tree.map(lambda leaf: leaf[first], fault)
-    env = setup.env
-    name = type(env).__name__
-    flags = fault.flags
-    if flags is not None and bool(flags.dead_end):
-        return LawError(
-            f"{name} has a dead end (law L4): at {env.show(flags.state)} nothing is legal and it may not stop. "
-            "Run anabranch.check(env)."
-        )
-    if flags is not None and bool(flags.too_long):
-        return LawError(
-            f"{name} has a trajectory longer than max_steps={env.max_steps} (law L5), at "
-            f"{env.show(flags.state)}. Run anabranch.check(env)."
-        )
-    if bool(fault.bad_reward[0]):
-        culprit = fault.bad_reward[1]
-        return bad_reward(env.show(culprit), float(setup.log_reward(culprit)))
-    return None

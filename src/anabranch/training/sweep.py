@@ -20,9 +20,10 @@ from anabranch.ground.fields import replaced
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import LogReward
 from anabranch.training.compatibility import require_compatible
+from anabranch.training.fault import fault_error
 from anabranch.training.settings import SETTINGS, Setup, traced_settings
 from anabranch.training.setup import setup
-from anabranch.training.step import TrainState, advance, fault_error, init_lanes
+from anabranch.training.step import TrainState, advance, init_lanes
 from anabranch.training.truth import Truth
 
 PLAIN = tuple(name for name, one in SETTINGS.items() if one.swept and one.kind != "record")
@@ -75,8 +76,8 @@ def sweep(
         env: the space.
         log_reward: log R(x) in nats, a JAX function of one state.
         over: values to try by setting, such as {"explore.epsilon": [0.0, 0.1], "batch": [16, 64]}.
-        seeds: lanes of each combination.
-        seed: of the first of them.
+        seeds: how many seeds each combination is trained with.
+        seed: the first of them.
         exact: whether each combination ends with its exact distance, as in `train`.
         callback: gets each combination as it is done.
         settings: the other arguments of `train`; records that `over` names must be among them, as records.
@@ -85,7 +86,12 @@ def sweep(
         One `Swept` a combination: its settings, losses, exact distances, how many seeds diverged, setup and policies.
 
     Raises:
-        ConfigError: for an unknown setting.
+        ConfigError: for an unknown setting, with the nearest one, and for parts that do not go together.
+
+    Example:
+        over = {"explore.epsilon": [0.0, 0.1], "log_z_rate": [0.03, 0.1]}
+        settings = {"objective": "tb", "explore": anabranch.Explore(), "steps": 20, "batch": 16}
+        table = anabranch.sweep(env, log_reward, over=over, seeds=2, **settings)
     """
     if not over or seeds < 1:
         raise ConfigError(

@@ -22,7 +22,7 @@ from anabranch.training.step import advance, init
 from anabranch.training.truth import Truth
 
 MOST_EVALUATION_SHARE = 0.2
-"""Of the time of a training, that measuring the exact answer on the way may take."""
+"""The share of the time of a training that measuring the exact answer on the way may take."""
 
 
 def trained(

@@ -1,4 +1,4 @@
-"""The exact answer beside a training: whether it is watched at all, and how far a policy is from it."""
+"""The enumerated space and its target distribution, from which training reports the exact total variation."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Truth:
     graph: StateGraph | None
     log_target: Float[np.ndarray, " X"] | None
     words: str = ""
-    """Whether it is watched, and why not."""
+    """Whether the exact answer is computed, and why not, as a line for the user."""
 
     @classmethod
     def over(cls, setup: Setup, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Truth":

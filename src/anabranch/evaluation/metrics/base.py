@@ -1,4 +1,4 @@
-"""What a metric is, and what it is given: a sample by the numbers of its objects, beside all that is known of them."""
+"""`Metric`, the base class of metrics, and `Measurable`, its input: a sample and what is known of its objects."""
 
 import abc
 import dataclasses
@@ -83,10 +83,24 @@ class Compared:
 
 
 class Metric(abc.ABC):
-    """A number that is measured on a sample: `measure` and `row`; a subclass is a frozen dataclass.
+    """Abstract: a number that is measured on a sample; a subclass is a frozen dataclass that writes `measure`.
 
     A metric of your own is given to `evaluate(..., metrics=[...])`, or as --metric FILE.py:NAME on the command line.
     A metric of the library is a file and a row of `METRICS`, by which it is measured in each evaluation.
+
+    Example:
+        @dataclasses.dataclass(frozen=True)
+        class Value:
+            value: float
+
+        @dataclasses.dataclass(frozen=True)
+        class Different(anabranch.Metric):
+            name = "different"
+
+            def measure(self, sample):
+                return Value(float(np.unique(sample.drawn).size))
+
+        run.evaluate(metrics=[Different()])
     """
 
     name: ClassVar[str]

@@ -17,7 +17,15 @@ from anabranch.ground.streams import Stream, generator_of
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
-    """How sure a coefficient is: by Fisher's transformation, or the percentiles of a bootstrap over the objects."""
+    """The confidence interval of a correlation: by Fisher's transformation, or by a bootstrap over the objects.
+
+    Fisher's costs nothing and takes the transformed coefficient for normal; the bootstrap makes no such assumption and
+    takes the percentiles of the coefficient over resampled objects.
+
+    Example:
+        interval = anabranch.Interval(level=0.9, kind="bootstrap")
+        anabranch.spearman(np.array([-3.0, -2.0, -1.0, -4.0]), np.array([0.0, 0.5, 1.0, -1.0]), interval=interval)
+    """
 
     level: float = 0.95
     """Probability that it covers."""

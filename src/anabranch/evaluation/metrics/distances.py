@@ -96,7 +96,7 @@ def mean_pairwise_distance(objects: Sequence[Any], *, distance: Distance = objec
 
     Arguments:
         objects: decoded objects; one that stands twice is a pair of distance 0.
-        distance: of two objects.
+        distance: a function of two decoded objects.
 
     Returns:
         The mean; NaN for fewer than two objects.

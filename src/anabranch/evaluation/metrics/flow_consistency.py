@@ -12,7 +12,7 @@ from anabranch.ground.means import Estimate, mean_with_error
 from anabranch.ground.streams import Stream, generator_of
 
 CROWDED = 16
-"""Times as many objects as a set holds, below which most draws with replacement would repeat one."""
+"""Where there are fewer objects than this many sets hold, most draws with replacement would repeat one."""
 
 
 def flow_consistency(
@@ -33,9 +33,9 @@ def flow_consistency(
     Arguments:
         log_prob: log p(x) of all objects, or of a test set [X], in nats; it need not be normalised.
         log_reward: log R(x) of the same objects [X], in nats.
-        size: objects of a set.
-        subsets: sets drawn.
-        seed: of the sets.
+        size: how many objects a set holds.
+        subsets: how many sets are drawn.
+        seed: the seed of the sets that are drawn.
 
     Returns:
         An `Estimate`; its error is that of drawing the sets.

@@ -84,7 +84,7 @@ def modes_found(
         log_reward: log R of each of them [n], in nats.
         threshold: log R from which an object counts, in nats.
         separation: the least distance between two modes; 0: every different object is one.
-        distance: of two objects.
+        distance: a function of two decoded objects.
         budgets: numbers of samples at which the curve is read; None: 1, 2, 5, 10, ...
 
     Returns:

@@ -8,10 +8,16 @@ from anabranch.ground.fields import require_types
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MetricSettings:
-    """What to measure: k of top-k, the threshold (log R, in nats) and separation of modes, the size of FCS's sets.
+    """Settings of the metrics: k of top-k, threshold and separation of modes, the size of the sets of flow consistency.
 
-    Without a threshold, it is what at least one in a hundred of the objects with a reward reach, where all objects are
-    known; elsewhere modes are not counted.
+    Without a threshold of modes it is the log R, in nats, that at least one in a hundred of the objects with a reward
+    reach, where all objects are known; elsewhere modes are not counted.
+
+    Raises:
+        ConfigError: for a setting out of range.
+
+    Example:
+        run.evaluate(settings=anabranch.MetricSettings(top_k=10, mode_threshold=0.5))
     """
 
     top_k: int = 100

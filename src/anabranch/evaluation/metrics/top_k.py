@@ -46,11 +46,14 @@ def top_k(
     Arguments:
         objects: decoded draws.
         log_reward: log R of each of them [n], in nats.
-        k: how many; fewer where fewer different ones were drawn.
-        distance: of two objects, for the diversity.
+        k: how many objects count; fewer where fewer different ones were drawn.
+        distance: a function of two decoded objects, for the diversity.
 
     Returns:
         `TopK`: the count, log of the mean reward in nats, and the mean pairwise distance.
+
+    Example:
+        best = anabranch.top_k(["ab", "ab", "cb"], np.array([0.0, 0.0, 1.0]), k=2)
     """
     first = {item: at for at, item in reversed(list(enumerate(objects)))}
     places = np.array(sorted(first.values()))

@@ -1,4 +1,4 @@
-"""Backward policies: which action came last, P_B(s | t). One a file, or a family of one kind."""
+"""Backward policies: P_B(s | t), the distribution over the edges into a state; one policy or family a file."""
 
 from typing import TYPE_CHECKING
 

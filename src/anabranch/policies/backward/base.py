@@ -11,7 +11,14 @@ from anabranch.trajectories import Scores
 
 
 class BackwardPolicy(abc.ABC):
-    """Abstract: the distribution over the undoable labels of a state."""
+    """Abstract: a backward policy P_B(s | t), a distribution over the labels that lead into a state t.
+
+    P_B divides the flow of a state among the edges into it. Any P_B has exactly one P_F that samples in proportion to
+    the reward, so that it is chosen independently of the objective; it decides which trajectories lead to an object.
+
+    A subclass writes `log_probs(env, state, heads)`: log P_B [A] in nats for one state, -inf where no edge has
+    the label. With `learned` the network has a backward head, which the objective trains, or `own_loss`.
+    """
 
     name: ClassVar[str]
     learned: ClassVar[bool]

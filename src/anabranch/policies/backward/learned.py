@@ -15,7 +15,15 @@ from anabranch.trajectories import Scores
 
 @dataclasses.dataclass(frozen=True)
 class LearnedBackward(BackwardPolicy):
-    """A softmax over the slots that hold an undoable label, trained jointly with P_F."""
+    """A softmax over the labels that lead into a state, from a head of the network, trained together with P_F.
+
+    The residuals of the objective are differentiated in P_B as well, so that both sides move towards each other. It may
+    collapse onto few paths to an object; a diagnosis says so. Labels that share a slot (`Environment.backward_slot`)
+    share an entry of the head. Objectives that do not train P_B cannot be combined with it.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", backward="learned")
+    """
 
     name: ClassVar[str] = "learned"
     learned: ClassVar[bool] = True
@@ -37,9 +45,15 @@ def _backward_head(heads: Heads) -> Float[Array, " slots"]:
 
 
 class TrajectoryLikelihoodBackward(LearnedBackward):
-    """Maximises log P_B of the sampler's own trajectories; P_F is trained against a lagged copy (TLM).
+    """A learned P_B that maximises the likelihood of the sampler's own trajectories (TLM).
 
-    Gritsaev et al. 2024, arXiv:2410.15474.
+    Its own loss is -sum log P_B of each trajectory of the batch, in nats. The objective trains P_F alone, against a
+    lagged copy of P_B that makes up a twentieth of its distance in each step, so that the target of P_F moves slowly.
+
+    Paper: Gritsaev et al. 2024, arXiv:2410.15474.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", backward="tlm")
     """
 
     name: ClassVar[str] = "tlm"
@@ -52,9 +66,17 @@ class TrajectoryLikelihoodBackward(LearnedBackward):
 
 
 class PessimisticBackward(TrajectoryLikelihoodBackward):
-    """Maximises log P_B of trajectories kept in the replay buffer: the flow that was seen, and no other.
+    """A learned P_B that maximises the likelihood of trajectories kept in the replay buffer.
 
-    Jang et al. 2024, arXiv:2405.16012.
+    It sends the flow of an object back along the trajectories that were observed, and not along unobserved ones, where
+    P_F would lose it. Its own loss is -sum log P_B of remembered trajectories, in nats, and there is no lagged copy. It
+    needs a replay buffer that keeps every trajectory drawn, objects that were drawn before included.
+
+    Paper: Jang et al. 2024, arXiv:2405.16012.
+
+    Example:
+        buffer = anabranch.Replay(share=0.5, deduplicate=False)
+        run = anabranch.train("faces", objective="tb", backward="pessimistic", replay=buffer)
     """
 
     name: ClassVar[str] = "pessimistic"

@@ -15,10 +15,16 @@ from anabranch.trajectories import Scores
 
 
 class MaximumEntropyBackward(BackwardPolicy):
-    """n(s) / n(t), with n the number of trajectories to a state: all ways to an object are equally likely.
+    """P_B(s | t) = n(s) / n(t), with n the number of ways to a state: all ways to an object are equally likely.
 
-    Analytic where the environment defines `log_path_count`; elsewhere log n is learned beside P_B
-    (Mohammadpour et al. 2024, arXiv:2312.14331).
+    It is the P_B for which the trajectories of the flow have the largest entropy. Where the environment defines
+    `log_path_count` it is exact, and nothing is learned; elsewhere log n is learned in a head beside P_B, by a loss of
+    its own: log n(s) - log n(t) = log P_B(s | t) on each edge.
+
+    Paper: Mohammadpour et al. 2024, arXiv:2312.14331.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", backward="maxent")
     """
 
     name: ClassVar[str] = "maxent"

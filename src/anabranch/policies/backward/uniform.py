@@ -13,7 +13,14 @@ from anabranch.policies.heads import Heads, masked_log_softmax
 
 @dataclasses.dataclass(frozen=True)
 class UniformBackward(BackwardPolicy):
-    """1 / number of undoable labels: uniform over edges, not over parents."""
+    """Each label that leads into a state has the same probability: 1 / number of undoable labels.
+
+    It is uniform over edges, not over parents: a parent with two edges into a state counts twice. Nothing is learned,
+    and it is the default. Objects that can be built in many ways are reached by all of them.
+
+    Example:
+        run = anabranch.train("faces", objective="tb", backward=anabranch.UniformBackward())
+    """
 
     name: ClassVar[str] = "uniform"
     learned: ClassVar[bool] = False

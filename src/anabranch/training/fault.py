@@ -1,0 +1,61 @@
+"""Faults of compiled steps: a compiled step cannot raise an error, so that it returns a `Fault` that becomes one."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from anabranch.ground.errors import Error, LawError
+from anabranch.rewards.log_reward import bad_reward
+from anabranch.sampling.rollout import Flags
+from anabranch.training.settings import Setup
+
+
+class Fault(eqx.Module):
+    """What makes a run stop, with a state to name; read between chunks."""
+
+    flags: Flags | None
+    bad_reward: Any
+    """A bool, and the object."""
+
+    @property
+    def raised(self) -> Bool[Array, "*lanes"]:
+        """Whether anything is wrong."""
+        flags = self.flags
+        return self.bad_reward[0] if flags is None else flags.dead_end | flags.too_long | self.bad_reward[0]
+
+
+def first_fault(old: Fault, new: Fault) -> Fault:
+    """The first of two faults that was raised, of one lane or of each."""
+
+    def first(old: Array, new: Array) -> Array:
+        return jnp.where(old_raised.reshape(*old_raised.shape, *[1] * (new.ndim - old_raised.ndim)), old, new)
+
+    old_raised = old.raised
+    return jax.tree.map(first, old, new)
+
+
+def fault_error(setup: Setup, fault: Fault) -> Error | None:
+    """The sentence about what happened in a chunk, or None."""
+    if setup.seeds is not None:
+        first = int(jnp.argmax(fault.raised))
+        fault = jax.tree.map(lambda leaf: leaf[first], fault)
+    env = setup.env
+    name = type(env).__name__
+    flags = fault.flags
+    if flags is not None and bool(flags.dead_end):
+        return LawError(
+            f"{name} has a dead end (law L4): at {env.show(flags.state)} nothing is legal and it may not stop. "
+            "Run anabranch.check(env)."
+        )
+    if flags is not None and bool(flags.too_long):
+        return LawError(
+            f"{name} has a trajectory longer than max_steps={env.max_steps} (law L5), at "
+            f"{env.show(flags.state)}. Run anabranch.check(env)."
+        )
+    if bool(fault.bad_reward[0]):
+        culprit = fault.bad_reward[1]
+        return bad_reward(env.show(culprit), float(setup.log_reward(culprit)))
+    return None
