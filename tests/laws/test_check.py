@@ -1,6 +1,7 @@
 """check: silent on sound spaces, and each planted fault refuted by its law, state and action named."""
 
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -236,8 +237,9 @@ def test_what_time_does_not_allow_is_said():
 
 def test_a_check_of_many_labels_keeps_to_its_time():
     """All children of one state are 400 MB here: 8 s of listing, and 256 walks as many again."""
+    began = time.process_time()
     report = check(planted.Subset(n=20_000, k=8), seconds=2.0)
-    assert report.seconds < 6.0, "compiling takes a second or two, on a busy machine twice that"
+    assert time.process_time() - began < 8.0, "compiling takes a second or two beside the two that are allowed"
     assert 1 <= report.walks < 256
     assert f"({report.walks} of 256 random walks: " in report.lines()[0]
     assert check(planted.Subset(n=20, k=8), max_states=9, walks=256).lines()[0].count(" of 256 ") == 0

@@ -233,7 +233,7 @@ def test_an_epoch_has_each_object_once_in_an_order_of_its_own(size):
     for number in (1, 5, 20):
         steps = jnp.arange(3 * size)
         of_step = partial(epoch_places, jax.random.key(0), number=number, size=size)
-        places = np.asarray(jax.vmap(lambda at: of_step(at_step=at))(steps)).ravel()
+        places = np.asarray(jax.jit(jax.vmap(lambda at, of_step=of_step: of_step(at_step=at)))(steps)).ravel()
         epochs = places[: places.size // size * size].reshape(-1, size)
         assert (np.sort(epochs, axis=1) == np.arange(size)).all()
         if size > 10:
@@ -242,7 +242,7 @@ def test_an_epoch_has_each_object_once_in_an_order_of_its_own(size):
 
 def test_every_object_comes_at_every_place_of_an_epoch():
     """2,000 epochs of 5 objects: all 120 orders, each object at each place 400 times (4 standard errors: 72)."""
-    orders = np.asarray(jax.vmap(lambda at: epoch_places(jax.random.key(1), at, 5, 5))(jnp.arange(2000)))
+    orders = np.asarray(jax.jit(jax.vmap(lambda at: epoch_places(jax.random.key(1), at, 5, 5)))(jnp.arange(2000)))
     counts = np.array([np.bincount(column, minlength=5) for column in orders.T])
     assert abs(counts - 400).max() < 72
     assert len({tuple(order) for order in orders}) == 120

@@ -42,7 +42,6 @@ def trained(shift, name, **options):
 
 
 @pytest.mark.parametrize("name, options", [
-    ("tb", {}),
     ("tb", {"backward": "learned", "replay": ab.Replay(share=0.25), "search": ab.LocalSearch(share=0.25, rounds=2)}),
     ("db", {}),
     ("fm", {}),
