@@ -25,12 +25,11 @@ pytest_plugins = ["support.drawings"]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _compiled_programs_end_with_their_module():
-    """Each keeps memory maps of its own, of which a process may have some ten thousand: beyond, compiling crashes."""
-    yield
-    import jax
+def _room_for_programs():
+    """Modules share compiled programs, as long as their memory maps leave room: beyond, compiling crashes."""
+    from anabranch.training.memory import make_room_for_programs
 
-    jax.clear_caches()
+    make_room_for_programs()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
