@@ -97,7 +97,19 @@ def main() -> None:
                 print(f"{time.perf_counter() - began:6.0f} s  {name}  {cells[-1]}", flush=True)
         rows.append(f"| {name} | {' | '.join(cells)} |")
         head = [f"| objective | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
-        RESULT.write_text("\n".join([(__doc__ or "").split("\n", 2)[2].strip(), "", *head, *rows, ""]))
+        RESULT.write_text(
+            "\n".join(
+                [
+                    "# Rewards that span thousands of nats",
+                    "",
+                    (__doc__ or "").split("\n", 2)[2].strip(),
+                    "",
+                    *head,
+                    *rows,
+                    "",
+                ]
+            )
+        )
 
 
 if __name__ == "__main__":
