@@ -25,11 +25,15 @@ pytest_plugins = ["support.drawings"]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _room_for_programs():
-    """Modules share compiled programs, as long as their memory maps leave room: beyond, compiling crashes."""
-    from anabranch.training.memory import make_room_for_programs
+def _compiled_programs_end_with_their_module():
+    """Each keeps memory maps of its own, of which a process may have some ten thousand: beyond, compiling crashes.
 
-    make_room_for_programs()
+    Kept for the next module they would save no time, and what JAX traced under 64 bits would reach it.
+    """
+    yield
+    import jax
+
+    jax.clear_caches()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
