@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from anabranch.evaluation.metrics.top_k import TopK, top_k
     from anabranch.graph.state_graph import StateGraph, state_graph
     from anabranch.graph.tabulate import tabulate
-    from anabranch.ground.errors import ConfigError, Error, LawError, RewardError, RunError, SpaceTooLargeError
+    from anabranch.ground.errors import (
+        ConfigError,
+        Error,
+        LawError,
+        NoCheckpointError,
+        RewardError,
+        RunError,
+        SpaceTooLargeError,
+    )
     from anabranch.ground.means import Estimate
     from anabranch.laws.check import CheckReport, check
     from anabranch.objectives.base import BalanceObjective, Objective
@@ -63,12 +71,14 @@ if TYPE_CHECKING:
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.log_reward import log_rewards
     from anabranch.runs.load import load
+    from anabranch.runs.resume import resume
     from anabranch.runs.run import Run
     from anabranch.runs.train import train
     from anabranch.sampling.draw import Samples, sample, sample_backward, sample_trajectories, score_trajectories
     from anabranch.sampling.explore import Exploration, Explore
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
+    from anabranch.training.checkpoint import Checkpoint
     from anabranch.training.optimizer import Adam
     from anabranch.training.settings import Setup
     from anabranch.training.setup import setup
@@ -96,7 +106,15 @@ _PUBLIC = {
         "score_trajectories",
     ),
     "environment": ("Environment",),
-    "ground.errors": ("ConfigError", "Error", "LawError", "RewardError", "RunError", "SpaceTooLargeError"),
+    "ground.errors": (
+        "ConfigError",
+        "Error",
+        "LawError",
+        "NoCheckpointError",
+        "RewardError",
+        "RunError",
+        "SpaceTooLargeError",
+    ),
     "evaluation.estimates": ("Estimates", "estimate", "log_prob"),
     "evaluation.evaluate": (
         "Evaluation",
@@ -157,9 +175,11 @@ _PUBLIC = {
     "sampling.replay": ("Replay",),
     "rewards.log_reward": ("log_rewards",),
     "runs.load": ("load",),
+    "runs.resume": ("resume",),
     "runs.run": ("Run",),
     "runs.train": ("train",),
     "envs.tasks": ("Settings", "Task", "make", "task_names"),
+    "training.checkpoint": ("Checkpoint",),
     "training.optimizer": ("Adam",),
     "training.step": ("TrainState", "advance", "init", "step"),
     "training.sweep": ("Swept", "sweep"),

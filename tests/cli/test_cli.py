@@ -176,7 +176,7 @@ def test_show_describes_a_task_and_a_run(trained):
     out = fine(answer("show", "faces"))
     for text in ("42", "96", "20", "120", "2.484907", "6 and STOP"):
         assert re.search(rf"│ {re.escape(text)} +│", out)
-    assert json.loads(fine(answer("show", trained[0]))) == json.loads((trained[0] / "run.json").read_text())
+    assert json.loads(fine(answer("show", trained[0], "--json"))) == json.loads((trained[0] / "run.json").read_text())
 
 
 def test_a_strangers_task_from_training_to_evaluation(foreign):

@@ -73,7 +73,11 @@ def test_the_example_is_a_command_that_can_be_given(kind, name):
         pytest.skip("it needs a file of the reader's")
     task, _, choices = read_choices("train", words[0], words, OPTIONS)
     require_compatible(
-        setup(task.env, task.log_reward, **{key: value for key, value in choices.items() if key != "exact"})
+        setup(
+            task.env,
+            task.log_reward,
+            **{key: value for key, value in choices.items() if key not in ("exact", "checkpoint")},
+        )
     )
 
 

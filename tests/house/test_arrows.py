@@ -67,7 +67,7 @@ def test_the_top_level_stays_small():
     ("reproductions", ("reproductions*", "cli.reproducing")),
     ("runs", ("runs.*", "cli.*", "reproductions.*")),
     ("laws", ("laws.*", "cli.checking", "training.compatibility")),
-    ("training.progress", ("training.train", "runs.train")),
+    ("training.progress", ("training.train", "runs.train", "runs.resume")),
 ])  # fmt: skip
 def test_leaves_are_imported_by_their_readers_only(leaf, readers):
     none_of(

@@ -17,7 +17,7 @@ from anabranch.training.settings import REQUIRED, SETTINGS, traced_settings
 from support.house import none_of
 from support.tiny import answer, fine
 
-NOT_SETTINGS = {"env", "log_reward", "seed", "out", "callback", "start", "name", "exact"}
+NOT_SETTINGS = {"env", "log_reward", "seed", "out", "checkpoint", "callback", "start", "name", "exact"}
 """Arguments of `train` that say where a run goes and what is watched, not what is learned."""
 
 
@@ -51,6 +51,7 @@ def records():
     yield from (kind() for table in (OBJECTIVES, POLICIES, OPTIMIZERS) for kind in table.values())
     yield from (one.record() for one in SETTINGS.values() if one.kind == "record")
     yield ab.MetricSettings()
+    yield ab.Checkpoint()
 
 
 def test_every_setting_has_its_sentence():

@@ -3,13 +3,19 @@
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
-from anabranch.cli.obeying import INTERRUPTED, leave, obedient
+from anabranch.cli.obeying import SIGNALLED, leave, obedient
 from anabranch.ground.errors import Error, named
 
 VERBS = {
     "train": ("anabranch.cli.training", "train a policy on a task and keep the run"),
+    "resume": (
+        "anabranch.cli.resuming",
+        "go on with a training that was interrupted or killed",
+    ),
     "evaluate": (
         "anabranch.cli.evaluating",
         "measure a run: exactly where possible, with the truth beside each estimate",
@@ -21,8 +27,11 @@ VERBS = {
     "sweep": ("anabranch.cli.sweeping", "train every combination of some settings, over several seeds"),
     "reproduce": ("anabranch.cli.reproducing", "train a published setting again and write its result page"),
     "check": ("anabranch.cli.checking", "prove that an environment keeps the laws, or show where it breaks one"),
-    "list": ("anabranch.cli.listing", "name the tasks, objectives, backward policies and policies"),
-    "show": ("anabranch.cli.listing", "describe a task, an objective, a policy, or the configuration of a run"),
+    "list": (
+        "anabranch.cli.listing",
+        "name the tasks, objectives and other parts, or the runs of a folder",
+    ),
+    "show": ("anabranch.cli.listing", "describe a task, an objective, a policy, or a run"),
 }
 
 
@@ -41,20 +50,36 @@ def help_text() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 ok, 1 a check failed, 2 usage, 130 interrupted.
+    """Run one command and return its exit code: 0 ok, 1 a check failed, 2 usage, 4 no usable checkpoint.
+
+    A command that was ended by a signal gives 128 and its number: 130 after Ctrl-C, 143 after SIGTERM.
 
     Without arguments this is the program, which takes those of its process and leaves it at once when interrupted.
     """
     code = _answered(list(sys.argv[1:] if arguments is None else arguments))
-    if arguments is None and code == INTERRUPTED:
-        leave()
+    if arguments is None and code in SIGNALLED:
+        leave(code)
     return code
 
 
 def _answered(arguments: list[str]) -> int:
+    with obedient(lambda: "interrupted") as signalled, warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        code = _code_of(arguments)
+        return signalled.code if code is None else code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    """Print a warning of the library as one sentence, others as Python does."""
+    ours = category.__module__.startswith("anabranch.")
+    text = f"anabranch: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno)
+    sys.stderr.write(text)
+
+
+def _code_of(arguments: list[str]) -> int | None:
+    """The exit code of a command; None where a signal ended it."""
     try:
-        with obedient(lambda: "interrupted"):
-            return _dispatch(arguments)
+        return _dispatch(arguments)
     except Error as error:
         print(f"anabranch: {error}", file=sys.stderr)
         return error.exit_code
@@ -67,7 +92,7 @@ def _answered(arguments: list[str]) -> int:
         return int(stop.code or 0)
     except KeyboardInterrupt:
         print("anabranch: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -31,7 +31,7 @@ def compare(arguments: Sequence[str]) -> int:
     from anabranch.training.setup import setup
 
     for task, _, choices in plans:
-        settings = {name: value for name, value in choices.items() if name != "exact"}
+        settings = {name: value for name, value in choices.items() if name not in ("exact", "checkpoint")}
         require_compatible(setup(task.env, task.log_reward, **settings))
     task, seeds, count = plans[0][0], seeds_of(first), first.options["seeds"]
     folder = require_new(first.options["out"] or free_directory(f"compare-{short_name(task)}-{seeds[0]}"))

@@ -38,6 +38,12 @@ EXACT = Option(
 METRIC = Option(
     name="metric", annotation=str | None, default=None, help="FILE.py:NAME of a metric of your own", repeated=True
 )
+CHECKPOINT = Option(
+    name="checkpoint",
+    annotation=str,
+    default="last",
+    help="which state of the run: last, best (by the exact distance, so not one to report), or a step that it keeps",
+)
 JSON = Option(name="json", annotation=bool, default=False, help="print one JSON object")
 
 
@@ -58,7 +64,9 @@ def open_run(flags: Flags) -> "tuple[Run, Task]":
     directory = RunDirectory.open(flags.positional)
     config, path = directory.read_config(), directory.path
     own = task_of_run(config, path, task=flags.options["task"], reward=flags.options["reward"])
-    return load(path, task=own, **parts_from(flags)), task_of(config, path, own)
+    word = flags.options["checkpoint"]
+    state = int(word) if word.isdecimal() else word
+    return load(path, task=own, checkpoint=state, **parts_from(flags)), task_of(config, path, own)
 
 
 def open_one(flags: Flags) -> "tuple[Run, Task]":
@@ -71,7 +79,7 @@ def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, EXACT, TASK, REWARD, PRIOR, DATA, METRIC, *PARTS)
+    options = (JSON, samples, SEED, EXACT, CHECKPOINT, TASK, REWARD, PRIOR, DATA, METRIC, *PARTS)
     flags = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = flags.record("metrics", metrics)
     run, task = open_run(flags)
@@ -85,7 +93,7 @@ def evaluate(arguments: Sequence[str]) -> int:
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    flags = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, TASK, REWARD, *PARTS), arguments)
+    flags = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, CHECKPOINT, TASK, REWARD, *PARTS), arguments)
     run, task = open_one(flags)
     from anabranch.environment import take
     from anabranch.sampling.draw import sample as draw

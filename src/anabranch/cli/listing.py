@@ -15,7 +15,11 @@ SUBJECT = ("SUBJECT", "a name that `anabranch list` shows, FILE.py:NAME of a Tas
 
 
 def list(arguments: Sequence[str]) -> int:
-    """Name everything that can be chosen."""
+    """Name everything that can be chosen; `list runs` names the runs of a folder."""
+    if arguments and arguments[0] == "runs":
+        from anabranch.cli.run_listing import list_runs
+
+        return list_runs(arguments[1:])
     markdown = Option(name="markdown", annotation=bool, default=False, help="print the page docs/parts.md")
     asked = parse("list", None, (markdown,), arguments)
     from anabranch.cli.catalogue import kinds, page
@@ -30,17 +34,23 @@ def list(arguments: Sequence[str]) -> int:
 
 
 def show(arguments: Sequence[str]) -> int:
-    """Describe a task or a named part of a training, or print the configuration of a run."""
-    spec = parse("show", SUBJECT, (), arguments).positional
+    """Describe a task or a named part of a training, or a run."""
+    as_json = Option(name="json", annotation=bool, default=False, help="print run.json of a run")
+    flags = parse("show", SUBJECT, (as_json,), arguments)
+    spec = flags.positional
     tables = part_tables()
     kind = next((kind for kind, table in tables.items() if spec in table), None)
     if kind is not None and spec not in task_names():
         show_part(kind, spec, tables[kind][spec])
         return 0
     if spec not in task_names() and os.path.isdir(spec):
+        from anabranch.cli.run_listing import show_run
         from anabranch.storage.directory import RunDirectory
 
-        print(json.dumps(RunDirectory.open(spec).read_config(), indent=2))
+        if flags.options["json"]:
+            print(json.dumps(RunDirectory.open(spec).read_config(), indent=2))
+        else:
+            show_run(spec)
         return 0
     if not names_user_file(spec) and spec not in task_names():
         nearest = did_you_mean(spec, [*task_names(), *(name for table in tables.values() for name in table)])

@@ -40,7 +40,8 @@ PLAIN = {
 
 def sweep(arguments: Sequence[str]) -> int:
     """Train all combinations and print the loss (and exact distance) of each: of each objective the best loss first."""
-    options = (OVER, OBJECTIVES, *(option for option in OPTIONS if option.name != "out"), SEEDS, OUT)
+    shared = (option for option in OPTIONS if option.name not in ("out", "checkpoint"))
+    options = (OVER, OBJECTIVES, *shared, SEEDS, OUT)
     first = parse("sweep", POSITIONAL, options, arguments, partial=True)
     if not first.positional or {"-h", "--help"} & set(arguments):
         parse("sweep", POSITIONAL, options, arguments)

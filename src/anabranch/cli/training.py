@@ -4,11 +4,11 @@ import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.evaluating import EXACT, exact_of
 from anabranch.cli.flags import Flags, Option, parse, seed_option
-from anabranch.cli.obeying import INTERRUPTED, obedient
+from anabranch.cli.obeying import obedient
 from anabranch.cli.parts import part_from
 from anabranch.cli.prior_and_data import data_from, prior_from
 from anabranch.cli.report import report
@@ -16,11 +16,24 @@ from anabranch.cli.seeds import seeds_of, seeds_text
 from anabranch.cli.sources import REWARD, WITH_REWARD, Fields, task_from
 from anabranch.cli.user_files import names_user_file
 from anabranch.envs.tasks import Settings, Task
+from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import fields_of
+from anabranch.storage.files import steps_in
+from anabranch.training.checkpoint import OFF, Checkpoint
 from anabranch.training.settings import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from anabranch.runs.run import Run
 
 OUT = Option(
     name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
+)
+CHECKPOINT = Option(
+    name="checkpoint",
+    annotation=str,
+    default="on",
+    help="keep the whole state of the training now and then, or at its end alone",
+    choices=("on", OFF),
 )
 SEED = seed_option("the seed of all random numbers")
 
@@ -46,7 +59,7 @@ ON_THE_COMMAND_LINE = [one for one in SETTINGS.values() if not one.advanced and 
 FLAGS = {one.name: option_of(one) for one in ON_THE_COMMAND_LINE if one.name != "optimizer"}
 SEEDS = FLAGS.pop("seeds")
 RECORDS = tuple(name for name, one in SETTINGS.items() if one.kind == "record")
-OPTIONS = (REWARD, *FLAGS.values(), SEED, EXACT, OUT)
+OPTIONS = (REWARD, *FLAGS.values(), SEED, EXACT, CHECKPOINT, OUT)
 POSITIONAL = ("TASK", "a task by name, FILE.py:NAME of an anabranch.Task, or with --reward of an Environment")
 
 
@@ -67,28 +80,33 @@ def train(arguments: Sequence[str]) -> int:
         or free_directory(f"{short_name(task)}-{choices['objective'].name}-{flags.options['seed']}")
     )
     seed, seeds, all_seeds = flags.options["seed"], flags.options["seeds"], seeds_of(flags)
-    try:
-        with obedient(lambda: _last_words(out)):
+    with obedient(lambda: last_words(out)) as signalled:
+        try:
             run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
-    except KeyboardInterrupt:
-        print(f"anabranch: {_last_words(out)}", file=sys.stderr)
-        return INTERRUPTED
+        except KeyboardInterrupt:
+            print(f"anabranch: {last_words(out)}", file=sys.stderr)
+            return signalled.code
     if run.interrupted:
-        print(f"interrupted at step {run.steps:,} of {run.setup.steps:,}; anabranch evaluate {out} measures it")
-        print(f"kept in {out}")
-        return INTERRUPTED
+        show_interrupted(run, out)
+        return signalled.code
     title = f"{task.name}: {choices['objective'].name}, {seeds_text(all_seeds)}"
     report(run, task, title=title, exact=choices["exact"])
     print(f"kept in {out}")
     return 0
 
 
-def _last_words(out: Path) -> str:
+def show_interrupted(run: "Run", out: Path) -> None:
+    """Say how far a training came, and how to go on."""
+    print(f"interrupted at step {run.steps:,} of {run.setup.steps:,}; anabranch resume {out} goes on from there")
+    print(f"kept in {out}")
+
+
+def last_words(out: Path) -> str:
     """The line that is printed when a training is ended by a signal."""
-    steps = [int(folder.name) for folder in (out / "checkpoints").glob("*") if folder.name.isdecimal()]
+    steps = steps_in(out / "checkpoints")
     if not steps:
         return "interrupted before the first step was done: nothing was learned, nothing is kept."
-    return f"interrupted; what was learned until step {max(steps):,} is kept in {out}"
+    return f"interrupted; what was learned until step {steps[0]:,} is kept in {out}, anabranch resume {out} goes on"
 
 
 def read_choices(
@@ -99,7 +117,7 @@ def read_choices(
     fields = _fields_from(verb, options, arguments)
     task = task_from(spec, reward=first.options["reward"], fields=fields)
     from anabranch.envs.tasks import rebound
-    from anabranch.ground.errors import ConfigError, named
+    from anabranch.ground.errors import named
     from anabranch.objectives.named import objective_named
     from anabranch.policies.mlp import MLP
     from anabranch.policies.recipes import POLICIES
@@ -112,6 +130,8 @@ def read_choices(
     records = {"env": task.env, "reward": task.log_reward, "objective": chosen_objective, "policy": policy}
     records |= {name: getattr(settings, name) or SETTINGS[name].record() for name in RECORDS}
     records["optimizer"] = settings.optimizer or SETTINGS["optimizer"].table["adam"]()
+    keeps = CHECKPOINT in options
+    records |= {"checkpoint": Checkpoint()} if keeps else {}
     records = {group: record for group, record in records.items() if dataclasses.is_dataclass(record)}
     flags = parse(verb, POSITIONAL, options, arguments, records=records)
     env = flags.record("env", task.env)
@@ -135,7 +155,16 @@ def read_choices(
     }
     backward = _chosen("backward", flags.options["backward"], str)
     others = {"backward": backward, "exact": exact_of(flags)}
+    others |= {"checkpoint": checkpoint_from(flags)} if keeps else {}
     return task, flags, {**chosen, **plain, **sources, **others}
+
+
+def checkpoint_from(flags: Flags) -> "Checkpoint | str":
+    """What --checkpoint and its fields say. Raises ConfigError for another word than on and off."""
+    word = flags.options["checkpoint"]
+    if word not in CHECKPOINT.choices:
+        raise ConfigError(f"--checkpoint is on or off; given {word!r}. Its rhythm is --checkpoint.seconds or .steps.")
+    return OFF if word == OFF else flags.record("checkpoint", Checkpoint())
 
 
 def _fields_from(verb: str, options: Sequence[Option], arguments: Sequence[str]) -> Fields:

@@ -11,6 +11,8 @@ class Error(Exception):
     """Anything the library refuses, as one sentence: what broke, what was given, what to do."""
 
     exit_code = 2
+    run: Any = None
+    """The run as it was before, where a training was stopped: it can be used, saved, and resumed."""
 
 
 class LawError(Error):
@@ -33,6 +35,12 @@ class SpaceTooLargeError(ConfigError):
 
 class RunError(Error):
     """A run directory exists already, cannot be read, or is not a run."""
+
+
+class NoCheckpointError(RunError):
+    """A run has no checkpoint that can be used."""
+
+    exit_code = 4
 
 
 def named(choice: str, known: Mapping[str, Entry], what: str) -> Entry:

@@ -4,25 +4,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 
 from anabranch.envs.tasks import BUILT_IN, Task, make, task_names
 from anabranch.ground.errors import RunError
 from anabranch.ground.fields import converted, replaced, unknown_key
-from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
-from anabranch.policies.heads import Policy, PolicyRecipe, built, started
+from anabranch.policies.heads import PolicyRecipe
+from anabranch.runs.given import policy_shape, with_given
 from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
+from anabranch.storage.checkpoints import Saved
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
+from anabranch.training.saved_state import POLICY, is_of_policy, tree_from
 from anabranch.training.settings import REQUIRED, SETTINGS, Setting, Setup
 from anabranch.training.setup import setup
 
@@ -30,7 +28,7 @@ KEPT = {name: one for name, one in SETTINGS.items() if one.kept}
 ADDED = {name: one.before for name, one in KEPT.items() if one.before is not REQUIRED}
 """Settings that the first runs of this format did not have, with the values by which these were trained."""
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
-KEYS = ("format", "task", "versions", "result", "env", "reward", *KEPT, "seed")
+KEYS = ("format", "task", "versions", "result", "env", "reward", *KEPT, "seed", "checkpoint")
 
 
 def load(
@@ -42,6 +40,7 @@ def load(
     backward: BackwardPolicy | None = None,
     optimizer: Adam | optax.GradientTransformation | None = None,
     explore: Exploration | None = None,
+    checkpoint: str | int = "last",
 ) -> Run:
     """Read a run directory: its policy, history and configuration. Loading never executes code.
 
@@ -53,12 +52,15 @@ def load(
         task: the task of a run that is not known by name.
         objective, policy, backward, explore: your own parts, where the run had them; the network as its recipe.
         optimizer: an optax transformation; it may be left out, since reading a run does not need it.
+        checkpoint: which state of the run: "last", "best" (of the least exact distance, so not one to report), or a
+            step of which there is one. A damaged one is passed over for the one before it, with a warning.
 
     Returns:
         The run, which can be evaluated, sampled from and plotted.
 
     Raises:
         RunError: for what is missing, damaged or does not fit.
+        NoCheckpointError: where no checkpoint can be used.
 
     Example:
         run = anabranch.load("runs/faces")
@@ -73,20 +75,40 @@ def load(
     described = task_of(config, directory.path, task)
     own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
     own["explore"] = explore
-    ready = _setup_of(config, described, own, directory.path)
-    steps, arrays = directory.read_arrays()
+    ready = with_given(_setup_of(config, described, own, directory.path), directory)
+    saved = _checkpoint_of(directory, checkpoint)
+    learned = tree_from(policy_shape(ready, saved.arrays), saved.arrays, POLICY, directory.path)
     result = _part({"result": {}, **config}, "result", directory.path)
     history = directory.read_metrics()
-    written = {"steps": steps, **_unfinished(history), **result}
+    written = {"steps": saved.step, **_unfinished(history), **result}
+    took = {name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()}
+    took |= {"steps": saved.step, "interrupted": took["interrupted"] or saved.step < ready.steps}
     return Run(
         task=described,
-        policy=_policy_with(ready, arrays, directory.path),
+        policy=learned,
         history=history,
         config={key: value for key, value in config.items() if key not in ("format", "result")},
         directory=directory.path,
         setup=ready,
-        **{name: _plain(written, name, kind, directory.path) for name, kind in RESULT.items()},
+        **took,
     )
+
+
+def _checkpoint_of(directory: RunDirectory, which: str | int) -> Saved:
+    """The parameters of one checkpoint. Raises RunError where it is not there."""
+    kept = directory.checkpoints
+    if which == "last":
+        return kept.newest(is_of_policy)
+    step = which
+    if which == "best":
+        best = kept.newest(lambda name: False).progress.get("best")
+        if best is None:
+            raise RunError(f"{directory.path} has no best checkpoint: no exact distance was measured on the way.")
+        step = best[1]
+    if not isinstance(step, int) or step not in kept.steps():
+        there = ", ".join(str(one) for one in kept.steps()) or "none"
+        raise RunError(f"{directory.path} has no checkpoint {which!r}; it has last, best, and the steps {there}.")
+    return kept.read(step, is_of_policy)
 
 
 def _unfinished(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -161,34 +183,3 @@ def _plain(config: Mapping[str, Any], name: str, kind: Any, path: Path) -> Any:
     if name not in config:
         raise RunError(f"{path / 'run.json'} has no {name!r}: it is damaged, or not a run of this library.")
     return converted(config[name], kind, f"{path / 'run.json'}: {name}")
-
-
-def _policy_with(setup: Setup, arrays: Mapping[str, np.ndarray], path: Path) -> Policy:
-    """A policy of the right shape that holds the given arrays; raises RunError with a list of what differs."""
-    learned = setup.backward is not None and setup.backward.learned
-    key = key_of(0, Stream.INIT)
-    shape = eqx.filter_eval_shape(lambda: built(setup.policy, setup.observer, key=key, learned_backward=learned))
-    offset = shape.log_z if ".log_flow_offset" in arrays else None
-    shape = started(shape, level=setup.level, log_z=shape.log_z, log_flow_offset=offset)
-    axis = () if setup.seeds is None else (setup.seeds,)
-    shape = jax.tree.map(lambda leaf: _with_axis(leaf, axis), shape)
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)))
-    differences = [name for name in arrays if name not in {jax.tree_util.keystr(place) for place, _ in leaves}]
-    values = []
-    for place, leaf in leaves:
-        name = jax.tree_util.keystr(place)
-        array = arrays.get(name)
-        if array is None or array.shape != leaf.shape or array.dtype != leaf.dtype:
-            there = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
-            differences.append(f"{name} (wanted {leaf.dtype}{list(leaf.shape)}, found {there})")
-        else:
-            values.append(jnp.asarray(array))
-    if differences:
-        raise RunError(f"The parameters in {path} do not fit: {'; '.join(differences)}.")
-    dynamic, static = eqx.partition(shape, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    return eqx.combine(jax.tree.unflatten(jax.tree.structure(dynamic), values), static)
-
-
-def _with_axis(leaf: Any, axis: tuple[int, ...]) -> Any:
-    is_shape = isinstance(leaf, jax.ShapeDtypeStruct)
-    return jax.ShapeDtypeStruct((*axis, *leaf.shape), leaf.dtype) if is_shape else leaf

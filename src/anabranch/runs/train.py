@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optax
 
@@ -22,6 +22,7 @@ from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
+from anabranch.training.checkpoint import Checkpoint, checkpoint_of
 from anabranch.training.optimizer import Adam
 from anabranch.training.progress import ProgressLine
 from anabranch.training.settings import SETTINGS
@@ -51,6 +52,7 @@ def train(
     data: Sequence[Any] | None = None,
     prior: Policy | None = None,
     out: str | Path | None = None,
+    checkpoint: Checkpoint | Literal["off"] | None = None,
     callback: Callable[[dict[str, Any]], None] | None = None,
     start: Policy | None = None,
     name: str | None = None,
@@ -82,6 +84,7 @@ def train(
         data: finished objects, kept in the replay buffer, or to learn from.
         prior: the sampler that relative balance starts from.
         out: a new run directory.
+        checkpoint: how often the whole state is kept there; None: Checkpoint(); "off": at the end alone.
         callback: gets each row of the history; without one, progress is shown on stderr.
         start: a policy to go on from.
         name: of the task, in the run directory.
@@ -96,6 +99,8 @@ def train(
         ConfigError, RewardError: for settings that are none.
         LawError, RewardError: with the state at which sampling or listing failed.
         SpaceTooLargeError: where `exact=True` asks for too much.
+        RunError: where `out` cannot be written, or a training has diverged. An error that stops a training has the
+            run before it, as `error.run`.
 
     Example:
         run = anabranch.train("faces", objective="tb")
@@ -108,6 +113,7 @@ def train(
         settings = _with_what_suits(task, settings)
     settings = {key: value for key, value in settings.items() if value is not None or SETTINGS[key].default is None}
     require_exact(exact)
+    checkpoint_of(checkpoint)
     _require_places(out=out, name=name, callback=callback, start=start)
     line = ProgressLine(settings.get("steps") or 0, label=_label(objective), active=callback is None)
     space, score = (env, log_reward) if task is None else (task.env, task.log_reward)
@@ -115,6 +121,7 @@ def train(
         ready = setup(space, score, **settings)  # pyright: ignore[reportArgumentType]
     require_seed(seed, count=ready.seeds or 1)
     where = {"seed": int(seed), "start": start, "out": out, "name": name or (task and task.name)}
+    where["checkpoint"] = checkpoint_of(checkpoint)
     return Run.of(trained(ready, **where, exact=exact, callback=callback, line=line), task)
 
 

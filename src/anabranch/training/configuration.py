@@ -4,9 +4,6 @@ import dataclasses
 from importlib.metadata import version
 from typing import Any
 
-import equinox as eqx
-import jax
-import numpy as np
 import optax
 
 from anabranch.ground.fields import to_json
@@ -14,14 +11,13 @@ from anabranch.ground.tables import imported
 from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
-from anabranch.policies.heads import Policy
 from anabranch.sampling.data_set import DataSet
-from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import described
+from anabranch.training.checkpoint import OFF, Checkpoint
 from anabranch.training.settings import SETTINGS, Setting, Setup
 
 
-def configuration(setup: Setup, *, seed: int, name: str | None) -> dict[str, Any]:
+def configuration(setup: Setup, *, seed: int, name: str | None, checkpoint: Checkpoint | None = None) -> dict[str, Any]:
     """The resolved configuration of a run, as run.json keeps it."""
     return {
         "task": name,
@@ -29,6 +25,7 @@ def configuration(setup: Setup, *, seed: int, name: str | None) -> dict[str, Any
         "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
         **{name: _written(one, getattr(setup, name), setup) for name, one in SETTINGS.items() if one.kept},
         "seed": seed,
+        "checkpoint": OFF if checkpoint is None else to_json(checkpoint),
         "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
     }
 
@@ -54,17 +51,3 @@ def _backward(backward: BackwardPolicy, setup: Setup) -> str | dict[str, Any]:
     name = backward.name
     ours = name in BACKWARDS and type(backward_policy(name, setup.env)) is type(backward)
     return name if ours else described(backward, name, own=True)
-
-
-def write_result(
-    directory: RunDirectory, config: dict[str, Any], policy: Policy, *, steps: int, seconds: float, interrupted: bool
-) -> None:
-    """Write the final parameters, and the configuration with what the run took."""
-    directory.write_arrays(steps, arrays_of(policy))
-    directory.write_config({**config, "result": {"steps": steps, "seconds": seconds, "interrupted": interrupted}})
-
-
-def arrays_of(policy: Policy) -> dict[str, np.ndarray]:
-    """The parameters of a policy by their place in it."""
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(policy, eqx.is_inexact_array))
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}

@@ -1,16 +1,20 @@
 """Faults of compiled steps: a compiled step cannot raise an error, so that it returns a `Fault` that becomes one."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
 from anabranch.ground.errors import Error, LawError
 from anabranch.rewards.log_reward import bad_reward
 from anabranch.sampling.rollout import Flags
+from anabranch.training.optimizer import Adam
 from anabranch.training.settings import Setup
+from anabranch.training.state import TrainState
 
 
 class Fault(eqx.Module):
@@ -19,6 +23,9 @@ class Fault(eqx.Module):
     flags: Flags | None
     bad_reward: Any
     """A bool, and the object."""
+    not_finite: Bool[Array, "*lanes"] | None = None
+    """Whether the steps ended with a loss, a parameter or a moment of the optimiser that is no number; None while they
+    run."""
 
     @property
     def raised(self) -> Bool[Array, "*lanes"]:
@@ -35,6 +42,25 @@ def first_fault(old: Fault, new: Fault) -> Fault:
 
     old_raised = old.raised
     return jax.tree.map(first, old, new)
+
+
+def not_finite(setup: Setup, state: TrainState, loss: Float[Array, "*lanes"]) -> Bool[Array, "*lanes"]:
+    """Whether a loss, or what it led to, is no number: of a state, or of each lane where lanes are one batch."""
+    lanes = 1 if setup.vectorised and setup.seeds is not None else 0
+
+    def bad(leaf: Array, test: Callable[[Array], Array]) -> Array:
+        return test(leaf).any(axis=tuple(range(lanes, leaf.ndim)))
+
+    def infinite(leaf: Array) -> Array:
+        return ~jnp.isfinite(leaf)
+
+    # A moment of Adam that is infinite would freeze its parameter; another optimiser may start from infinity.
+    of_optimizer = infinite if isinstance(setup.optimizer, Adam) else jnp.isnan
+    parameters, moments = (
+        jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array)) for tree in (state.policy, state.optimizer)
+    )
+    found = [bad(leaf, infinite) for leaf in parameters] + [bad(leaf, of_optimizer) for leaf in moments]
+    return functools.reduce(jnp.logical_or, found, infinite(loss))
 
 
 def fault_error(setup: Setup, fault: Fault) -> Error | None:

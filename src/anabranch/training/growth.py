@@ -3,19 +3,17 @@
 import dataclasses
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.ground.errors import Error, RunError
 from anabranch.training.fault import fault_error
+from anabranch.training.rollback import Chunk, advanced_chunk
 from anabranch.training.settings import Setup
-from anabranch.training.step import StepMetrics, TrainState, advance
+from anabranch.training.state import StepMetrics, TrainState
 from anabranch.training.truth import for_seeds
 
 REPORTS = 50
@@ -36,6 +34,10 @@ def chunk_size(left: int, seconds_a_step: float) -> int:
     return math.ceil(left / parts)
 
 
+PLAIN = {"done": int, "seconds": float, "seconds_a_step": float, "in_a_row": int, "rolled_back": int}
+"""The numbers of a `Growth`."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Growth:
     """A run after its last finished chunk; the next one replaces the record as a whole, so that none is half done."""
@@ -49,26 +51,35 @@ class Growth:
     """By the last chunk."""
     since: tuple[tuple[int, StepMetrics], ...] = ()
     """Steps and mean metrics of the chunks since the last row."""
+    in_a_row: int = 0
+    """The last steps that were rolled back, because they led to what is no number."""
+    rolled_back: int = 0
+    """All steps that were."""
 
-    def advanced(self) -> "Growth":
-        """One chunk later; how the steps are cut into chunks changes no number. Raises the sentence about a fault."""
+    def advanced(self, *, until: int | None = None) -> "Growth":
+        """One chunk later, at most until that step; how the steps are cut into chunks changes no number.
+
+        Raises the sentence about a fault, with the state before it.
+        """
         setup = self.setup
-        count = chunk_size(next_report(self.done, setup.steps) - self.done, self.seconds_a_step)
-        done, began = self.done + count, time.perf_counter()
-        try:
-            state, metrics, fault = advance(setup, self.state, jnp.array(count))
-            jax.block_until_ready(metrics)
-        except (RuntimeError, ValueError) as error:
-            if "KeyboardInterrupt" in str(error):  # it was pressed in a reward that calls back into Python
-                raise KeyboardInterrupt from error
-            raise
+        end = min(next_report(self.done, setup.steps), until or setup.steps)
+        count = chunk_size(end - self.done, self.seconds_a_step)
+        began = time.perf_counter()
+        chunk = advanced_chunk(setup, self.state, count, in_a_row=self.in_a_row)
         took = time.perf_counter() - began
-        error = _divergence(state, metrics.loss, done) or fault_error(setup, fault)
-        if error is not None:
-            raise error
-        metrics = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), metrics)
-        since = (*(() if self.at_report else self.since), (count, metrics))
-        return Growth(setup, state, done, self.seconds + took, took / count, since)
+        later = Growth(
+            setup,
+            chunk.state,
+            self.done + chunk.done,
+            self.seconds + took,
+            took / count,
+            (*(() if self.at_report else self.since), *chunk.measured),
+            chunk.in_a_row,
+            self.rolled_back + chunk.rolled_back,
+        )
+        if chunk.fault is not None or chunk.offending is not None:
+            raise StoppedError(later, _why(setup, chunk, later), chunk.offending)
+        return later
 
     @property
     def at_report(self) -> bool:
@@ -80,6 +91,8 @@ class Growth:
         setup, counts = self.setup, [count for count, _ in self.since]
 
         def mean(name: str, *, beyond: float = 0.0) -> Any:
+            if not counts:
+                return None
             values = [getattr(metrics, name) for _, metrics in self.since]
             return (beyond + (values[0] if len(values) == 1 else np.average(values, axis=0, weights=counts))).tolist()
 
@@ -91,16 +104,56 @@ class Growth:
             "log_reward": mean("log_reward", beyond=setup.level),
             "rows": mean("rows"),
             "floored": mean("floored"),
+            "rolled_back": self.rolled_back,
             "total_variation": None,
         }
 
     def glimpse(self) -> dict[str, Any]:
         """What is known without measuring anything."""
-        return {"step": self.done, "seconds": round(self.seconds, 6), "loss": self.since[-1][1].loss.tolist()}
+        loss = self.since[-1][1].loss.tolist() if self.since else None
+        return {"step": self.done, "seconds": round(self.seconds, 6), "loss": loss}
+
+    def progress(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside the arrays of the state, as JSON."""
+        since = [[count, {name: value.tolist() for name, value in vars(one).items()}] for count, one in self.since]
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return {**plain, "since": since}
+
+    @classmethod
+    def restored(cls, setup: Setup, state: TrainState, progress: Mapping[str, Any], path: Any) -> "Growth":
+        """A run where a checkpoint has left it. Raises RunError where that does not say how far it was."""
+        try:
+            since = tuple((int(count), _metrics(one)) for count, one in progress["since"])
+            plain = {name: kind(progress[name]) for name, kind in PLAIN.items()}
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RunError(f"The checkpoint {path} does not say how far the training was: {error!r}.") from error
+        return cls(setup, state, since=since, **plain)
 
 
-def _divergence(state: TrainState, loss: Array, done: int) -> Error | None:
-    leaves = [loss, *jax.tree.leaves(eqx.filter(state.policy, eqx.is_inexact_array))]
-    if all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves):
-        return None
-    return RunError(f"Training diverged before step {done}: loss {loss}. Lower the learning rate or log_z_rate.")
+class StoppedError(Exception):
+    """A training that cannot go on: where it stood before, the sentence, and the metrics of a step without numbers."""
+
+    def __init__(self, before: Growth, error: Error, offending: StepMetrics | None) -> None:
+        super().__init__(str(error))
+        self.before, self.error, self.offending = before, error, offending
+
+
+def _metrics(numbers: Mapping[str, Any]) -> StepMetrics:
+    """Metrics on the host, as JSON has them."""
+    host: dict[str, Any] = {name: np.asarray(value, np.float64) for name, value in numbers.items()}
+    return StepMetrics(**host)
+
+
+def _why(setup: Setup, chunk: Chunk, later: Growth) -> Error:
+    error = None if chunk.fault is None else fault_error(setup, chunk.fault)
+    if error is not None:
+        return error
+    loss = "" if chunk.offending is None else f" (loss {_spoken(chunk.offending.loss)})"
+    return RunError(
+        f"Training diverged: {chunk.in_a_row} steps in a row after step {later.done:,} led to parameters that are no "
+        f"numbers{loss}, and were rolled back. Lower the learning rate or log_z_rate."
+    )
+
+
+def _spoken(loss: Any) -> str:
+    return ", ".join(f"{value:.3g}" for value in np.ravel(loss))

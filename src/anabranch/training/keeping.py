@@ -1,33 +1,83 @@
-"""Writes a run to disk while it trains, so that a process that is killed loses a few seconds of training at most."""
+"""Keeps a run on disk while it trains: rows as they come, and its whole state now and then, beside the training."""
 
+import statistics
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from anabranch.policies.heads import Policy
+from anabranch.storage.checkpoints import Checkpoints
 from anabranch.storage.directory import RunDirectory
-from anabranch.training.configuration import arrays_of, write_result
+from anabranch.storage.files import require_writable, write_json, written
+from anabranch.storage.lock import RunLock
+from anabranch.training.checkpoint import Checkpoint
+from anabranch.training.growth import Growth
+from anabranch.training.offending import batch_of
+from anabranch.training.run import given_arrays, result_of
+from anabranch.training.saved_state import arrays_of_state
+from anabranch.training.settings import Setup
+from anabranch.training.state import StepMetrics, TrainState
 
-EVERY, MOST_SHARE = 0.5, 0.05
-"""Seconds between two checkpoints, and the share of the time that writing them may take."""
+EVERY, MOST_SHARE = 0.5, 0.01
+"""Seconds between two checkpoints, and the share of the time that writing them may take, where no seconds are given."""
 
 
 class Keeper:
-    """Writes the rows and now and then the parameters of a run; does nothing without a place."""
+    """Writes the rows and the states of a run; does nothing without a place.
 
-    def __init__(self, out: str | Path | None, config: dict[str, Any]) -> None:
-        self.config, self.path = config, None if out is None else Path(out)
+    The directory is made with the first thing to keep: a run that has learned nothing leaves none. It is locked until
+    `close`.
+    """
+
+    def __init__(
+        self, setup: Setup, out: str | Path | None, config: dict[str, Any], checkpoint: Checkpoint | None
+    ) -> None:
+        self.setup, self.config, self.checkpoint = setup, config, checkpoint
+        self.path = None if out is None else Path(out)
         self.directory: RunDirectory | None = None
+        self.lock: RunLock | None = None
+        self.writer = ThreadPoolExecutor(1, "checkpoints")
+        self.pending: Future[None] | None = None
         self.rows = 0
         """Rows of the history that are on disk."""
-        self.next = 0.0
+        self.due = 0.0
         """When the next checkpoint is due."""
+        self.pause = 0.0
+        """Seconds between two."""
+        self.best: tuple[float, int] | None = None
+        """The least exact distance at a checkpoint, and its step."""
+
+    def require_room(self, state: TrainState) -> None:
+        """Raise RunError where the directory cannot be made, or its checkpoints would not fit."""
+        if self.path is not None:
+            size = sum(array.nbytes for array in arrays_of_state(self.setup, state).values())
+            require_writable(self.path, size * (1 if self.checkpoint is None else self.checkpoint.keep + 1))
+
+    def go_on(self, directory: RunDirectory, lock: RunLock, history: list[dict[str, Any]], done: int) -> None:
+        """Go on in the directory of an earlier training, with these rows, from the checkpoint of that step."""
+        self.directory, self.lock, self.rows = directory, lock, len(history)
+        self._write_given(directory)
+        directory.write_config(self.config)
+        directory.rewrite_metrics(history)
+        kept = directory.checkpoints
+        steps = [step for step in kept.steps() if step <= done]
+        kept.keep_only(steps)
+        best = kept.read(done, lambda name: False).progress.get("best") if done in steps else None
+        self.best = None if best is None else (float(best[0]), int(best[1]))
+
+    def _write_given(self, directory: RunDirectory) -> None:
+        arrays = given_arrays(self.setup)
+        if arrays and not directory.given.steps():
+            with written(directory.path):
+                directory.given.write(0, arrays, {})
 
     def _opened(self) -> RunDirectory | None:
-        """The directory, made with the first thing to keep: a run that has learned nothing leaves none."""
         if self.directory is None and self.path is not None:
-            self.directory = RunDirectory.create(self.path)
-            self.directory.write_config(self.config)
+            directory = RunDirectory.create(self.path)
+            self.lock = RunLock.take(self.path)
+            directory.write_config(self.config)
+            self._write_given(directory)
+            self.directory = directory
         return self.directory
 
     def append(self, row: dict[str, Any]) -> None:
@@ -37,23 +87,82 @@ class Keeper:
             directory.append_metrics(row)
             self.rows += 1
 
-    def keep(self, step: int, policy: Policy) -> None:
-        """Keep the parameters, if it is time for it."""
-        began = time.monotonic()
-        directory = self._opened()
-        if directory is None or began < self.next:
-            return
-        directory.write_arrays(step, arrays_of(policy))
-        directory.keep_only(step)
-        ended = time.monotonic()
-        self.next = ended + max(EVERY, (ended - began) / MOST_SHARE)
+    @property
+    def every(self) -> int | None:
+        """Steps between two checkpoints, where a number of them was asked for."""
+        return None if self.checkpoint is None or self.path is None else self.checkpoint.steps
 
-    def finish(self, policy: Policy, history: list[dict[str, Any]], **result: Any) -> None:
-        """Keep the end of a run: the rows that are not kept yet, its parameters, and what it took."""
+    def keep(self, growth: Growth, distance: Any = None) -> None:
+        """Keep the state, where it is time for it, or where its exact distance is the best; the disk works beside.
+
+        Raises RunError where the one before could not be written.
+        """
+        directory = self._opened()
+        if directory is None or self.checkpoint is None or (self.pending is not None and not self.pending.done()):
+            return
+        value = None if distance is None else statistics.fmean([distance] if isinstance(distance, float) else distance)
+        best = value is not None and (self.best is None or value < self.best[0])
+        now = time.monotonic()
+        by_steps = self.every is not None and growth.done % self.every == 0
+        if not by_steps and now < self.due and not (best and now >= self.due - self.pause / 2):
+            return
+        self._settle()
+        if best and value is not None:
+            self.best = (value, growth.done)
+        self._write(directory.checkpoints, growth)
+
+    def _write(self, checkpoints: Checkpoints, growth: Growth) -> None:
+        # From here on the arrays are the host's, or never change: the training goes on while they are written.
+        arrays = arrays_of_state(self.setup, growth.state)
+        progress = {**growth.progress(), "best": self.best}
+        kept, best = 1 if self.checkpoint is None else self.checkpoint.keep, self.best
+
+        def write() -> None:
+            began = time.monotonic()
+            checkpoints.write(growth.done, arrays, progress)
+            stay = set(checkpoints.steps()[:kept]) | ({best[1]} if best else set())
+            checkpoints.keep_only(stay)
+            ended = time.monotonic()
+            chosen = None if self.checkpoint is None else self.checkpoint.seconds
+            self.pause = chosen or max(EVERY, (ended - began) / MOST_SHARE)
+            self.due = (began if chosen else ended) + self.pause
+
+        self.pending = self.writer.submit(write)
+
+    def _settle(self) -> None:
+        """Wait for the checkpoint that is being written. Raises RunError where it could not be."""
+        if self.pending is not None:
+            pending, self.pending = self.pending, None
+            assert self.path is not None
+            with written(self.path):
+                pending.result()
+
+    def finish(self, growth: Growth, history: list[dict[str, Any]], *, interrupted: bool) -> None:
+        """Keep the end of a run: the rows that are not kept yet, its state, and what it took."""
         directory = self._opened()
         if directory is None:
             return
         for row in history[self.rows :]:
             directory.append_metrics(row)
-        write_result(directory, self.config, policy, **result)
-        directory.keep_only(result["steps"])
+            self.rows += 1
+        self._settle()
+        self._write(directory.checkpoints, growth)
+        self._settle()
+        directory.write_config({**self.config, "result": result_of(growth, interrupted=interrupted)})
+
+    def offending(self, growth: Growth, metrics: StepMetrics) -> str | None:
+        """Write the batch of the next step, which led to what is no number; returns where."""
+        directory = self._opened()
+        if directory is None:
+            return None
+        path = directory.path / f"not-finite-{growth.done}.json"
+        with written(directory.path):
+            write_json(path, {"step": growth.done, "loss": metrics.loss.tolist(), "batch": batch_of(growth)})
+        return str(path)
+
+    def close(self) -> None:
+        """Wait for the disk, and free the directory for others."""
+        self.writer.shutdown()
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None

@@ -72,8 +72,11 @@ class ProgressLine:
         self._write("".join(f"{self.label}{line}\n" for line in lines))
 
     def _write(self, text: str) -> None:
-        self.stream.write(text)
-        self.stream.flush()
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (BrokenPipeError, ValueError):  # nobody listens any more: the training goes on
+            self.active = False
 
 
 def progress_text(row: Mapping[str, Any], steps: int) -> str:

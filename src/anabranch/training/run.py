@@ -4,14 +4,20 @@ import dataclasses
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from anabranch.ground.errors import ConfigError
 from anabranch.policies.heads import Policy
 from anabranch.sampling.draw import sample
 from anabranch.storage.directory import RunDirectory
-from anabranch.training.configuration import write_result
+from anabranch.storage.files import written
+from anabranch.training.growth import Growth
+from anabranch.training.saved_state import POLICY, arrays_of_state, arrays_of_tree
 from anabranch.training.settings import Setup
 from anabranch.training.truth import policy_of_seed
 
+DATA, PRIOR = ".data", ".prior"
+"""The heads of the names of what a training was given."""
 AnyTrained = TypeVar("AnyTrained", bound="Trained")
 
 
@@ -35,6 +41,8 @@ class Trained:
     """Of compiled training, without compilation and evaluation."""
     interrupted: bool = False
     """Whether it was ended before its last step."""
+    growth: Growth | None = dataclasses.field(default=None, repr=False)
+    """The whole state in which the training ended, from which `resume` goes on; None in a run that was read back."""
 
     def __getitem__(self: AnyTrained, number: int) -> AnyTrained:
         """The run of one seed of several. Raises ConfigError where there is no such seed."""
@@ -54,6 +62,7 @@ class Trained:
             history=history,
             config={**self.config, "seed": self.config["seed"] + number, "seeds": None},
             directory=None,
+            growth=None,
             setup=dataclasses.replace(self.setup, seeds=None),
         )
 
@@ -66,13 +75,39 @@ class Trained:
         return sample(self.setup.env, self.policy, n, seed=seed).objects
 
     def save(self, path: str | Path) -> None:
-        """Write the run into a new directory. Raises RunError where something is there already."""
+        """Write the run, with the state that it can be resumed from, where it has one, into a new directory.
+
+        Raises RunError where something is there already.
+        """
         directory = RunDirectory.create(path)
-        for row in self.history:
-            directory.append_metrics(row)
-        write_result(directory, self.config, self.policy, **self.result)
+        given = given_arrays(self.setup)
+        with written(directory.path):
+            if given:
+                directory.given.write(0, given, {})
+            if self.growth is None:
+                directory.checkpoints.write(self.steps, arrays_of_tree(self.policy, POLICY), {})
+            else:
+                arrays = arrays_of_state(self.setup, self.growth.state)
+                directory.checkpoints.write(self.steps, arrays, self.growth.progress())
+        directory.rewrite_metrics(self.history)
+        directory.write_config({**self.config, "result": self.result})
 
     @property
     def result(self) -> dict[str, Any]:
         """What the training took, as run.json keeps it."""
         return {"steps": self.steps, "seconds": self.seconds, "interrupted": self.interrupted}
+
+
+def result_of(growth: Growth, *, interrupted: bool) -> dict[str, Any]:
+    """The same of a training that ends here."""
+    return {"steps": growth.done, "seconds": growth.seconds, "interrupted": interrupted}
+
+
+def given_arrays(setup: Setup) -> dict[str, np.ndarray]:
+    """What a training was given beside its settings, its data and its prior, by name."""
+    arrays: dict[str, np.ndarray] = {}
+    if setup.data is not None:
+        arrays |= arrays_of_tree((setup.data.states, setup.data.log_reward), DATA)
+    if setup.prior is not None:
+        arrays |= arrays_of_tree(setup.prior.policy, PRIOR)
+    return arrays

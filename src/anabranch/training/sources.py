@@ -6,7 +6,7 @@ of the batch; a new source is one more class here and one more line in `sources_
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -65,6 +65,8 @@ class Source(abc.ABC):
     """Abstract: yields `number` trajectories of each batch."""
 
     number: int
+    changes: ClassVar[bool] = True
+    """Whether its state is another after a step."""
 
     def begun(self, setup: Setup) -> Any:
         """The state of the source before the first step: a pytree of arrays, or None."""
@@ -141,6 +143,7 @@ class FromData(Source):
     """The objects of a data set, each once in every epoch. Its state is the data."""
 
     data: DataSet
+    changes: ClassVar[bool] = False
 
     def begun(self, setup: Setup) -> Any:
         del setup

@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from anabranch.policies.heads import Policy
@@ -10,15 +11,15 @@ from anabranch.sampling.replay import Buffer
 
 
 class TrainState(eqx.Module):
-    """All that changes from step to step."""
+    """All that changes from step to step; with several seeds each array has a leading axis."""
 
     policy: Policy
     """The network and log Z."""
     optimizer: Any
     """What the optimiser keeps."""
-    step: Int[Array, ""]
+    step: Int[Array, "*lanes"]
     """Gradient steps done."""
-    key: Key[Array, ""]
+    key: Key[Array, "*lanes"]
     """The stream that the keys of all steps are folded from."""
     sources: tuple[Any, ...] = ()
     """The state of each source of the batch, in their order."""
@@ -26,7 +27,7 @@ class TrainState(eqx.Module):
     """A copy of the policy that follows it slowly."""
     prior: Policy | None = None
     """The sampler that relative balance starts from."""
-    values: dict[str, Float[Array, ""]] = eqx.field(default_factory=dict)
+    values: dict[str, Float[Array, "*lanes"]] = eqx.field(default_factory=dict)
     """Settings that are traced, because they differ from lane to lane."""
 
     @property
@@ -35,13 +36,17 @@ class TrainState(eqx.Module):
         return next((state for state in self.sources if isinstance(state, Buffer)), None)
 
 
+Numbers = Float[Array, "*lanes"] | Float[np.ndarray, "*lanes"]
+"""A number of a step, or one of each lane, on the device or on the host."""
+
+
 class StepMetrics(eqx.Module):
     """What one step measured; a chunk reports their means."""
 
-    loss: Float[Array, ""]
-    log_reward: Float[Array, ""]
+    loss: Numbers
+    log_reward: Numbers
     """Mean log-reward of the sampled objects, zeros at their floor."""
-    rows: Float[Array, ""]
+    rows: Numbers
     """Mean real rows of a trajectory."""
-    floored: Float[Array, ""]
+    floored: Numbers
     """Share of sampled objects whose reward was zero."""

@@ -25,7 +25,7 @@ from anabranch.sampling.reference_level import FlowStart, flow_start
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_compatible
-from anabranch.training.fault import Fault, first_fault
+from anabranch.training.fault import Fault, first_fault, not_finite
 from anabranch.training.gather import Batch, Proposal, gathered
 from anabranch.training.memory import make_room_for_programs, remembers, require_memory
 from anabranch.training.needs import filled
@@ -96,7 +96,7 @@ def _fresh_state(setup: Setup, policy: Policy, seed: Int[Array, ""], values: dic
     return TrainState(
         policy=policy,
         optimizer=setup.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
-        step=jnp.array(0),
+        step=jnp.zeros((), jnp.int32),  # strongly typed, as a checkpoint gives it back
         key=jax.random.fold_in(jax.random.key(seed), Stream.TRAIN),
         sources=tuple(source.begun(setup) for source in sources_of(setup)),
         lagged=policy if setup.lag_rate else None,
@@ -233,8 +233,8 @@ def advance(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[Tra
         count: how many steps, an integer array [].
 
     Returns:
-        The state afterwards, the mean of the metrics, and the first fault (a dead end, a bad reward) with its state.
-        With `seeds` all have a leading axis.
+        The state afterwards, the mean of the metrics, and the first fault (a dead end, a bad reward) with its state,
+        and whether all numbers are finite. With `seeds` all have a leading axis.
 
     Example:
         training = anabranch.setup(env, log_reward, objective="tb", steps=100, batch=16)
@@ -271,4 +271,7 @@ def _advanced(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[T
 
     total, fault = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes[1:])
     dynamic, total, fault = jax.lax.fori_loop(0, count, body, (dynamic, total, fault))
-    return eqx.combine(dynamic, static), jax.tree.map(lambda leaf: leaf / count, total), fault
+    last = eqx.combine(dynamic, static)
+    # Asked once, after the loop: what is no number stays none, and a step that asked would be slower.
+    fault = dataclasses.replace(fault, not_finite=not_finite(setup, last, total.loss))
+    return last, jax.tree.map(lambda leaf: leaf / count, total), fault

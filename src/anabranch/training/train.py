@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from anabranch.evaluation.affordable import Exact
+from anabranch.ground.errors import Error
 from anabranch.policies.heads import Policy
 from anabranch.storage.directory import require_new
+from anabranch.training.checkpoint import Checkpoint
 from anabranch.training.compatibility import require_compatible
 from anabranch.training.configuration import configuration
-from anabranch.training.growth import Growth
+from anabranch.training.growth import Growth, StoppedError
 from anabranch.training.keeping import Keeper
 from anabranch.training.progress import ProgressLine
 from anabranch.training.run import Trained
@@ -33,6 +35,7 @@ def trained(
     out: str | Path | None,
     name: str | None,
     exact: Exact,
+    checkpoint: Checkpoint | None,
     callback: Callable[[dict[str, Any]], None] | None,
     line: ProgressLine,
 ) -> Trained:
@@ -42,18 +45,37 @@ def trained(
         require_new(out)
     if setup.anneal is not None:
         line.decided(setup.anneal.words)
-    truth = None
-    if exact is True:
-        with line.during("listing the space"):
-            truth = Truth.over(setup, exact=exact)
+    truth = _required_truth(setup, exact, line)
+    keeper = Keeper(setup, out, configuration(setup, seed=seed, name=name, checkpoint=checkpoint), checkpoint)
     with line.during("compiling"):
         state = init(setup, seed, start=start)
+        keeper.require_room(state)
         jax.block_until_ready(advance(setup, state, jnp.array(0)))
-    keeper = Keeper(out, configuration(setup, seed=seed, name=name))
-    run = _run(Growth(setup, state), truth, keeper, exact=exact, callback=callback, line=line)
-    line.close()
-    keeper.finish(run.policy, run.history, **run.result)
-    return run
+    return finished(Growth(setup, state), [], truth, keeper, exact=exact, callback=callback, line=line)
+
+
+def continued(
+    growth: Growth,
+    history: list[dict[str, Any]],
+    keeper: Keeper,
+    *,
+    exact: Exact,
+    callback: Callable[[dict[str, Any]], None] | None,
+    line: ProgressLine,
+) -> Trained:
+    """The same from where an earlier training was."""
+    truth = _required_truth(growth.setup, exact, line)
+    with line.during("compiling"):
+        jax.block_until_ready(advance(growth.setup, growth.state, jnp.array(0)))
+    return finished(growth, history, truth, keeper, exact=exact, callback=callback, line=line)
+
+
+def _required_truth(setup: Setup, exact: Exact, line: ProgressLine) -> Truth | None:
+    """The exact answer, where it was asked for in any case; else how long the training takes decides."""
+    if exact is not True:
+        return None
+    with line.during("listing the space"):
+        return Truth.over(setup, exact=exact)
 
 
 def _chosen_truth(growth: Growth, exact: Exact, line: ProgressLine) -> Truth:
@@ -65,8 +87,79 @@ def _chosen_truth(growth: Growth, exact: Exact, line: ProgressLine) -> Truth:
     return truth
 
 
-def _run(
+class Training:
+    """A training on its way: where it is, its rows, and who is told."""
+
+    def __init__(
+        self,
+        growth: Growth,
+        history: list[dict[str, Any]],
+        keeper: Keeper,
+        *,
+        callback: Callable[[dict[str, Any]], None] | None,
+        line: ProgressLine,
+    ) -> None:
+        self.growth, self.history, self.keeper = growth, history, keeper
+        self.callback, self.line = callback, line
+        self.evaluated = self.last = 0.0
+        """Seconds that measuring the exact answer took so far, and took last."""
+
+    def advance(self) -> None:
+        """One chunk, cut where a checkpoint is due."""
+        every = self.keeper.every
+        until = None if every is None else (self.growth.done // every + 1) * every
+        self.growth = self.growth.advanced(until=until)
+
+    def report(self, truth: Truth) -> None:
+        """A row of the history, where one is due, the progress, and a checkpoint."""
+        growth, row = self.growth, {}
+        if growth.at_report:
+            row = growth.row()
+            row["total_variation"] = self._distance(truth)
+            self.history.append(row)
+            self.keeper.append(row)
+            if self.callback is not None:
+                self.callback(row)
+        self.line({**row, **growth.glimpse()})
+        self.keeper.keep(growth, row.get("total_variation"))
+
+    def _distance(self, truth: Truth) -> Any:
+        growth, began = self.growth, time.perf_counter()
+        last_row = growth.done == growth.setup.steps
+        if not last_row and self.evaluated + self.last > MOST_EVALUATION_SHARE * growth.seconds:
+            return None
+        distance = truth.total_variation(growth.setup, growth.state.policy)
+        self.last = time.perf_counter() - began
+        self.evaluated += self.last
+        return distance
+
+    def end(self, *, interrupted: bool) -> Trained:
+        """Keep what was learned, and give it."""
+        growth, history = self.growth, self.history
+        if interrupted and growth.since and (not history or history[-1]["step"] < growth.done):
+            history.append(growth.row())
+        self.keeper.finish(growth, history, interrupted=interrupted)
+        return self.learned(interrupted=interrupted)
+
+    def learned(self, *, interrupted: bool) -> Trained:
+        """What was learned so far."""
+        growth, keeper = self.growth, self.keeper
+        return Trained(
+            policy=growth.state.policy,
+            history=self.history,
+            config=keeper.config,
+            directory=keeper.path,
+            setup=growth.setup,
+            steps=growth.done,
+            seconds=growth.seconds,
+            interrupted=interrupted,
+            growth=growth,
+        )
+
+
+def finished(
     growth: Growth,
+    history: list[dict[str, Any]],
     truth: Truth | None,
     keeper: Keeper,
     *,
@@ -74,35 +167,51 @@ def _run(
     callback: Callable[[dict[str, Any]], None] | None,
     line: ProgressLine,
 ) -> Trained:
-    setup, history, row = growth.setup, [], {}
-    evaluated = last = 0.0
-    interrupted = False
+    """Train to the last step. Whatever ends it before leaves what was learned, in memory and on disk."""
+    training = Training(growth, history, keeper, callback=callback, line=line)
+    try:
+        run = _to_the_end(training, truth, exact)
+    except StoppedError as stop:
+        training.growth = stop.before
+        error = stop.error
+        if training.growth.done:
+            place = None if stop.offending is None else keeper.offending(stop.before, stop.offending)
+            error.run = training.end(interrupted=True)
+            error.args = (f"{error}{_what_is_kept(keeper, place)}",)
+        raise error from None
+    except Error as error:  # of a callback, or of the disk: then the state before is what is kept
+        error.run = training.learned(interrupted=True)
+        raise
+    except Exception:
+        if training.growth.done:
+            training.end(interrupted=True)
+        raise
+    finally:
+        keeper.close()
+    line.close()
+    return run
+
+
+def _to_the_end(training: Training, truth: Truth | None, exact: Exact) -> Trained:
     try:
         # The time of the first step says what the training will take, and so what the exact answer may cost.
-        growth = growth.advanced()
-        truth = truth or _chosen_truth(growth, exact, line)
-        line.decided(truth.words)
-        while True:
-            if growth.at_report:
-                row, began = growth.row(), time.perf_counter()
-                if growth.done == setup.steps or evaluated + last <= MOST_EVALUATION_SHARE * growth.seconds:
-                    row["total_variation"] = truth.total_variation(setup, growth.state.policy)
-                    last = time.perf_counter() - began
-                    evaluated += last
-                history.append(row)
-                keeper.append(row)
-                if callback is not None:
-                    callback(row)
-            line({**row, **growth.glimpse()})
-            keeper.keep(growth.done, growth.state.policy)
-            if growth.done == setup.steps:
-                break
-            growth = growth.advanced()
+        training.advance()
+        truth = truth or _chosen_truth(training.growth, exact, training.line)
+        training.line.decided(truth.words)
+        training.report(truth)
+        while training.growth.done < training.growth.setup.steps:
+            training.advance()
+            training.report(truth)
     except KeyboardInterrupt:
-        if growth.done == 0:
+        if training.growth.done == 0:
             raise
-        interrupted = True
-        if not history or history[-1]["step"] < growth.done:
-            history.append(growth.row())
-    policy, took = growth.state.policy, growth.seconds
-    return Trained(policy, history, keeper.config, keeper.path, setup, growth.done, took, interrupted)
+        return training.end(interrupted=True)
+    return training.end(interrupted=False)
+
+
+def _what_is_kept(keeper: Keeper, offending: str | None) -> str:
+    """The end of a sentence about what stopped a training."""
+    if keeper.path is None:
+        return " The run before it is this error's `run`."
+    words = f" {keeper.path} keeps the state before it"
+    return f"{words}, and {offending} the batch." if offending else f"{words}."

@@ -1,0 +1,48 @@
+"""`anabranch resume DIR`: a training goes on where it was."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from anabranch.cli.evaluating import DIRECTORY, EXACT, PRIOR, TASK, exact_of
+from anabranch.cli.flags import Option, parse
+from anabranch.cli.obeying import obedient
+from anabranch.cli.parts import PARTS, parts_from
+from anabranch.cli.prior_and_data import prior_from
+from anabranch.cli.report import report
+from anabranch.cli.seeds import seeds_text
+from anabranch.cli.sources import REWARD, start_jax, task_of_run
+from anabranch.cli.training import last_words, show_interrupted
+
+STEPS = Option(
+    name="steps", annotation=int | None, default=None, help="all steps that the training shall have then", least=1
+)
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Go on with a run that was interrupted, killed or stopped, or let it take more steps, and report it."""
+    flags = parse("resume", DIRECTORY, (STEPS, EXACT, TASK, REWARD, PRIOR, *PARTS), arguments)
+    start_jax()
+    from anabranch.runs.load import task_of
+    from anabranch.runs.resume import resume as resume_run
+    from anabranch.storage.directory import RunDirectory
+
+    directory = RunDirectory.open(flags.positional)
+    config, path = directory.read_config(), directory.path
+    own = task_of_run(config, path, task=flags.options["task"], reward=flags.options["reward"])
+    task = task_of(config, path, own)
+    parts = {**parts_from(flags), "task": own, "prior": prior_from(flags.options["prior"], task)}
+    with obedient(lambda: last_words(Path(path))) as signalled:
+        try:
+            run = resume_run(path, steps=flags.options["steps"], exact=exact_of(flags), **parts)
+        except KeyboardInterrupt:
+            print(f"anabranch: {last_words(Path(path))}", file=sys.stderr)
+            return signalled.code
+    if run.interrupted:
+        show_interrupted(run, Path(path))
+        return signalled.code
+    seed = run.config["seed"]
+    seeds = [seed + number for number in range(run.setup.seeds or 1)]
+    report(run, task, title=f"{task.name}: {run.setup.objective.name}, {seeds_text(seeds)}", exact=exact_of(flags))
+    print(f"kept in {path}")
+    return 0

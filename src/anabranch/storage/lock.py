@@ -1,0 +1,87 @@
+"""One process at a time writes a run: a lock that names its process, and ends with it."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from anabranch.ground.errors import RunError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there a run is not locked
+    fcntl = None
+
+LOCK = "lock"
+
+
+class RunLock:
+    """A lock that is held: the system frees it when the process ends, however it ends."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self.handle: int | None = handle
+
+    @classmethod
+    def take(cls, folder: Path) -> "RunLock":
+        """Lock a run directory. Raises RunError, naming the process that writes it, where there is one.
+
+        A file that a killed process left behind is taken over.
+        """
+        path = folder / LOCK
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            if not _locked(handle):
+                owner = _owner(path)
+                os.close(handle)
+                raise RunError(f"{folder} is being written by {owner}: wait for it, or end that process.")
+            # The process before may have removed the file between the two calls above; then this lock is of no name.
+            if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+                break
+            os.close(handle)
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        os.ftruncate(handle, 0)
+        os.write(handle, (json.dumps(about) + "\n").encode())
+        return cls(path, handle)
+
+    def release(self) -> None:
+        """Remove the lock; a second time does nothing."""
+        handle, self.handle = self.handle, None
+        if handle is not None:
+            self.path.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def writer_of(folder: Path) -> str | None:
+    """The process that writes a run at present, in words; None where there is none."""
+    path = folder / LOCK
+    if fcntl is None or not path.is_file():
+        return None
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return None if _locked(handle) else _owner(path)
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock was taken; so too where the file system has no locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _owner(path: Path) -> str:
+    try:
+        about: Any = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {about['pid']} on {about['host']}, since {about['since']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return "another process"
