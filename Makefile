@@ -6,7 +6,7 @@ PICTURES := pictures
 QUICK  := tests/house tests/ground/test_fields.py --ignore=tests/house/test_readme.py --ignore=tests/house/test_promise.py
 LOWEST := tests/house tests/ground tests/graph tests/runs tests/training/test_training.py
 
-.PHONY: demo test quick quick-tests wheel lowest mutants lint types bench clean
+.PHONY: demo test quick quick-tests faults wheel lowest mutants lint types bench clean
 
 demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
@@ -24,6 +24,10 @@ quick: $(VENV)/.installed
 
 quick-tests: lint
 	$(BIN)/python -m pytest $(QUICK)
+
+# Faults injected at every point, of which `make test` runs a sample: some ten minutes.
+faults: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m faults
 
 # The wheel, built and used in an empty environment, far from the sources.
 wheel:

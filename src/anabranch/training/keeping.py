@@ -98,20 +98,22 @@ class Keeper:
         Raises RunError where the one before could not be written.
         """
         directory = self._opened()
-        if directory is None or self.checkpoint is None or (self.pending is not None and not self.pending.done()):
+        if directory is None or self.checkpoint is None:
             return
-        value = None if distance is None else statistics.fmean([distance] if isinstance(distance, float) else distance)
-        best = value is not None and (self.best is None or value < self.best[0])
-        now = time.monotonic()
+        now, best = time.monotonic(), self._is_best(distance)
         by_steps = self.every is not None and growth.done % self.every == 0
-        if not by_steps and now < self.due and not (best and now >= self.due - self.pause / 2):
-            return
-        self._settle()
-        if best and value is not None:
-            self.best = (value, growth.done)
-        self._write(directory.checkpoints, growth)
+        by_time = now >= self.due or (best and now >= self.due - self.pause / 2)
+        busy = self.pending is not None and not self.pending.done()
+        if by_steps or (by_time and not busy):
+            self._settle()
+            self._write(directory.checkpoints, growth, distance)
 
-    def _write(self, checkpoints: Checkpoints, growth: Growth) -> None:
+    def _is_best(self, distance: Any) -> bool:
+        return distance is not None and (self.best is None or _mean(distance) < self.best[0])
+
+    def _write(self, checkpoints: Checkpoints, growth: Growth, distance: Any) -> None:
+        if self._is_best(distance):
+            self.best = (_mean(distance), growth.done)
         # From here on the arrays are the host's, or never change: the training goes on while they are written.
         arrays = arrays_of_state(self.setup, growth.state)
         progress = {**growth.progress(), "best": self.best}
@@ -146,7 +148,8 @@ class Keeper:
             directory.append_metrics(row)
             self.rows += 1
         self._settle()
-        self._write(directory.checkpoints, growth)
+        last = history[-1] if history and history[-1]["step"] == growth.done else {}
+        self._write(directory.checkpoints, growth, last.get("total_variation"))
         self._settle()
         directory.write_config({**self.config, "result": result_of(growth, interrupted=interrupted)})
 
@@ -166,3 +169,7 @@ class Keeper:
         if self.lock is not None:
             self.lock.release()
             self.lock = None
+
+
+def _mean(distance: float | list[float]) -> float:
+    return statistics.fmean(distance if isinstance(distance, list) else [distance])
