@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +183,8 @@ def finished(
     except Error as error:  # of a callback, or of the disk: then the state before is what is kept
         error.run = training.learned(interrupted=True)
         raise
-    except Exception:
-        if training.growth.done:
+    except Exception:  # of a callback; what may go wrong with the disk as well is not what the user must hear
+        with suppress(Error):
             training.end(interrupted=True)
         raise
     finally:

@@ -1,0 +1,286 @@
+"""Faults of disk and process at every point: what was kept before is whole, and is what a reader gets."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from safetensors import SafetensorError
+
+import anabranch as ab
+from anabranch.storage.directory import RunDirectory
+from runs.test_resume import SPACES, options_of, same_bits
+from support import killed_writing
+from support.house import ROOT
+from support.tiny import answer
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
+
+
+def start(*words, **options):
+    return subprocess.Popen([sys.executable, *map(str, words)], env=ENVIRONMENT, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A run with two checkpoints."""
+    directory = RunDirectory.create(tmp_path_factory.mktemp("runs") / "begun")
+    directory.write_config({"steps": 2})
+    directory.rewrite_metrics([{"step": 1}, {"step": 2}])
+    for step in (1, 2):
+        directory.checkpoints.write(step, killed_writing.arrays(step), {"done": step})
+    return directory.path
+
+
+def copied(path, place):
+    return RunDirectory(Path(shutil.copytree(path, place)))
+
+
+def test_a_process_that_is_killed_at_any_point_of_writing_leaves_a_whole_checkpoint(begun, tmp_path):
+    number, ended = 0, False
+    while not ended:
+        directory = copied(begun, tmp_path / str(number))
+        child = start(killed_writing.__file__, directory.path, number)
+        ended = child.wait() == 0
+        assert ended or child.returncode == -signal.SIGKILL
+        saved = directory.checkpoints.newest()
+        assert saved.step >= 2
+        assert saved.progress == {"done": saved.step}
+        assert all((saved.arrays[name] == array).all() for name, array in killed_writing.arrays(saved.step).items())
+        assert directory.read_config()["steps"] in (2, 4)
+        assert directory.read_metrics() in ([{"step": 1}, {"step": 2}], [{"step": 4}])
+        directory.checkpoints.write(5, killed_writing.arrays(5), {"done": 5})
+        directory.checkpoints.keep_only([5])
+        assert [entry.name for entry in directory.checkpoints.folder.iterdir()] == ["5"]
+        number += 1
+    assert number > 20
+
+
+def damages(content, luck):
+    """One flipped bit, a file cut short, or a page of zeros; never what it was."""
+    kind, place = luck.randrange(3), luck.randrange(len(content))
+    if kind == 0:
+        return content[:place] + bytes([content[place] ^ (1 << luck.randrange(8))]) + content[place + 1 :]
+    if kind == 1:
+        return content[:place]
+    zeroed = content[:place] + bytes(min(4096, len(content) - place)) + content[place + 4096 :]
+    return zeroed if zeroed != content else content[:-1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damage_anywhere_is_seen_200_of_200_times(begun, tmp_path, seed):
+    luck = random.Random(seed)
+    for number in range(50):
+        directory = copied(begun, tmp_path / str(number))
+        file = directory.checkpoints.folder / "2" / luck.choice(["arrays.safetensors", "manifest.json"])
+        file.write_bytes(damages(file.read_bytes(), luck))
+        with pytest.warns(UserWarning, match="The checkpoint of step 1 is used"):
+            assert directory.checkpoints.newest().step == 1
+
+
+def test_arrays_and_checkpoints_that_changed_places_are_seen(begun, tmp_path):
+    directory = copied(begun, tmp_path / "swapped")
+    one, two = (directory.checkpoints.folder / step / "arrays.safetensors" for step in ("1", "2"))
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second), two.write_bytes(first)
+    with pytest.raises(ab.NoCheckpointError, match="the SHA-256 of a is not the one"):
+        directory.checkpoints.newest()
+    directory = copied(begun, tmp_path / "renamed")
+    (directory.checkpoints.folder / "2").rename(directory.checkpoints.folder / "9")
+    with pytest.warns(UserWarning, match="is the checkpoint of step 2, under another name"):
+        assert directory.checkpoints.newest().step == 1
+
+
+CHILD = """
+import sys
+import anabranch as ab
+from runs.test_resume import SPACES, options_of
+options = options_of("tb", SPACES["faces"], steps=int(sys.argv[2]))
+ab.train(SPACES["faces"], out=sys.argv[1], checkpoint=ab.Checkpoint(seconds=0.05), **options)
+"""
+LONG = 20_000
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return ab.train(SPACES["faces"], **options_of("tb", SPACES["faces"], steps=LONG))
+
+
+def killed_child(out, after, number=signal.SIGKILL):
+    """A training in a process of its own, ended some time after its first checkpoint."""
+    child = start("-c", CHILD, out, LONG, stderr=subprocess.DEVNULL, cwd=ROOT / "tests")
+    while child.poll() is None and not RunDirectory(out).checkpoints.steps():
+        time.sleep(0.01)
+    time.sleep(after)
+    child.send_signal(number)
+    child.wait()
+    return child.returncode
+
+
+@pytest.mark.parametrize("luck", [0, *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(1, 50))])
+def test_a_training_that_is_killed_at_a_random_time_ends_where_the_undisturbed_one_does(undisturbed, tmp_path, luck):
+    code = killed_child(tmp_path / "run", random.Random(luck).uniform(0.0, 1.5))
+    assert code in (-signal.SIGKILL, 0)
+    if code == 0:
+        assert same_bits(ab.load(tmp_path / "run"), undisturbed)
+        return
+    reached = RunDirectory(tmp_path / "run").checkpoints.newest().step
+    assert 0 < reached <= LONG
+    if reached < LONG:
+        ab.resume(tmp_path / "run", callback=lambda row: None, exact=False)
+    assert same_bits(ab.load(tmp_path / "run"), undisturbed)
+
+
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from anabranch.cli import main
+raise SystemExit(main())
+"""
+
+
+def command(*words, **options):
+    """A command as a user's shell starts it: Ctrl-C is not ignored, as it is in the background of a script."""
+    return start("-c", PROGRAM, *words, **options)
+
+
+def trains_for_long(out, **options):
+    child = command("train", "faces", "--steps", 10_000_000, "--policy.width", 8, "--out", out, **options)
+    while child.poll() is None and not RunDirectory(out).checkpoints.steps():
+        time.sleep(0.01)
+    return child
+
+
+def ended(child, *, within=2.0):
+    began = time.monotonic()
+    child.wait(20)
+    assert time.monotonic() - began < within
+    return child.returncode
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_a_command_with_its_code_and_everything_learned(tmp_path, number):
+    child = trains_for_long(tmp_path / "run", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    time.sleep(0.7)
+    child.send_signal(number)
+    assert ended(child) == SIGNALS[number]
+    out = child.stdout.read()
+    run = ab.load(tmp_path / "run")
+    assert f"interrupted at step {run.steps:,} of 10,000,000; anabranch resume {tmp_path / 'run'} goes on" in out
+    assert run.interrupted
+    assert RunDirectory(tmp_path / "run").checkpoints.newest().progress["done"] == run.steps
+
+
+def test_a_second_ctrl_c_ends_a_command_at_once(tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    words = ("train", f"{tmp_path / 'slow.py'}:task", "--objective", "tb", "--steps", 1000, "--batch", 16)
+    child = command(*words, "--out", tmp_path / "run", "--exact", "false", stderr=subprocess.PIPE)
+    time.sleep(6)
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.4)
+    child.send_signal(signal.SIGINT)
+    assert ended(child, within=0.5) == 130
+    assert "interrupted" in child.stderr.read()
+
+
+SLOW = """
+import time
+import jax, jax.numpy as jnp, numpy as np
+import anabranch as ab
+
+def wait(state):
+    time.sleep(30.0)
+    return np.float32(0.0)
+
+def log_reward(state):
+    return jax.pure_callback(wait, jax.ShapeDtypeStruct((), jnp.float32), state, vmap_method="sequential")
+
+task = ab.Task(ab.make("faces").env, log_reward)
+"""
+
+
+def test_a_training_that_nobody_listens_to_any_more_keeps_its_run(tmp_path):
+    child = trains_for_long(tmp_path / "run", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.close(), child.stderr.close()
+    time.sleep(6)
+    assert child.poll() is None
+    child.send_signal(signal.SIGTERM)
+    ended(child)
+    assert ab.load(tmp_path / "run").interrupted
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of two megabytes, where the system lets us have one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this system lets no test mount a disk")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_stops_a_training_and_leaves_the_checkpoint_before(small_disk):
+    def fill(row):
+        if row["step"] == 16:
+            with suppress(OSError), (small_disk / "others").open("wb") as file:
+                while True:
+                    file.write(bytes(1_000))
+                    file.flush()
+
+    options = options_of("tb", SPACES["faces"], callback=fill, replay=ab.Replay(capacity=5_000))
+    often = ab.Checkpoint(steps=4, keep=1)
+    with pytest.raises(ab.RunError, match=r"cannot be written \(No space left on device\)\. What was kept") as full:
+        ab.train(SPACES["faces"], out=small_disk / "run", checkpoint=often, **options)
+    assert full.value.run.steps >= 16
+    assert RunDirectory(small_disk / "run").checkpoints.newest().step in (12, 16)
+    (small_disk / "others").unlink()
+    resumed = ab.resume(small_disk / "run", callback=lambda row: None, exact=False)
+    whole = ab.train(SPACES["faces"], **{**options, "callback": lambda row: None})
+    assert same_bits(resumed, whole)
+
+
+def test_a_disk_without_room_is_said_before_anything_is_compiled(small_disk):
+    options = options_of("tb", SPACES["faces"], policy=ab.MLP(width=256))
+    with pytest.raises(ab.RunError, match=r"cannot hold a checkpoint of [\d,]+ bytes: there are [\d,]+ bytes of room"):
+        ab.train(SPACES["faces"], out=small_disk / "run", **options)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_folder_that_becomes_read_only_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    def close(row):
+        if row["step"] == 16:
+            monkeypatch.setattr("safetensors.numpy.save_file", refuse)
+
+    def refuse(*arguments):
+        raise SafetensorError("I/O error: Read-only file system (os error 30)")
+
+    options = options_of("tb", SPACES["faces"], callback=close)
+    with pytest.raises(ab.RunError, match=r"cannot be written \(Read-only file system\)") as caught:
+        ab.train(SPACES["faces"], out=tmp_path / "run", checkpoint=ab.Checkpoint(steps=4), **options)
+    assert caught.value.run.steps >= 16
+    assert RunDirectory(tmp_path / "run").checkpoints.newest().step in (12, 16)
+
+
+def test_a_read_only_folder_is_said_before_anything_is_compiled(small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", "tmpfs", small_disk], check=True)
+    with pytest.raises(ab.RunError, match=r"cannot be made \(Read-only file system\): choose a folder"):
+        ab.train(SPACES["faces"], out=small_disk / "other", **options_of("tb", SPACES["faces"]))
+
+
+def test_a_run_lives_at_a_path_with_spaces_and_other_letters(tmp_path):
+    out = tmp_path / "my runs" / "Fluß 流"
+    code, _, err = answer("train", "faces", "--steps", 20, "--policy.width", 8, "--out", out)
+    assert code == 0, err
+    code, out, err = answer("resume", out, "--steps", 21)
+    assert code == 0, err
