@@ -21,6 +21,7 @@ from anabranch.storage.lock import RunLock
 from anabranch.training.checkpoint import OFF, Checkpoint
 from anabranch.training.growth import Growth, next_report
 from anabranch.training.keeping import Keeper
+from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine
 from anabranch.training.saved_state import state_from
 from anabranch.training.step import init
@@ -97,7 +98,7 @@ def _locked(run: Run | str | Path) -> Iterator[RunLock | None]:
     where = run.directory if isinstance(run, Run) else RunDirectory.open(run).path
     if where is not None and not where.exists():
         RunDirectory.create(where)  # of a run in memory whose directory was removed
-    lock = None if where is None else RunLock.take(where)
+    lock = RunLock.take(where) if where is not None and Peers().first else None
     try:
         yield lock
     finally:
@@ -121,10 +122,10 @@ def _resumed(run: Run, lock: RunLock | None, *, steps: int | None, exact: Exact,
     setup = dataclasses.replace(run.setup, steps=total)
     growth = dataclasses.replace(growth, setup=setup)
     checkpoint = _checkpoint(run.config.get("checkpoint"))
-    keeper = Keeper(setup, run.directory, {**run.config, "steps": total}, checkpoint)
+    keeper = Keeper(setup, run.directory if Peers().first else None, {**run.config, "steps": total}, checkpoint)
     if run.directory is not None and lock is not None:
         keeper.go_on(RunDirectory(run.directory), lock, rows, done=growth.done)
-    line = ProgressLine(total, label=setup.objective.name, active=callback is None)
+    line = ProgressLine(total, label=setup.objective.name, active=callback is None and Peers().first)
     return Run.of(continued(growth, rows, keeper, exact=exact, callback=callback, line=line), run.task)
 
 

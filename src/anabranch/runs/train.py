@@ -24,6 +24,7 @@ from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
 from anabranch.training.optimizer import Adam
+from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine
 from anabranch.training.settings import SETTINGS
 from anabranch.training.setup import setup
@@ -115,7 +116,7 @@ def train(
     require_exact(exact)
     checkpoint_of(checkpoint)
     _require_places(out=out, name=name, callback=callback, start=start)
-    line = ProgressLine(settings.get("steps") or 0, label=_label(objective), active=callback is None)
+    line = ProgressLine(settings.get("steps") or 0, label=_label(objective), active=callback is None and Peers().first)
     space, score = (env, log_reward) if task is None else (task.env, task.log_reward)
     with line.during("preparing"):
         ready = setup(space, score, **settings)  # pyright: ignore[reportArgumentType]

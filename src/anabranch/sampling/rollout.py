@@ -80,12 +80,34 @@ def rollout(
     `at_step`: the training step, for annealed exploration. `start`: a batch of states in place of the initial one.
     `remember`: keep what the policy needs for a cheap gradient.
     """
-    env, rows = reading.env, rows_of(reading.env)
+    numbers = luck(reading, key, batch, explore, at_step)
+    return walked(policy, reading, *numbers, explore=explore, remember=remember, start=start, narrow=narrow)
+
+
+def luck(
+    reading: Reading, key: Key[Array, ""], batch: int, explore: Exploration, at_step: Int[Array, ""] | int
+) -> tuple[Float[Array, "rows B"], Float[Array, " B"]]:
+    """The random numbers of a batch: one in (0, 1] for each row, and how far each trajectory explores."""
     # Two keys: the numbers that draw the actions are the same with and without exploration.
     walk_key, share_key = jax.random.split(key)
     # In (0, 1], not [0, 1): a number of 0 would draw the first label even where its weight is 0.
-    uniforms = 1.0 - jax.random.uniform(walk_key, (rows, batch))
-    shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
+    uniforms = 1.0 - jax.random.uniform(walk_key, (rows_of(reading.env), batch))
+    return uniforms, explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
+
+
+def walked(
+    policy: Policy,
+    reading: Reading,
+    uniforms: Float[Array, "rows B"],
+    shares: Float[Array, " B"],
+    *,
+    explore: Exploration = ON_POLICY,
+    remember: bool = False,
+    start: State | None = None,
+    narrow: bool = True,
+) -> tuple[Trajectories, DrawnScores, Flags]:
+    """The trajectories that these random numbers draw."""
+    env, (rows, batch) = reading.env, uniforms.shape
 
     def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
         heads, memory = policy.remember(state) if remember else (policy.heads(state), None)
@@ -178,7 +200,7 @@ FEWEST_LANES, NARROWING, MOST_WIDTHS = 16, 4, 3
 """The least width, the factor between two widths, and how many are compiled."""
 
 
-def _left(alive: Bool[Array, " lanes"], axis: str | None) -> Int[Array, ""]:
+def _left(alive: Bool[Array, " lanes"], axis: tuple[str, ...] | None) -> Int[Array, ""]:
     # Under a vmap over seeds the predicate of the loop must be one number: with one for each seed JAX would copy the
     # whole walk at every turn, to select the seeds that go on.
     return alive.sum() if axis is None else jax.lax.pmax(alive.sum(), axis)

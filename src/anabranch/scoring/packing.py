@@ -20,7 +20,7 @@ def on_real_rows(
     *,
     known: PyTree[Any] | None = None,
     chunk: int | None,
-    axis: str | None = None,
+    axis: tuple[str, ...] | None = None,
 ) -> PyTree[Any]:
     """`function(parameters, row)` for each real row: a pytree of [N, ...] arrays, 0 on padding.
 
@@ -89,7 +89,9 @@ def _gather(rows: Any, index: Int[Array, " C"] | int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], rows)
 
 
-def _over_chunks(add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], chunk: int, axis: str | None) -> Any:
+def _over_chunks(
+    add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], chunk: int, axis: tuple[str, ...] | None
+) -> Any:
     """Fold `add(total, index, real)` over chunks of the real rows: large ones first, then smaller ones for the rest."""
     # The numbers of the real rows, then as many zeros as a chunk has: `dynamic_slice` would otherwise shift a slice
     # that reaches beyond the end, and rows would count twice.

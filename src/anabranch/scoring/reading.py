@@ -27,8 +27,8 @@ class Reading:
     """True: the forward head holds log edge flows, and the state flow is their sum (flow matching)."""
     chunk: int | None = CHUNK
     """Real rows a gradient chunk; None: the plain form without packing."""
-    axis: str | None = None
-    """The name of a surrounding vmap's axis."""
+    axis: tuple[str, ...] | None = None
+    """The names of the axes of surrounding vmaps."""
 
 
 class StateScores(eqx.Module):

@@ -10,7 +10,9 @@ import numpy as np
 
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.ground.errors import Error, RunError
+from anabranch.policies.heads import Policy
 from anabranch.training.fault import fault_error
+from anabranch.training.peers import Peers
 from anabranch.training.rollback import Chunk, advanced_chunk
 from anabranch.training.settings import Setup
 from anabranch.training.state import StepMetrics, TrainState
@@ -56,14 +58,14 @@ class Growth:
     rolled_back: int = 0
     """All steps that were."""
 
-    def advanced(self, *, until: int | None = None) -> "Growth":
-        """One chunk later, at most until that step; how the steps are cut into chunks changes no number.
+    def next_chunk(self, *, until: int | None = None) -> int:
+        """How many steps to take at once, at most until that step; how they are cut into chunks changes no number."""
+        end = min(next_report(self.done, self.setup.steps), until or self.setup.steps)
+        return chunk_size(end - self.done, self.seconds_a_step)
 
-        Raises the sentence about a fault, with the state before it.
-        """
+    def advanced(self, count: int) -> "Growth":
+        """So many steps later. Raises StoppedError at a fault, with the state before it."""
         setup = self.setup
-        end = min(next_report(self.done, setup.steps), until or setup.steps)
-        count = chunk_size(end - self.done, self.seconds_a_step)
         began = time.perf_counter()
         chunk = advanced_chunk(setup, self.state, count, in_a_row=self.in_a_row)
         took = time.perf_counter() - began
@@ -82,6 +84,11 @@ class Growth:
         return later
 
     @property
+    def policy(self) -> Policy:
+        """The policy, on a device of this process."""
+        return Peers().local(self.state.policy)
+
+    @property
     def at_report(self) -> bool:
         """Whether the history has a row here."""
         return self.done == 0 or self.done == next_report(self.done - 1, self.setup.steps)
@@ -96,7 +103,7 @@ class Growth:
             values = [getattr(metrics, name) for _, metrics in self.since]
             return (beyond + (values[0] if len(values) == 1 else np.average(values, axis=0, weights=counts))).tolist()
 
-        log_z = for_seeds(setup, self.state.policy, lambda one: learned_log_z(one, setup.objective, setup.env))
+        log_z = for_seeds(setup, self.policy, lambda one: learned_log_z(one, setup.objective, setup.env))
         return {
             **self.glimpse(),
             "loss": mean("loss"),

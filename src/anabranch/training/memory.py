@@ -113,7 +113,7 @@ def needed_bytes(setup: Setup) -> dict[str, int]:
 
 def memory_bytes() -> int | None:
     """The memory of the accelerator, or of the machine (of the container, where that is less); None where unknown."""
-    stats: dict[str, Any] = jax.devices()[0].memory_stats() or {}
+    stats: dict[str, Any] = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
         return int(stats["bytes_limit"])
     if not hasattr(os, "sysconf"):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anabranch.training.fault import Fault
+from anabranch.training.peers import Peers
 from anabranch.training.settings import Setup
 from anabranch.training.step import StepMetrics, TrainState, advance
 
@@ -67,7 +68,8 @@ def advanced_chunk(setup: Setup, state: TrainState, count: int, *, in_a_row: int
 
 def _advance(setup: Setup, state: TrainState, count: int) -> Any:
     try:
-        return jax.block_until_ready(advance(setup, state, jnp.array(count)))
+        with Peers().spread():
+            return jax.block_until_ready(advance(setup, state, jnp.array(count)))
     except (RuntimeError, ValueError) as error:
         if "KeyboardInterrupt" in str(error):  # it was pressed in a reward that calls back into Python
             raise KeyboardInterrupt from error

@@ -220,7 +220,7 @@ class Setup:
         """How the heads of a policy are read in this training."""
         from anabranch.scoring.reading import Reading
 
-        axis = SEEDS_AXIS if self.seeds is not None and self.vectorised else None
+        axis = (SEEDS_AXIS,) if self.seeds is not None and self.vectorised else None
         return Reading(self.env, self.backward, self.objective.outflow, self.chunk, axis)
 
     @property

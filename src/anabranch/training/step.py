@@ -17,14 +17,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from anabranch.ground.sharding import whole
 from anabranch.ground.streams import Stream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy, at_level, built, observed, started
 from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
 from anabranch.sampling.reference_level import FlowStart, flow_start
-from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import score
 from anabranch.training.compatibility import require_compatible
+from anabranch.training.devices import drawn, scored
 from anabranch.training.fault import Fault, first_fault, not_finite
 from anabranch.training.gather import Batch, Proposal, gathered
 from anabranch.training.memory import make_room_for_programs, remembers, require_memory
@@ -132,7 +133,7 @@ def propose(setup: Setup, state: TrainState) -> Proposal | None:
     key = jax.random.fold_in(state.key, state.step)
     options = {"explore": setup.explore, "at_step": state.step, "remember": remembers(setup)}
     # `rollout` splits this key, which is to fold in 0 and 1; sources fold in other numbers (StepStream).
-    trajectories, seen, flags = rollout(state.policy, setup.reading, key, fresh, **options)
+    trajectories, seen, flags = drawn(state.policy, setup.reading, key, fresh, **options)
     # Without chunks automatic differentiation must see the forward pass, so that the sampler's values are not used.
     return Proposal(trajectories, seen if setup.chunk else None, flags)
 
@@ -198,7 +199,7 @@ def _scored(setup: Setup, policy: Policy, batch: Batch) -> Scores:
     def one(part: Part) -> Scores:
         options = {"known": part.seen, "needs_inflow": "log_inflow" in setup.objective.needs}
         log_reward = with_floor(part.log_reward, setup.zero_floor)
-        return score(policy, setup.reading, part.trajectories, log_reward, **options)
+        return scored(policy, setup.reading, part.trajectories, log_reward, **options)
 
     return side_by_side([one(part) for part in batch.parts])
 
@@ -258,7 +259,8 @@ def _advanced(setup: Setup, state: TrainState, count: Int[Array, ""]) -> tuple[T
 
     def once(state: TrainState) -> Any:
         fresh, metrics, fault = step(setup, state)
-        return eqx.filter(fresh, eqx.is_array), metrics, fault
+        # Trajectories are spread over the devices, where there are several; what goes on is whole on each.
+        return whole((eqx.filter(fresh, eqx.is_array), metrics, fault))
 
     # Arrays alone go through the loop; what is static is the same at every step, and is put back afterwards.
     every = _each(setup, once) if setup.vectorised else once

@@ -1,5 +1,6 @@
 """A training: the steps in chunks, the exact answer beside them, the run kept as it grows."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from anabranch.training.compatibility import require_compatible
 from anabranch.training.configuration import configuration
 from anabranch.training.growth import Growth, StoppedError
 from anabranch.training.keeping import Keeper
+from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine
 from anabranch.training.run import Trained
 from anabranch.training.settings import Setup
@@ -42,17 +44,19 @@ def trained(
 ) -> Trained:
     """Train what a setup says from one seed, or on from a policy, and keep it where `out` says."""
     require_compatible(setup)
-    if out is not None:
+    peers = Peers()
+    peers.require_even(setup.batch)
+    if out is not None and peers.first:
         require_new(out)
     if setup.anneal is not None:
         line.decided(setup.anneal.words)
-    truth = _required_truth(setup, exact, line)
-    keeper = Keeper(setup, out, configuration(setup, seed=seed, name=name, checkpoint=checkpoint), checkpoint)
+    truth = _required_truth(setup, exact if peers.first else False, line)
+    place = out if peers.first else None
+    keeper = Keeper(setup, place, configuration(setup, seed=seed, name=name, checkpoint=checkpoint), checkpoint)
     with line.during("compiling"):
         state = init(setup, seed, start=start)
         keeper.require_room(state)
-        jax.block_until_ready(advance(setup, state, jnp.array(0)))
-    return finished(Growth(setup, state), [], truth, keeper, exact=exact, callback=callback, line=line)
+    return continued(Growth(setup, state), [], keeper, truth=truth, exact=exact, callback=callback, line=line)
 
 
 def continued(
@@ -60,15 +64,20 @@ def continued(
     history: list[dict[str, Any]],
     keeper: Keeper,
     *,
+    truth: Truth | None = None,
     exact: Exact,
     callback: Callable[[dict[str, Any]], None] | None,
     line: ProgressLine,
 ) -> Trained:
-    """The same from where an earlier training was."""
-    truth = _required_truth(growth.setup, exact, line)
-    with line.during("compiling"):
+    """The same from where an earlier training was. Whatever ends it before its last step leaves what was learned."""
+    peers = Peers()
+    truth = truth or _required_truth(growth.setup, exact if peers.first else False, line)
+    growth = dataclasses.replace(growth, state=peers.placed(growth.state))
+    training = Training(growth, history, keeper, peers, callback=callback, line=line)
+    with line.during("compiling"), peers.spread():
         jax.block_until_ready(advance(growth.setup, growth.state, jnp.array(0)))
-    return finished(growth, history, truth, keeper, exact=exact, callback=callback, line=line)
+    with peers.obedient():
+        return _finished(training, truth, exact)
 
 
 def _required_truth(setup: Setup, exact: Exact, line: ProgressLine) -> Truth | None:
@@ -84,7 +93,7 @@ def _chosen_truth(growth: Growth, exact: Exact, line: ProgressLine) -> Truth:
     setup = growth.setup
     with line.during("listing the space"):
         truth = Truth.over(setup, exact=exact, seconds=setup.steps * growth.seconds_a_step)
-        truth.total_variation(setup, growth.state.policy)
+        truth.total_variation(setup, growth.policy)
     return truth
 
 
@@ -96,11 +105,12 @@ class Training:
         growth: Growth,
         history: list[dict[str, Any]],
         keeper: Keeper,
+        peers: Peers,
         *,
         callback: Callable[[dict[str, Any]], None] | None,
         line: ProgressLine,
     ) -> None:
-        self.growth, self.history, self.keeper = growth, history, keeper
+        self.growth, self.history, self.keeper, self.peers = growth, history, keeper, peers
         self.callback, self.line = callback, line
         self.evaluated = self.last = 0.0
         """Seconds that measuring the exact answer took so far, and took last."""
@@ -109,7 +119,7 @@ class Training:
         """One chunk, cut where a checkpoint is due."""
         every = self.keeper.every
         until = None if every is None else (self.growth.done // every + 1) * every
-        self.growth = self.growth.advanced(until=until)
+        self.growth = self.growth.advanced(self.peers.agreed(self.growth.next_chunk(until=until)))
 
     def report(self, truth: Truth) -> None:
         """A row of the history, where one is due, the progress, and a checkpoint."""
@@ -119,7 +129,7 @@ class Training:
             row["total_variation"] = self._distance(truth)
             self.history.append(row)
             self.keeper.append(row)
-            if self.callback is not None:
+            if self.callback is not None and self.peers.first:
                 self.callback(row)
         self.line({**row, **growth.glimpse()})
         self.keeper.keep(growth, row.get("total_variation"))
@@ -129,7 +139,7 @@ class Training:
         last_row = growth.done == growth.setup.steps
         if not last_row and self.evaluated + self.last > MOST_EVALUATION_SHARE * growth.seconds:
             return None
-        distance = truth.total_variation(growth.setup, growth.state.policy)
+        distance = truth.total_variation(growth.setup, growth.policy)
         self.last = time.perf_counter() - began
         self.evaluated += self.last
         return distance
@@ -144,7 +154,8 @@ class Training:
 
     def learned(self, *, interrupted: bool) -> Trained:
         """What was learned so far."""
-        growth, keeper = self.growth, self.keeper
+        keeper = self.keeper
+        growth = dataclasses.replace(self.growth, state=self.peers.local(self.growth.state))
         return Trained(
             policy=growth.state.policy,
             history=self.history,
@@ -158,18 +169,9 @@ class Training:
         )
 
 
-def finished(
-    growth: Growth,
-    history: list[dict[str, Any]],
-    truth: Truth | None,
-    keeper: Keeper,
-    *,
-    exact: Exact,
-    callback: Callable[[dict[str, Any]], None] | None,
-    line: ProgressLine,
-) -> Trained:
-    """Train to the last step. Whatever ends it before leaves what was learned, in memory and on disk."""
-    training = Training(growth, history, keeper, callback=callback, line=line)
+def _finished(training: Training, truth: Truth | None, exact: Exact) -> Trained:
+    """Train to the last step, and keep what was learned, whatever ends it."""
+    keeper = training.keeper
     try:
         run = _to_the_end(training, truth, exact)
     except StoppedError as stop:
@@ -189,7 +191,7 @@ def finished(
         raise
     finally:
         keeper.close()
-    line.close()
+    training.line.close()
     return run
 
 
@@ -197,7 +199,7 @@ def _to_the_end(training: Training, truth: Truth | None, exact: Exact) -> Traine
     try:
         # The time of the first step says what the training will take, and so what the exact answer may cost.
         training.advance()
-        truth = truth or _chosen_truth(training.growth, exact, training.line)
+        truth = truth or _chosen_truth(training.growth, exact if training.peers.first else False, training.line)
         training.line.decided(truth.words)
         training.report(truth)
         while training.growth.done < training.growth.setup.steps:

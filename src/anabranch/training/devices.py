@@ -1,0 +1,66 @@
+"""Draws and scores a batch on all devices: each takes a block of its trajectories, the same as one device would draw.
+
+With one device these are `rollout` and `score` as they are. With several the same functions are mapped over blocks,
+and the compiler gives each device one; the only messages are the ends of their loops, and the sum of the gradient.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float, Key
+
+from anabranch.ground.sharding import AXIS, cut, device_count, joined
+from anabranch.policies.heads import Policy
+from anabranch.sampling.rollout import Flags, luck, rollout, walked
+from anabranch.scoring.reading import DrawnScores, Reading
+from anabranch.scoring.score import score
+from anabranch.trajectories import Scores, Trajectories
+
+
+def drawn(
+    policy: Policy, reading: Reading, key: Key[Array, ""], batch: int, *, at_step: Any, **options: Any
+) -> tuple[Trajectories, DrawnScores, Flags]:
+    """`rollout`, spread over the devices."""
+    if device_count() == 1:
+        return rollout(policy, reading, key, batch, at_step=at_step, **options)
+    # The numbers of the whole batch, so that a trajectory depends on its place in it, not on its device.
+    numbers = cut(luck(reading, key, batch, options["explore"], at_step))
+    own = _of_a_block(reading)
+    blocks = jax.vmap(lambda one: walked(policy, own, *one, **options), axis_name=AXIS)(numbers)
+    trajectories, seen, flags = blocks
+    return joined(trajectories), joined(seen), _first_raised(flags)
+
+
+def scored(
+    policy: Policy,
+    reading: Reading,
+    trajectories: Trajectories,
+    log_reward: Float[Array, " B"],
+    *,
+    known: DrawnScores | None,
+    needs_inflow: bool,
+) -> Scores:
+    """`score`, spread over the devices."""
+    if device_count() == 1 or log_reward.shape[0] % device_count():
+        return score(policy, reading, trajectories, log_reward, known=known, needs_inflow=needs_inflow)
+    own = _of_a_block(reading)
+
+    def one(block: Any) -> Scores:
+        trajectories, log_reward, known = block
+        return score(policy, own, trajectories, log_reward, known=known, needs_inflow=needs_inflow)
+
+    return joined(jax.vmap(one, axis_name=AXIS)(cut((trajectories, log_reward, known))))
+
+
+def _of_a_block(reading: Reading) -> Reading:
+    """All blocks take as many turns of a loop as the one that needs most, so that its end is one number."""
+    outer = () if reading.axis is None else reading.axis
+    return dataclasses.replace(reading, axis=(*outer, AXIS))
+
+
+def _first_raised(flags: Flags) -> Flags:
+    """The flags of the first block that has raised one."""
+    first = (flags.dead_end | flags.too_long).argmax()
+    state = jax.tree.map(lambda leaf: leaf[first], flags.state)
+    return Flags(flags.dead_end.any(), flags.too_long.any(), state)
