@@ -16,6 +16,7 @@ VERBS = {
         "anabranch.cli.resuming",
         "go on with a training that was interrupted or killed",
     ),
+    "launch": ("anabranch.cli.launching", "train one run with several processes, on several devices"),
     "evaluate": (
         "anabranch.cli.evaluating",
         "measure a run: exactly where possible, with the truth beside each estimate",

@@ -26,6 +26,7 @@ def resume(arguments: Sequence[str]) -> int:
     from anabranch.runs.load import task_of
     from anabranch.runs.resume import resume as resume_run
     from anabranch.storage.directory import RunDirectory
+    from anabranch.training.peers import Peers
 
     directory = RunDirectory.open(flags.positional)
     config, path = directory.read_config(), directory.path
@@ -41,6 +42,8 @@ def resume(arguments: Sequence[str]) -> int:
     if run.interrupted:
         show_interrupted(run, Path(path))
         return signalled.code
+    if not Peers().first:
+        return 0
     seed = run.config["seed"]
     seeds = [seed + number for number in range(run.setup.seeds or 1)]
     report(run, task, title=f"{task.name}: {run.setup.objective.name}, {seeds_text(seeds)}", exact=exact_of(flags))

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.flags import Option
+from anabranch.cli.peers import meet
 from anabranch.cli.user_files import from_user_file, names_user_file, public_names
 from anabranch.envs.downloads import user_cache_folder
 from anabranch.envs.tasks import Task, make, rebound, require_task_name, task_names
@@ -28,7 +29,8 @@ WITH_REWARD = " --reward "
 
 
 def start_jax() -> None:
-    """Keep compiled programs between commands, in the user's cache folder where there is one."""
+    """Keep compiled programs between commands, in the user's cache folder where there is one; meet other processes."""
+    meet()
     folder = user_cache_folder()
     if folder is not None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         import jax

@@ -1,6 +1,8 @@
 """`anabranch train TASK`: flags in, a run directory out, the exact answer beside the learned one."""
 
 import dataclasses
+import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +12,7 @@ from anabranch.cli.evaluating import EXACT, exact_of
 from anabranch.cli.flags import Flags, Option, parse, seed_option
 from anabranch.cli.obeying import obedient
 from anabranch.cli.parts import part_from
+from anabranch.cli.peers import NUMBER, RESTARTED
 from anabranch.cli.prior_and_data import data_from, prior_from
 from anabranch.cli.report import report
 from anabranch.cli.seeds import seeds_of, seeds_text
@@ -60,6 +63,8 @@ FLAGS = {one.name: option_of(one) for one in ON_THE_COMMAND_LINE if one.name != 
 SEEDS = FLAGS.pop("seeds")
 RECORDS = tuple(name for name, one in SETTINGS.items() if one.kind == "record")
 OPTIONS = (REWARD, *FLAGS.values(), SEED, EXACT, CHECKPOINT, OUT)
+OWN = ("objective", "policy", "backward")
+"""Parts that may be the user's own."""
 POSITIONAL = ("TASK", "a task by name, FILE.py:NAME of an anabranch.Task, or with --reward of an Environment")
 
 
@@ -73,7 +78,9 @@ def train(arguments: Sequence[str]) -> int:
         parse("train", POSITIONAL, options, arguments)
     task, flags, choices = read_choices("train", spec, arguments, options)
 
+    from anabranch.runs.resume import resume as resume_run
     from anabranch.runs.train import train as train_run
+    from anabranch.training.peers import Peers
 
     out = Path(
         flags.options["out"]
@@ -82,17 +89,34 @@ def train(arguments: Sequence[str]) -> int:
     seed, seeds, all_seeds = flags.options["seed"], flags.options["seeds"], seeds_of(flags)
     with obedient(lambda: last_words(out)) as signalled:
         try:
-            run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+            if goes_on(out):
+                parts = {name: choices[name] for name in OWN if names_user_file(flags.options[name])}
+                run = resume_run(out, task=task, prior=choices["prior"], exact=choices["exact"], **parts)
+            else:
+                run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
         except KeyboardInterrupt:
             print(f"anabranch: {last_words(out)}", file=sys.stderr)
             return signalled.code
     if run.interrupted:
         show_interrupted(run, out)
         return signalled.code
+    if not Peers().first:
+        return 0
     title = f"{task.name}: {choices['objective'].name}, {seeds_text(all_seeds)}"
     report(run, task, title=title, exact=choices["exact"])
     print(f"kept in {out}")
     return 0
+
+
+def goes_on(out: Path) -> bool:
+    """Whether a training that was started again has a state to go on from; what it left without one is removed."""
+    if RESTARTED not in os.environ or not out.exists():
+        return False
+    if steps_in(out / "checkpoints"):
+        return True
+    if os.environ.get(NUMBER) == "0":
+        shutil.rmtree(out)
+    return False
 
 
 def show_interrupted(run: "Run", out: Path) -> None:
