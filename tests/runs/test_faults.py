@@ -88,7 +88,8 @@ def test_arrays_and_checkpoints_that_changed_places_are_seen(begun, tmp_path):
     directory = copied(begun, tmp_path / "swapped")
     one, two = (directory.checkpoints.folder / step / "arrays.safetensors" for step in ("1", "2"))
     first, second = one.read_bytes(), two.read_bytes()
-    one.write_bytes(second), two.write_bytes(first)
+    one.write_bytes(second)
+    two.write_bytes(first)
     with pytest.raises(ab.NoCheckpointError, match="the SHA-256 of a is not the one"):
         directory.checkpoints.newest()
     directory = copied(begun, tmp_path / "renamed")
@@ -210,7 +211,8 @@ task = ab.Task(ab.make("faces").env, log_reward)
 
 def test_a_training_that_nobody_listens_to_any_more_keeps_its_run(tmp_path):
     child = trains_for_long(tmp_path / "run", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    child.stdout.close(), child.stderr.close()
+    child.stdout.close()
+    child.stderr.close()
     time.sleep(6)
     assert child.poll() is None
     child.send_signal(signal.SIGTERM)

@@ -100,14 +100,14 @@ def peers_of(launcher):
 def test_a_killed_process_is_replaced_and_the_run_ends_with_the_same_parameters(tmp_path, victim):
     steps = 100
     undisturbed = launched(tmp_path / "whole", steps)
-    out, err = undisturbed.communicate(timeout=300)
+    _, err = undisturbed.communicate(timeout=300)
     assert undisturbed.returncode == 0, err
     launcher = launched(tmp_path / "killed", steps)
     while not RunDirectory(tmp_path / "killed").checkpoints.steps():
         time.sleep(0.05)
         assert launcher.poll() is None
     os.kill(peers_of(launcher)[victim], signal.SIGKILL)
-    out, err = launcher.communicate(timeout=300)
+    _, err = launcher.communicate(timeout=300)
     assert launcher.returncode == 0, err
     assert f"process {victim} of 2 ended with SIGKILL" in err
     assert "All are started again, from step" in err

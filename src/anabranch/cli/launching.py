@@ -1,4 +1,4 @@
-"""`anabranch launch -n N -- train ...`: several processes train one run; where one dies, all start again from its state."""
+"""`anabranch launch -n N -- train ...`: several processes train one run; where one dies, all are started again."""
 
 import os
 import signal

@@ -1,5 +1,6 @@
 """`anabranch sweep TASK --over NAME=V1,V2`: every combination of some settings, as one table."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from anabranch.cli.comparing import objective_names
 from anabranch.cli.flags import Option, parse
-from anabranch.cli.seeds import name_of, seeds_of, seeds_text, spread_text, summary_of, write_table
+from anabranch.cli.lanes import rows_of_lanes
+from anabranch.cli.seeds import finite_json, name_of, seeds_of, seeds_text, spread_text, summary_of, write_table
 from anabranch.cli.training import OPTIONS, POSITIONAL, read_choices
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import fields_of, parsed
@@ -29,6 +31,12 @@ OBJECTIVES = Option(
     default=None,
     help="in place of --objective: names with commas between, each swept with the task's settings for it",
 )
+WORKERS = Option(
+    name="workers",
+    annotation=str | None,
+    default=None,
+    help="train each combination in a process of its own: so many at once, or ray, the tasks of a cluster",
+)
 SEEDS = Option(name="seeds", annotation=int, default=3, help="so many seeds for each combination")
 OUT = Option(name="out", annotation=str | None, default=None, help="a new folder for the runs and the table")
 PLAIN = {
@@ -41,7 +49,7 @@ PLAIN = {
 def sweep(arguments: Sequence[str]) -> int:
     """Train all combinations and print the loss (and exact distance) of each: of each objective the best loss first."""
     shared = (option for option in OPTIONS if option.name not in ("out", "checkpoint"))
-    options = (OVER, OBJECTIVES, *shared, SEEDS, OUT)
+    options = (OVER, OBJECTIVES, *shared, SEEDS, WORKERS, OUT)
     first = parse("sweep", POSITIONAL, options, arguments, partial=True)
     if not first.positional or {"-h", "--help"} & set(arguments):
         parse("sweep", POSITIONAL, options, arguments)
@@ -59,17 +67,53 @@ def sweep(arguments: Sequence[str]) -> int:
 
     seeds, task = seeds_of(first), plans[0][0]
     folder = None if first.options["out"] is None else require_new(first.options["out"])
+    workers = first.options["workers"]
+    if workers is not None and folder is None:
+        raise ConfigError("sweep --workers keeps each combination as it is done: add --out FOLDER.")
     where = {"seed": seeds[0], "seeds": len(seeds), "callback": _announce if sys.stderr.isatty() else None}
-    rows: list[tuple[str, Swept]] = []
+    rows: list[dict[str, Any]] = []
     for (one, _, choices), over in zip(plans, axes, strict=True):
         name = choices["objective"].name
-        results = run_sweep(one.env, one.log_reward, over=over, **where, **choices)
-        named = [(f"{name}-{number}", swept) for number, swept in enumerate(results, 1)]
-        rows += sorted(named, key=lambda row: (row[1].diverged > 0, row[1].mean_loss))
+        if workers is not None and folder is not None:
+            chosen = ["--objective", name] if several else []
+            some = _by_workers(workers, [*_shared(arguments), *chosen], first.options["over"], folder, name)
+        else:
+            results = run_sweep(one.env, one.log_reward, over=over, **where, **choices)
+            some = [_row(f"{name}-{number}", swept) for number, swept in enumerate(results, 1)]
+            if folder is not None:
+                for row, swept in zip(some, results, strict=True):
+                    _keep(swept, folder / row["run"], task=task.name, seed=seeds[0])
+        rows += sorted(some, key=lambda row: (bool(row.get("failed")), row.get("diverged", 0) > 0, _loss(row)))
     _show(rows, list(axes[0]), f"{task.name}: {', '.join(p[2]['objective'].name for p in plans)}, {seeds_text(seeds)}")
     if folder is not None:
-        _keep(rows, folder, {"task": task.name, "seeds": seeds})
-    return 0
+        write_table(folder, {"task": task.name, "seeds": seeds, "rows": rows})
+        print(f"runs and table kept in {folder}")
+    return 1 if any(row.get("failed") for row in rows) else 0
+
+
+def _shared(arguments: Sequence[str]) -> list[str]:
+    """The words that the commands of all combinations share."""
+    left, words = {"--over", "--out", "--workers", "--objectives"}, iter(arguments)
+    kept = []
+    for word in words:
+        if word in left:
+            next(words, None)
+        elif word.partition("=")[0] not in left:
+            kept.append(word)
+    return ["sweep", *kept]
+
+
+def _by_workers(workers: str, shared: list[str], axes: Sequence[str], folder: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of all combinations, each trained by a command of its own."""
+    from anabranch.training.sweep import combinations
+
+    over = {text.partition("=")[0]: text.partition("=")[2].split(",") for text in axes}
+    commands = [
+        [*shared, *(word for path, value in one.items() for word in ("--over", f"{path}={value}"))]
+        for one in combinations(over)
+    ]
+    places = [folder / f"{name}-{number}" for number in range(1, len(commands) + 1)]
+    return rows_of_lanes(commands, places, workers)
 
 
 def _announce(swept: "Swept") -> None:
@@ -96,35 +140,44 @@ def _columns(swept: "Swept") -> dict[str, list[float | None]]:
     return {"loss": list(swept.loss), "total_variation": list(distances)}
 
 
-def _keep(rows: "Sequence[tuple[str, Swept]]", folder: Path, about: Mapping[str, Any]) -> None:
-    """Write a run directory for each combination, and the table as JSON."""
+def _keep(swept: "Swept", place: Path, *, task: str, seed: int) -> None:
+    """Write the run directory of a combination."""
     from anabranch.runs.run import Run
     from anabranch.training.configuration import configuration
 
-    table = []
-    for place, swept in rows:
-        setup, seconds = swept.setup, swept.row["seconds"]
-        config = configuration(setup, seed=about["seeds"][0], name=about["task"])
-        Run(swept.policy, [swept.row], config, None, setup, setup.steps, seconds).save(folder / place)
-        columns = _columns(swept)
-        part = {"run": place, "objective": setup.objective.name, "settings": swept.settings}
-        table.append({**part, "diverged": swept.diverged, **summary_of(columns), "each": columns})
-    write_table(folder, {**about, "rows": table})
-    print(f"runs and table kept in {folder}")
+    setup, seconds = swept.setup, swept.row["seconds"]
+    config = configuration(setup, seed=seed, name=task)
+    Run(swept.policy, [swept.row], config, None, setup, setup.steps, seconds).save(place)
 
 
-def _show(rows: "Sequence[tuple[str, Swept]]", names: list[str], title: str) -> None:
+def _row(name: str, swept: "Swept") -> dict[str, Any]:
+    """What the table, on the terminal and as JSON, has of a combination."""
+    columns = _columns(swept)
+    part = {"run": name, "objective": swept.setup.objective.name, "settings": swept.settings}
+    return finite_json({**part, "diverged": swept.diverged, **summary_of(columns), "each": columns})
+
+
+def _loss(row: Mapping[str, Any]) -> float:
+    mean = row.get("mean", {}).get("loss")
+    return math.inf if mean is None else mean
+
+
+def _show(rows: Sequence[Mapping[str, Any]], names: list[str], title: str) -> None:
     from anabranch.cli.tables import show_table
 
     def shown(value: Any) -> str:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     table = []
-    for place, swept in rows:
-        columns = _columns(swept)
-        loss = "diverged" if swept.diverged else spread_text("loss", columns["loss"], ".3g")
-        settings = (shown(swept.settings[name]) for name in names)
-        table.append((place, *settings, loss, spread_text("total_variation", columns["total_variation"], ".4f")))
-    note = "mean ± half of the 95 % interval over the seeds" if len(rows[0][1].loss) > 1 else ""
+    for row in rows:
+        if row.get("failed"):
+            table.append((row["run"], *("-" for _ in names), f"failed: {row['failed']}", "-"))
+            continue
+        columns = row["each"]
+        loss = "diverged" if row["diverged"] else spread_text("loss", columns["loss"], ".3g")
+        settings = (shown(row["settings"][name]) for name in names)
+        table.append((row["run"], *settings, loss, spread_text("total_variation", columns["total_variation"], ".4f")))
+    several = any(len(row["each"]["loss"]) > 1 for row in rows if not row.get("failed"))
+    note = "mean ± half of the 95 % interval over the seeds" if several else ""
     heads = ("run", *names, name_of("loss"), name_of("total_variation"))
     show_table(title, heads, table, note=note)

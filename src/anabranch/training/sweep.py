@@ -119,6 +119,13 @@ def sweep(
     return found
 
 
+def combinations(over: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """All combinations in the order of the table: those that share a program stand together."""
+    traced = [path for path in over if path in traced_settings()]
+    names = [*(path for path in over if path not in traced), *traced]
+    return [dict(zip(names, values, strict=True)) for values in itertools.product(*(over[name] for name in names))]
+
+
 def _require_setting(path: str, values: Sequence[Any], settings: Mapping[str, Any]) -> None:
     group, _, name = path.rpartition(".")
     if not values or isinstance(values, str):
