@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -87,20 +88,18 @@ def test_without_ray_its_extra_is_named(tmp_path, monkeypatch):
 
 def test_a_ray_sweep_with_a_killed_worker_gives_the_table_of_one_process(tmp_path, alone):
     pytest.importorskip("ray")
-    import psutil
-
     killed = []
 
     def kill_one():
         while not killed:
             time.sleep(0.2)
             drafts = list((tmp_path / "sweep").glob(".tb-2.*"))
-            running = psutil.process_iter(["cmdline"])
-            workers = [one for one in running if "_in_worker" in " ".join(one.info["cmdline"] or [])]
+            found = subprocess.run(["pgrep", "-f", "ray::_in_worker"], capture_output=True, text=True, check=False)
+            workers = [int(word) for word in found.stdout.split()]
             if drafts or workers:
                 for worker in workers[:1]:
-                    worker.kill()
-                    killed.append(worker.pid)
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
 
     threading.Thread(target=kill_one, daemon=True).start()
     code, _, err = answer(*SWEEP, *OVER, "--out", tmp_path / "sweep", "--workers", "ray")

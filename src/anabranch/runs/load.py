@@ -28,7 +28,7 @@ KEPT = {name: one for name, one in SETTINGS.items() if one.kept}
 ADDED = {name: one.before for name, one in KEPT.items() if one.before is not REQUIRED}
 """Settings that the first runs of this format did not have, with the values by which these were trained."""
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
-KEYS = ("format", "task", "versions", "result", "env", "reward", *KEPT, "seed", "checkpoint")
+KEYS = ("format", "task", "versions", "result", "env", "reward", *KEPT, "seed", "checkpoint", "machine", "resumed")
 
 
 def load(

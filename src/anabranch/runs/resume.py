@@ -19,6 +19,7 @@ from anabranch.runs.run import Run
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.lock import RunLock
 from anabranch.training.checkpoint import OFF, Checkpoint
+from anabranch.training.configuration import changed_surroundings, surroundings
 from anabranch.training.growth import Growth, next_report
 from anabranch.training.keeping import Keeper
 from anabranch.training.peers import Peers
@@ -122,10 +123,15 @@ def _resumed(run: Run, lock: RunLock | None, *, steps: int | None, exact: Exact,
     setup = dataclasses.replace(run.setup, steps=total)
     growth = dataclasses.replace(growth, setup=setup)
     checkpoint = _checkpoint(run.config.get("checkpoint"))
-    keeper = Keeper(setup, run.directory if Peers().first else None, {**run.config, "steps": total}, checkpoint)
+    changes = changed_surroundings(run.config)
+    config = {**run.config, **surroundings(), "steps": total}
+    config["resumed"] = [*run.config.get("resumed", []), {"step": growth.done, "bitwise": not changes}]
+    keeper = Keeper(setup, run.directory if Peers().first else None, config, checkpoint)
     if run.directory is not None and lock is not None:
         keeper.go_on(RunDirectory(run.directory), lock, rows, done=growth.done)
     line = ProgressLine(total, label=setup.objective.name, active=callback is None and Peers().first)
+    if changes:
+        line.decided(f"goes on with {', '.join(changes)}: with the same random numbers, not bit for bit")
     return Run.of(continued(growth, rows, keeper, exact=exact, callback=callback, line=line), run.task)
 
 

@@ -32,7 +32,11 @@ class RunLock:
         """
         path = folder / LOCK
         while True:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+            except OSError as error:
+                words = "is a link" if path.is_symlink() else f"cannot be written ({error.strerror})"
+                raise RunError(f"{path} {words}: it must be a file that this process may write.") from error
             if not _locked(handle):
                 owner = _owner(path)
                 os.close(handle)

@@ -1,9 +1,12 @@
 """What a run directory keeps of a run: its resolved configuration, its parameters, what it took."""
 
 import dataclasses
+import os
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+import jax
 import optax
 
 from anabranch.ground.fields import to_json
@@ -26,8 +29,34 @@ def configuration(setup: Setup, *, seed: int, name: str | None, checkpoint: Chec
         **{name: _written(one, getattr(setup, name), setup) for name, one in SETTINGS.items() if one.kept},
         "seed": seed,
         "checkpoint": OFF if checkpoint is None else to_json(checkpoint),
-        "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
+        **surroundings(),
     }
+
+
+def surroundings() -> dict[str, Any]:
+    """What a run was trained with and on: where both are the same, it goes on bit for bit."""
+    return {
+        "versions": {package: version(package) for package in ("anabranch", "jax", "equinox", "optax")},
+        "machine": {
+            "device": jax.local_devices()[0].device_kind,
+            "devices": len(jax.devices()),
+            "processes": jax.process_count(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def changed_surroundings(config: Mapping[str, Any]) -> list[str]:
+    """What is another now than when a run was trained, in words."""
+    now = surroundings()
+    kept = {part: config.get(part) for part in now}
+    return [
+        f"{name} {old[name]} -> {value}"
+        for part, old in kept.items()
+        if isinstance(old, dict)
+        for name, value in now[part].items()
+        if name in old and old[name] != value
+    ]
 
 
 def _written(setting: Setting, value: Any, setup: Setup) -> Any:

@@ -131,7 +131,9 @@ class Growth:
         """A run where a checkpoint has left it. Raises RunError where that does not say how far it was."""
         try:
             since = tuple((int(count), _metrics(one)) for count, one in progress["since"])
-            plain = {name: kind(progress[name]) for name, kind in PLAIN.items()}
+            plain: dict[str, Any] = {name: kind(progress[name]) for name, kind in PLAIN.items()}
+            if plain["done"] < 1 or not math.isfinite(plain["seconds"]):
+                raise ValueError(f"done={plain['done']}, seconds={plain['seconds']}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RunError(f"The checkpoint {path} does not say how far the training was: {error!r}.") from error
         return cls(setup, state, since=since, **plain)
