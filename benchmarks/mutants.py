@@ -29,7 +29,7 @@ EQUIVALENT = Path(__file__).parent / "equivalent.json"
 
 TESTS = {
     "graph": "tests/graph tests/laws tests/envs tests/training/test_wrong_types.py tests/training/test_training.py",
-    "evaluation": "tests/graph tests/evaluation tests/training/test_scale.py tests/training/test_training.py",
+    "evaluation": "tests/graph tests/evaluation tests/sampling/test_rollout.py tests/training/test_training.py",
     "objectives": "tests/objectives tests/diagnostics tests/sampling/test_replay.py tests/training/test_training.py",
     "scoring": "tests/scoring tests/objectives tests/sampling/test_rollout.py tests/diagnostics",
     "sampling": "tests/sampling tests/training/test_scale.py tests/training/test_training.py tests/diagnostics",

@@ -10,7 +10,6 @@ from scipy import stats
 import anabranch as ab
 from anabranch.evaluation.divergences import target_distribution, total_variation_distance
 from anabranch.evaluation.flows import (
-    backward_visits,
     edge_law,
     exact_flows,
     exact_policy,
@@ -19,8 +18,8 @@ from anabranch.evaluation.flows import (
 )
 from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.heads import masked_log_softmax
-from anabranch.sampling.explore import Explore
-from anabranch.sampling.rollout import draw_label, rollout
+from anabranch.sampling.explore import ON_POLICY, Explore
+from anabranch.sampling.rollout import draw_label, luck, rollout
 from anabranch.scoring.reading import Reading
 from support.spaces import SPACES, Slots, graph_of, numbers_of, random_log_pb, random_log_reward
 
@@ -62,6 +61,15 @@ def test_the_exact_law_of_the_exact_policy_is_the_target(space):
             law = edge_law(graph, policy, Reading(graph.env, LearnedBackward()))
             model = terminal_distribution(graph, law)
         assert total_variation_distance(model, target_distribution(log_reward)) < 1e-12
+
+
+def backward_visits(graph, log_pb, number):
+    """The probability that a walk back by P_B from state `number` passes through each state."""
+    log_visits = np.full(graph.num_states, -np.inf)
+    log_visits[number] = 0.0
+    for edges in reversed(graph.edge_levels):
+        np.logaddexp.at(log_visits, graph.source[edges], log_visits[graph.target[edges]] + log_pb[edges])
+    return np.minimum(np.exp(log_visits), 1.0)
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -201,3 +209,10 @@ def test_uniform_p_b_counts_undoable_labels_and_slots_do_not_change_it():
             graph, policy, Reading(env, ab.UniformBackward() if backward == "uniform" else LearnedBackward())
         ).log_pb
         assert np.allclose(np.exp(log_pb), 1 / graph.in_degree[graph.target])
+
+
+def test_no_random_number_of_a_rollout_is_zero(monkeypatch):
+    """A number of 0 would draw the first label even where its weight is 0: one in eight million is."""
+    monkeypatch.setattr(jax.random, "uniform", lambda key, shape: jnp.zeros(shape))
+    uniforms, _ = luck(Reading(ab.make("faces").env, None), jax.random.key(0), 4, ON_POLICY, 0)
+    assert (np.asarray(uniforms) == 1.0).all()

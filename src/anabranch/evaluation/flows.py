@@ -164,15 +164,6 @@ def terminal_distribution(graph: StateGraph, law: EdgeLaw) -> Float[np.ndarray, 
     return visits * np.exp(law.log_stop[graph.objects])
 
 
-def backward_visits(graph: StateGraph, log_pb: Float[np.ndarray, " E"], number: int) -> Float[np.ndarray, " N"]:
-    """The probability that a walk back by P_B from state `number` passes through each state."""
-    log_visits = np.full(graph.num_states, -np.inf)
-    log_visits[number] = 0.0
-    for edges in reversed(graph.edge_levels):
-        np.logaddexp.at(log_visits, graph.source[edges], log_visits[graph.target[edges]] + log_pb[edges])
-    return np.minimum(np.exp(log_visits), 1.0)
-
-
 def object_numbers(graph: StateGraph, items: list[Any]) -> list[int]:
     """The position in `graph.objects` of each plain-Python object. Raises ConfigError for one that is none."""
     known = {graph.env.decode(take(graph.states, number)): at for at, number in enumerate(graph.objects)}
