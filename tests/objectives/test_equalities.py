@@ -288,13 +288,3 @@ def test_uniform_and_maximum_entropy_p_b_have_one_terminal_law_and_different_pol
         terminal = terminal_distribution(place.graph, laws[-1])
         np.testing.assert_allclose(terminal, target_distribution(place.log_reward), rtol=1e-10)
     assert np.abs(np.exp(laws[0].log_pf) - np.exp(laws[1].log_pf)).max() > 0.01
-
-
-def test_the_baseline_of_a_trajectory_is_the_mean_of_the_others():
-    """A baseline that a trajectory enters itself would bias its gradient."""
-    place = skipping_enumerated()
-    scores = place.scores(place.policy)
-    zeta, log_pf = np.asarray(scores.zeta), np.asarray(scores.log_pf.sum(0))
-    others = [np.delete(zeta, number).mean() for number in range(zeta.size)]
-    expected = -np.mean((zeta - others) * log_pf) - np.mean(np.asarray(scores.log_pb.sum(0)))
-    assert float(SoftPolicyGradient().loss(scores)) == pytest.approx(expected, rel=1e-12)

@@ -232,6 +232,16 @@ def as_format_1(place):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def test_a_run_that_goes_on_with_other_cores_says_that_it_is_not_bit_for_bit(copy, monkeypatch):
+    assert ab.resume(copy, steps=65, callback=lambda row: None).config["resumed"] == [{"step": 64, "bitwise": True}]
+    monkeypatch.setattr("os.cpu_count", lambda: 999)
+    out, _, err = answer("resume", copy, "--steps", 66, "--exact", "false")
+    assert out == 0, err
+    config = json.loads((copy / "run.json").read_text())
+    assert config["resumed"][1] == {"step": 65, "bitwise": False}
+    assert config["machine"]["cores"] == 999
+
+
 def test_the_best_checkpoint_stays_beside_the_last_ones(tmp_path):
     out, task = tmp_path / "run", SPACES["faces"]
     often = ab.Checkpoint(steps=1, keep=2)
