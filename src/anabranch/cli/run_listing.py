@@ -28,9 +28,10 @@ def list_runs(arguments: Sequence[str]) -> int:
         try:
             about = facts_of(RunDirectory.open(file.parent))
         except RunError as error:
-            about = {"state": str(error)}
+            about = {"state": str(error).removeprefix(f"{file.parent}/")}
         rows.append((str(file.parent), *(about.get(key, "") for key in COLUMNS)))
     show_table(f"runs in {folder}", ("run", *COLUMNS), rows, left=4)
+    print("anabranch resume RUN goes on with one that was stopped; anabranch show RUN tells more")
     return 0
 
 
@@ -73,7 +74,7 @@ def _state(directory: RunDirectory, config: dict[str, Any]) -> str:
         return "nothing learned"
     if done >= total:
         return f"{done:,} steps"
-    return f"stopped at step {done:,} of {total:,}: anabranch resume {directory.path}"
+    return f"stopped at step {done:,} of {total:,}"
 
 
 def _checkpoints(directory: RunDirectory) -> str:
