@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.log_reward import log_rewards
     from anabranch.runs.load import load
+    from anabranch.runs.loggers import Logger, MLflow, TensorBoard, WandB
     from anabranch.runs.resume import resume
     from anabranch.runs.run import Run
     from anabranch.runs.train import train
@@ -175,6 +176,7 @@ _PUBLIC = {
     "sampling.replay": ("Replay",),
     "rewards.log_reward": ("log_rewards",),
     "runs.load": ("load",),
+    "runs.loggers": ("Logger", "MLflow", "TensorBoard", "WandB"),
     "runs.resume": ("resume",),
     "runs.run": ("Run",),
     "runs.train": ("train",),

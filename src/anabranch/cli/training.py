@@ -1,5 +1,6 @@
 """`anabranch train TASK`: flags in, a run directory out, the exact answer beside the learned one."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -26,10 +27,18 @@ from anabranch.training.checkpoint import OFF, Checkpoint
 from anabranch.training.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
+    from anabranch.runs.loggers import Several
     from anabranch.runs.run import Run
 
 OUT = Option(
     name="out", annotation=str | None, default=None, help="a new run directory (default: runs/TASK-OBJECTIVE-SEED)"
+)
+LOG = Option(
+    name="log",
+    annotation=str,
+    default=None,
+    help="also log the rows into the run directory by tensorboard, wandb or mlflow; may be repeated",
+    repeated=True,
 )
 CHECKPOINT = Option(
     name="checkpoint",
@@ -70,7 +79,7 @@ POSITIONAL = ("TASK", "a task by name, FILE.py:NAME of an anabranch.Task, or wit
 
 def train(arguments: Sequence[str]) -> int:
     """Train one run and report it."""
-    options = (*OPTIONS, SEEDS)
+    options = (*OPTIONS, SEEDS, LOG)
     if set(arguments) <= {"-h", "--help"}:
         parse("train", POSITIONAL, options, arguments)
     spec = parse("train", POSITIONAL, options, arguments, partial=True).positional
@@ -87,11 +96,15 @@ def train(arguments: Sequence[str]) -> int:
         or free_directory(f"{short_name(task)}-{choices['objective'].name}-{flags.options['seed']}")
     )
     seed, seeds, all_seeds = flags.options["seed"], flags.options["seeds"], seeds_of(flags)
-    with obedient(lambda: last_words(out)) as signalled:
+    loggers = loggers_of(flags, out)
+    with obedient(lambda: last_words(out)) as signalled, loggers or contextlib.nullcontext():
+        choices["callback"] = loggers
         try:
             if goes_on(out):
                 parts = {name: choices[name] for name in OWN if names_user_file(flags.options[name])}
-                run = resume_run(out, task=task, prior=choices["prior"], exact=choices["exact"], **parts)
+                run = resume_run(
+                    out, task=task, prior=choices["prior"], exact=choices["exact"], callback=loggers, **parts
+                )
             else:
                 run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
         except KeyboardInterrupt:
@@ -117,6 +130,15 @@ def goes_on(out: Path) -> bool:
     if os.environ.get(NUMBER) == "0":
         shutil.rmtree(out)
     return False
+
+
+def loggers_of(flags: Flags, out: Path) -> "Several | None":
+    """The loggers of a command line."""
+    if not flags.options["log"]:
+        return None
+    from anabranch.runs.loggers import loggers_named
+
+    return loggers_named(flags.options["log"], out)
 
 
 def show_interrupted(run: "Run", out: Path) -> None:

@@ -23,7 +23,7 @@ from anabranch.training.configuration import changed_surroundings, surroundings
 from anabranch.training.growth import Growth, next_report
 from anabranch.training.keeping import Keeper
 from anabranch.training.peers import Peers
-from anabranch.training.progress import ProgressLine
+from anabranch.training.progress import ProgressLine, shown_beside
 from anabranch.training.saved_state import state_from
 from anabranch.training.step import init
 from anabranch.training.train import continued
@@ -129,7 +129,7 @@ def _resumed(run: Run, lock: RunLock | None, *, steps: int | None, exact: Exact,
     keeper = Keeper(setup, run.directory if Peers().first else None, config, checkpoint)
     if run.directory is not None and lock is not None:
         keeper.go_on(RunDirectory(run.directory), lock, rows, done=growth.done)
-    line = ProgressLine(total, label=setup.objective.name, active=callback is None and Peers().first)
+    line = ProgressLine(total, label=setup.objective.name, active=shown_beside(callback) and Peers().first)
     if changes:
         line.decided(f"goes on with {', '.join(changes)}: with the same random numbers, not bit for bit")
     return Run.of(continued(growth, rows, keeper, exact=exact, callback=callback, line=line), run.task)

@@ -25,7 +25,7 @@ from anabranch.sampling.replay import Replay
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
 from anabranch.training.optimizer import Adam
 from anabranch.training.peers import Peers
-from anabranch.training.progress import ProgressLine
+from anabranch.training.progress import ProgressLine, shown_beside
 from anabranch.training.settings import SETTINGS
 from anabranch.training.setup import setup
 from anabranch.training.train import trained
@@ -86,7 +86,8 @@ def train(
         prior: the sampler that relative balance starts from.
         out: a new run directory.
         checkpoint: how often the whole state is kept there; None: Checkpoint(); "off": at the end alone.
-        callback: gets each row of the history; without one, progress is shown on stderr.
+        callback: gets each row of the history, in place of the progress on stderr; or a logger, such as
+            TensorBoard(folder), beside it.
         start: a policy to go on from.
         name: of the task, in the run directory.
         exact: whether the space is listed and all its rewards evaluated, so that the exact total variation stands in
@@ -116,7 +117,9 @@ def train(
     require_exact(exact)
     checkpoint_of(checkpoint)
     _require_places(out=out, name=name, callback=callback, start=start)
-    line = ProgressLine(settings.get("steps") or 0, label=_label(objective), active=callback is None and Peers().first)
+    line = ProgressLine(
+        settings.get("steps") or 0, label=_label(objective), active=shown_beside(callback) and Peers().first
+    )
     space, score = (env, log_reward) if task is None else (task.env, task.log_reward)
     with line.during("preparing"):
         ready = setup(space, score, **settings)  # pyright: ignore[reportArgumentType]

@@ -13,6 +13,11 @@ EVERY, REDRAWN = 5.0, 0.1
 """Seconds between two lines in a pipe, and between two states of the line on a terminal."""
 
 
+def shown_beside(callback: Any) -> bool:
+    """Whether the line is shown beside a callback: a callback of one's own takes its place, a logger does not."""
+    return callback is None or getattr(callback, "shows_progress", False)
+
+
 class ProgressLine:
     """Shows a training on a stream: `during` long preparations, what it has decided, and its rows."""
 
