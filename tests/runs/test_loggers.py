@@ -1,4 +1,4 @@
-"""Loggers: each row once, also after a resume; offline; a failure ends no training; a missing package names its extra."""
+"""Loggers: each row once, also after a resume; offline; a failure ends no training; a missing package is named."""
 
 import json
 import sys
@@ -139,6 +139,7 @@ def test_an_unknown_logger_is_refused(tmp_path):
     assert (code, "no logger 'tensorbord'" in err) == (2, True), err
 
 
+@pytest.mark.filterwarnings("ignore")  # what the tools say of their own parts
 @pytest.mark.parametrize("kind", [ab.WandB, ab.MLflow])
 def test_the_real_tool_takes_a_training(tmp_path, kind):
     pytest.importorskip(kind.package)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import anabranch as ab
 from anabranch.environment import take
 from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution, total_variation_distance
 from anabranch.evaluation.flows import exact_flows, exact_policy
@@ -93,3 +94,10 @@ def test_keeping_the_better_never_loses():
 def test_the_depth_is_half_of_the_longest_trajectory_unless_given():
     assert [LocalSearch().depth_in(steps) for steps in (1, 2, 7)] == [1, 1, 3]
     assert LocalSearch(depth=5).depth_in(7) == 5
+
+
+def test_one_round_of_one_move_is_a_search():
+    assert LocalSearch(rounds=1, depth=1).depth_in(7) == 1
+    for wrong in ({"rounds": 0}, {"depth": 0}):
+        with pytest.raises(ab.ConfigError, match="rounds and depth must be positive"):
+            LocalSearch(**wrong)

@@ -115,3 +115,10 @@ def test_gradients_are_the_finite_differences(name):
         gradient = jax.tree.leaves(jax.jit(jax.grad(loss))(parameters))
         slope = sum(float(jnp.vdot(g, d)) for g, d in zip(gradient, direction, strict=True))
         assert float(ahead - behind) / 2e-5 == pytest.approx(slope, rel=1e-6)
+
+
+def test_with_edge_flows_log_z_is_the_outflow_of_the_source():
+    reading, policy, trajectories, seen, rewards = batch_of("words", outflow=True)
+    scores = score(policy, reading, trajectories, rewards, known=seen)
+    assert (np.asarray(scores.log_z) == np.asarray(scores.log_flow[0])).all()
+    assert np.abs(np.asarray(scores.log_flow[0] - scores.log_flow[1])).max() > 1e-3
