@@ -11,12 +11,14 @@ import anabranch as ab
 from anabranch.storage.directory import RunDirectory
 from support.commands import ENVIRONMENT, start
 
+LONG = pytest.mark.faults
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from anabranch.cli import main
 raise SystemExit(main())
 """
@@ -41,7 +43,9 @@ def ended(child, *, within=2.0):
     return child.returncode
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, *(pytest.param(one, marks=LONG) for one in SIGNALS if one != signal.SIGTERM)]
+)
 def test_a_signal_ends_a_command_with_its_code_and_everything_learned(tmp_path, number):
     child = trains_for_long(tmp_path / "run", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     time.sleep(0.7)
@@ -54,6 +58,7 @@ def test_a_signal_ends_a_command_with_its_code_and_everything_learned(tmp_path, 
     assert RunDirectory(tmp_path / "run").checkpoints.newest().progress["done"] == run.steps
 
 
+@LONG
 def test_a_second_ctrl_c_ends_a_command_at_once(tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
     words = ("train", f"{tmp_path / 'slow.py'}:task", "--objective", "tb", "--steps", 1000, "--batch", 16)
@@ -82,6 +87,7 @@ task = ab.Task(ab.make("faces").env, log_reward)
 """
 
 
+@LONG
 def test_a_training_that_nobody_listens_to_any_more_keeps_its_run(tmp_path):
     child = trains_for_long(tmp_path / "run", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.close()

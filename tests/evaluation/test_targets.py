@@ -1,6 +1,7 @@
 """Objectives whose optimum is not R / Z are held against what it is: a prior's law times R^beta, the law of data."""
 
 import json
+import shutil
 
 import jax.numpy as jnp
 import numpy as np
@@ -103,8 +104,8 @@ def test_a_table_of_weights_is_a_reward(graph):
     assert jnp.isneginf(TabulatedReward.of(graph, np.full(values.size, -np.inf))(ENV.initial()))
 
 
-def test_the_command_line_asks_for_what_a_run_does_not_keep(tmp_path, capsys):
-    """`evaluate` says that the prior or the data are missing, and measures the distance once they are given."""
+def test_a_run_keeps_its_prior_and_data_and_where_they_are_lost_they_are_asked_for(tmp_path, capsys):
+    """`evaluate` measures the distance; without them it says what is missing, and measures once they are given."""
     small = ["hypergrid", "--env.dim", "2", "--env.side", "4", "--steps", "40", "--batch", "16"]
     (tmp_path / "data.jsonl").write_text("[0, 0]\n[1, 2]\n[3, 3]\n")
     data = ["--data", str(tmp_path / "data.jsonl")]
@@ -114,9 +115,13 @@ def test_the_command_line_asks_for_what_a_run_does_not_keep(tmp_path, capsys):
         run = str(tmp_path / objective)
         assert main(["train", *small, "--objective", objective, *source, "--out", run]) == 0
         assert said not in capsys.readouterr().out
+        assert main(["evaluate", run, "--samples", "500", "--json"]) == 0
+        distance = json.loads(capsys.readouterr().out)["total_variation"]
+        assert 0.0 < distance < 1.0
+        shutil.rmtree(tmp_path / objective / "given")
         assert main(["evaluate", run, "--samples", "500"]) == 0
         assert said in capsys.readouterr().out
         assert main(["evaluate", run, "--samples", "500", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["total_variation"] is None
         assert main(["evaluate", run, "--samples", "500", "--json", *source]) == 0
-        assert 0.0 < json.loads(capsys.readouterr().out)["total_variation"] < 1.0
+        assert json.loads(capsys.readouterr().out)["total_variation"] == distance

@@ -163,10 +163,10 @@ def test_the_checkpoint_before_a_damaged_one_is_used(copy, name):
     assert (loaded.steps, loaded.interrupted) == (1, True)
 
 
-@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("name", [name for name in KEYS if name != "resumed"])
 def test_each_missing_key_is_named(copy, name):
     rewrite(copy / "run.json", lambda config: config.pop(name))
-    if name in ("versions", "result", "checkpoint"):
+    if name in ("versions", "result", "checkpoint", "machine"):
         assert ab.load(copy).steps == STEPS
         return
     with pytest.raises(ab.RunError, match=rf"has no '{name}'|format None|an environment of your own"):

@@ -43,6 +43,8 @@ def short(*args, **settings):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_runs(name, names, monkeypatch):
+    if name in ("WandB", "MLflow"):
+        pytest.importorskip(name.lower())
     folder, given = names
     monkeypatch.chdir(folder)
     monkeypatch.setattr(anabranch, "train", short)
