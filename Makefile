@@ -6,7 +6,7 @@ PICTURES := pictures
 QUICK  := tests/house tests/ground/test_fields.py --ignore=tests/house/test_readme.py --ignore=tests/house/test_promise.py
 LOWEST := tests/house tests/ground tests/graph tests/runs tests/training/test_training.py
 
-.PHONY: demo test quick quick-tests faults wheel lowest mutants lint types bench clean
+.PHONY: demo test browser quick quick-tests faults wheel lowest mutants lint types bench clean
 
 demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
@@ -14,8 +14,10 @@ demo: $(VENV)/.installed
 	$(BIN)/anabranch walk $(PICTURES)/tb
 	$(BIN)/anabranch plot $(PICTURES)/pg
 	$(BIN)/anabranch plot $(PICTURES)/tb --beside $(PICTURES)/pg --out $(PICTURES)
+	$(BIN)/anabranch studio $(PICTURES)/tb --static $(PICTURES)/faces.html
+	@echo "see the flow learn, and steer it: $(BIN)/anabranch studio faces"
 
-test: $(VENV)/.installed lint types
+test: $(VENV)/.installed lint types browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Before each commit: what is checked without compiling anything large.
@@ -25,9 +27,9 @@ quick: $(VENV)/.installed
 quick-tests: lint
 	$(BIN)/python -m pytest $(QUICK)
 
-# Faults injected at every point, of which `make test` runs a sample: some ten minutes.
+# Faults injected at every point, and the cases of which `make test` runs a sample: some ten minutes.
 faults: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "faults or thorough"
 
 # The wheel, built and used in an empty environment, far from the sources.
 wheel:
@@ -42,7 +44,11 @@ lowest:
 	$(PYTHON) -m venv .venv-lowest
 	$(PYTHON) tests/support/lowest.py > .venv-lowest/lowest.txt
 	.venv-lowest/bin/pip install -qq --disable-pip-version-check -c .venv-lowest/lowest.txt -e '.[dev]'
-	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal $(LOWEST)
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -W ignore::DeprecationWarning $(LOWEST)
+
+# A browser for the tests of the page; CHROMIUM names another one.
+browser:
+	@test -n "$$CHROMIUM" || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || tests/support/browser.sh
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check src tests benchmarks

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from anabranch.diagnostics.diagnose import diagnose, diagnose_policy
     from anabranch.diagnostics.subject import Finding
     from anabranch.environment import Environment
+    from anabranch.envs.chemistry import write_molecules
+    from anabranch.envs.molecule_reward import MoleculeReward
     from anabranch.envs.tasks import Settings, Task, make, task_names
     from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution
     from anabranch.evaluation.estimates import Estimates, estimate, log_prob
@@ -69,7 +71,10 @@ if TYPE_CHECKING:
     from anabranch.policies.observation import observer
     from anabranch.policies.tabular import Tabular
     from anabranch.rewards.anneal import Anneal
+    from anabranch.rewards.cache import RewardWarning
+    from anabranch.rewards.host_reward import PythonReward, RewardFailureError
     from anabranch.rewards.log_reward import log_rewards
+    from anabranch.rewards.python_reward import python_reward
     from anabranch.runs.load import load
     from anabranch.runs.loggers import Logger, MLflow, TensorBoard, WandB
     from anabranch.runs.resume import resume
@@ -79,6 +84,7 @@ if TYPE_CHECKING:
     from anabranch.sampling.explore import Exploration, Explore
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
+    from anabranch.studio.launch import studio
     from anabranch.training.checkpoint import Checkpoint
     from anabranch.training.optimizer import Adam
     from anabranch.training.settings import Setup
@@ -174,12 +180,17 @@ _PUBLIC = {
     ),
     "policies.tabular": ("Tabular",),
     "sampling.replay": ("Replay",),
+    "rewards.cache": ("RewardWarning",),
     "rewards.log_reward": ("log_rewards",),
+    "rewards.host_reward": ("PythonReward", "RewardFailureError"),
+    "rewards.python_reward": ("python_reward",),
     "runs.load": ("load",),
     "runs.loggers": ("Logger", "MLflow", "TensorBoard", "WandB"),
     "runs.resume": ("resume",),
     "runs.run": ("Run",),
     "runs.train": ("train",),
+    "envs.chemistry": ("write_molecules",),
+    "envs.molecule_reward": ("MoleculeReward",),
     "envs.tasks": ("Settings", "Task", "make", "task_names"),
     "training.checkpoint": ("Checkpoint",),
     "training.optimizer": ("Adam",),
@@ -194,8 +205,8 @@ _PUBLIC = {
 _ROOM = {name: room for room, names in _PUBLIC.items() for name in names}
 
 
-_NAMESPACES = ("objectives",)
-"""Folders that are public themselves: `anabranch.objectives.tb`."""
+_NAMESPACES = ("objectives", "studio")
+"""Folders that are public themselves: `anabranch.objectives.tb`, `anabranch.studio(run)`."""
 
 
 def __getattr__(name: str) -> Any:

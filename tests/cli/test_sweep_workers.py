@@ -31,6 +31,7 @@ def alone(tmp_path_factory):
     return json.loads((out / "table.json").read_text())
 
 
+@pytest.mark.faults
 def test_processes_give_the_table_of_one_and_a_run_for_each_combination(tmp_path, alone):
     out = fine(answer(*SWEEP, *OVER, "--out", tmp_path / "sweep", "--workers", 2))
     assert json.loads((tmp_path / "sweep" / "table.json").read_text()) == alone
@@ -86,6 +87,7 @@ def test_without_ray_its_extra_is_named(tmp_path, monkeypatch):
     assert (code, "pip install 'anabranch[ray]'" in err) == (2, True), err
 
 
+@pytest.mark.faults
 def test_a_ray_sweep_with_a_killed_worker_gives_the_table_of_one_process(tmp_path, alone):
     pytest.importorskip("ray")
     killed = []

@@ -135,7 +135,8 @@ REFUSED = {
     "train spaces.py:Weighted --reward spaces.py:log_reward": "Weighted needs n, k: add --env.n VALUE --env.k VALUE.",
     "train spaces.py:Weighted --reward spaces.py:log_reward --env.m 3": "no flag --env.m; did you mean --env.n?",
     "train faces --reward spaces.py:space": "--reward spaces.py:space is an object of Weighted, not a function of one "
-    "state that returns log R in nats (or an instance of a frozen dataclass that can be called so).",
+    "state that returns log R in nats (or an instance of a frozen dataclass that can be called so), nor one of a list "
+    "of objects that returns R of each.",
     "train faces --reward spaces.py:Heavy": "--reward spaces.py:Heavy is the class Heavy, not a function",
     "train faces --reward spaces.py:thawed": "The reward Thawed is not hashable: write @dataclass(frozen=True).",
     "train faces --reward log_reward": "--reward names a log-reward of your own, FILE.py:NAME; given 'log_reward'.",

@@ -104,6 +104,7 @@ def test_a_table_of_weights_is_a_reward(graph):
     assert jnp.isneginf(TabulatedReward.of(graph, np.full(values.size, -np.inf))(ENV.initial()))
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_its_prior_and_data_and_where_they_are_lost_they_are_asked_for(tmp_path, capsys):
     """`evaluate` measures the distance; without them it says what is missing, and measures once they are given."""
     small = ["hypergrid", "--env.dim", "2", "--env.side", "4", "--steps", "40", "--batch", "16"]

@@ -27,6 +27,7 @@ OWN_GENERATORS = {
     "plots/layout.py",  # a picture looks the same each time
     "policies/tabular.py",  # hashes, tried until one tells all states apart
     "sampling/replay.py",
+    "envs/binding_model.py",  # the examples of a model belong to it, not to a run
     "envs/bits.py",
     "envs/dag_scores.py",
     "envs/jukes_cantor.py",

@@ -1,7 +1,9 @@
 """The easy doors: a task by its name, and what one asks of a run."""
 
+import base64
 import importlib.metadata
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -131,6 +133,17 @@ def test_a_notebook_shows_runs_graphs_and_spaces(run):
     assert repr(graph) == f"StateGraph of Faces(): {graph.num_states} states, {graph.num_edges} edges, " + (
         f"{graph.objects.size} finished objects, {graph.num_trajectories} trajectories"
     )
+
+
+def test_a_notebook_shows_the_flow_of_a_small_space_where_there_is_matplotlib(run, runs, monkeypatch):
+    shown = run._repr_html_()
+    assert 'alt="The flow of faces, tb"' in shown
+    picture = base64.b64decode(shown.partition("base64,")[2].partition('"')[0])
+    assert picture.startswith(b"\x89PNG")
+    assert "<img" not in runs._repr_html_(), "of several seeds it is not known which"
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "<img" not in run._repr_html_()
+    assert "faces by tb" in run._repr_html_()
 
 
 def test_what_a_notebook_shows_is_never_read_as_markup():

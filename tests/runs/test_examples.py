@@ -41,7 +41,17 @@ def short(*args, **settings):
     return anabranch.runs.train.train(*args, **{**settings, "steps": 20})
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+ALWAYS = {"train", "python_reward", "Replay", "TrajectoryBalance", "resume", "load"}
+"""Examples that train, of which `make test` runs these."""
+
+
+def is_long(name):
+    return "train(" in EXAMPLES[name] and name not in ALWAYS
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) if is_long(name) else name for name in EXAMPLES]
+)
 def test_the_example_runs(name, names, monkeypatch):
     if name in ("WandB", "MLflow"):
         pytest.importorskip(name.lower())

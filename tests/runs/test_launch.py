@@ -64,7 +64,7 @@ def together(program, *words):
 LONG = pytest.mark.faults
 
 
-@pytest.mark.parametrize("objective", ["tb", pytest.param("db", marks=LONG), pytest.param("fm", marks=LONG)])
+@pytest.mark.parametrize("objective", [pytest.param(name, marks=LONG) for name in ("tb", "db", "fm")])
 def test_two_processes_have_the_gradients_of_one(tmp_path, objective):
     setup = setup_of(objective)
     alone, _, _ = ab.advance(setup, ab.init(setup, 0), jnp.array(1))

@@ -43,9 +43,9 @@ def trained(shift, name, **options):
 
 @pytest.mark.parametrize("name, options", [
     ("tb", {"backward": "learned", "replay": ab.Replay(share=0.25), "search": ab.LocalSearch(share=0.25, rounds=2)}),
-    ("db", {}),
-    ("fm", {}),
-    ("fl-subtb", {"seeds": 2}),
+    pytest.param("db", {}, marks=pytest.mark.thorough),
+    pytest.param("fm", {}, marks=pytest.mark.thorough),
+    pytest.param("fl-subtb", {"seeds": 2}, marks=pytest.mark.thorough),
 ])  # fmt: skip
 def test_a_constant_factor_changes_no_bit_of_what_is_learned(name, options):
     plain, scaled = (trained(shift, name, **options) for shift in (0.0, SHIFTS[-1]))

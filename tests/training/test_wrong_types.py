@@ -40,8 +40,17 @@ SENTENCES = {
     "env=name": f"There is no task 'face'; did you mean faces? Known: {', '.join(ab.task_names())}.",
     "log_reward=3": f"{REWARD} 3.",
     "log_reward=class": f"{REWARD} the class FacesReward: write its brackets.",
-    "log_reward: bool": "The log-reward <lambda> returned shape () of bool for one state: "
-    "it must be one number, log R(x), in nats.",
+    "log_reward: bool": "The log-reward <lambda>.<locals>.<lambda> returned shape () of bool for one state: it must be "
+    "one number, log R(x), in nats. Taken for a plain-Python function of a list of objects, which returns R of each, "
+    "it failed for ('left brow up', 'left brow down', 'right brow up'): AttributeError: 'list' object has no attribute "
+    "'any'.",
+    "python_reward(3)": "python_reward takes a function of a list of objects; given 3.",
+    "python_reward workers=2.5": "python_reward: workers takes a number of processes, ray, or the address of a Ray "
+    "cluster; given '2.5'.",
+    "python_reward workers=-1": "python_reward: workers takes a number of processes, ray, or the address of a Ray "
+    "cluster; given '-1'.",
+    "python_reward on_bad_reward": "PythonReward.on_bad_reward must be stop|quarantine; given 'ignore'.",
+    "python_reward weights": "PythonReward.weights must be FLOAT; given 'two'.",
     "steps='10'": "steps must be a positive whole number; given '10'.",
     "batch=2.5": "batch must be a positive whole number; given 2.5.",
     "seeds=True": "seeds must be a positive whole number; given True.",

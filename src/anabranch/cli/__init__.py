@@ -24,6 +24,7 @@ VERBS = {
     "sample": ("anabranch.cli.evaluating", "draw objects from a run"),
     "walk": ("anabranch.cli.walking", "print one trajectory of a run with both sides of its balance"),
     "plot": ("anabranch.cli.plotting", "draw a run: its flow, its distribution, its curves, its objects"),
+    "studio": ("anabranch.cli.studio", "see a flow network learn, on a page in the browser"),
     "compare": ("anabranch.cli.comparing", "train several objectives on a task, side by side"),
     "sweep": ("anabranch.cli.sweeping", "train every combination of some settings, over several seeds"),
     "reproduce": ("anabranch.cli.reproducing", "train a published setting again and write its result page"),

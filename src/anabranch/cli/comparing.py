@@ -65,11 +65,11 @@ def _one(name: str, task: Any, seeds: Mapping[str, Any], choices: Mapping[str, A
     from anabranch.evaluation.evaluate import exact_summary
     from anabranch.runs.train import train as train_run
 
-    run = train_run(task.env, task.log_reward, out=out, name=task.name, **seeds, **choices)
+    run = train_run(task, out=out, name=task.name, **seeds, **choices)
     if run.interrupted:
         raise KeyboardInterrupt
     aim = {"exact": choices["exact"], "objective": run.setup.objective, **run.setup.beside_reward}
-    results = [exact_summary(one.policy, task.env, task.log_reward, facts=task.facts, **aim) for one in run.each()]
+    results = [exact_summary(one.policy, task.env, run.setup.log_reward, facts=task.facts, **aim) for one in run.each()]
     columns = {key: [result[key] for result in results] for key in FORMS}
     columns |= {f"P({fact})": [result["facts"][fact] for result in results] for fact in task.facts}
     facts = tuple(task.facts)

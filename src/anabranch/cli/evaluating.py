@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anabranch.cli.flags import Flags, Option, parse, seed_option
@@ -10,12 +11,15 @@ from anabranch.cli.prior_and_data import with_sources
 from anabranch.cli.report import report
 from anabranch.cli.reward_digits import reward_numbers, reward_text
 from anabranch.cli.sources import REWARD, start_jax, task_of_run
+from anabranch.envs.chemistry import write_molecules, writer_for
 from anabranch.evaluation.metrics.settings import MetricSettings
+from anabranch.ground.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from anabranch.envs.tasks import Task
     from anabranch.evaluation.affordable import Exact
     from anabranch.runs.run import Run
+    from anabranch.sampling.draw import Samples
 
 DIRECTORY = ("DIR", "a run directory, as `anabranch train` wrote it")
 TASK = Option(
@@ -24,6 +28,7 @@ TASK = Option(
     default=None,
     help="FILE.py:NAME of your own task, to read its run again",
 )
+SAMPLES = "fresh samples for the estimates (default 10000, or 100 where rewards are in plain Python)"
 SEED = seed_option("the seed of the fresh samples")
 WHICH = Option(name="which", annotation=int, default=0, help="of a run of several seeds, which one (0 is the first)")
 PRIOR = Option(name="prior", annotation=str | None, default=None, help="the run whose sampler an rtb run started from")
@@ -58,7 +63,7 @@ def exact_of(flags: Flags) -> "Exact":
 def open_run(flags: Flags) -> "tuple[Run, Task]":
     """The run of a command line, and its task."""
     start_jax()
-    from anabranch.runs.load import load, task_of
+    from anabranch.runs.load import load
     from anabranch.storage.directory import RunDirectory
 
     directory = RunDirectory.open(flags.positional)
@@ -66,7 +71,9 @@ def open_run(flags: Flags) -> "tuple[Run, Task]":
     own = task_of_run(config, path, task=flags.options["task"], reward=flags.options["reward"])
     word = flags.options["checkpoint"]
     state = int(word) if word.isdecimal() else word
-    return load(path, task=own, checkpoint=state, **parts_from(flags)), task_of(config, path, own)
+    run = load(path, task=own, checkpoint=state, **parts_from(flags))
+    assert run.task is not None
+    return run, run.task
 
 
 def open_one(flags: Flags) -> "tuple[Run, Task]":
@@ -77,7 +84,7 @@ def open_one(flags: Flags) -> "tuple[Run, Task]":
 
 def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
-    samples = Option(name="samples", annotation=int, default=10_000, help="fresh samples for the estimates")
+    samples = Option(name="samples", annotation=int | None, default=None, help=SAMPLES)
     metrics = MetricSettings()
     options = (JSON, samples, SEED, EXACT, CHECKPOINT, TASK, REWARD, PRIOR, DATA, METRIC, *PARTS)
     flags = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
@@ -90,16 +97,46 @@ def evaluate(arguments: Sequence[str]) -> int:
     return 0
 
 
+SAMPLES_OUT = Option(
+    name="out", annotation=str | None, default=None, help="write them into a file: .csv, .parquet, or .sdf of molecules"
+)
+
+
+def _write(place: Path, task: "Task", drawn: "Samples") -> None:
+    """Write drawn objects with log R; molecules as SMILES. Raises ConfigError where a file cannot hold them."""
+    molecular = getattr(task.env, "is_molecular", False)
+    if place.suffix == ".sdf" and not molecular:
+        raise ConfigError(
+            f"--out {place.name}: an .sdf file holds molecules; {task.name} has others: .csv or .parquet."
+        )
+    names = [str(item) for item in drawn.objects]
+    assert drawn.log_reward is not None
+    try:
+        write_molecules(place, {"smiles" if molecular else "object": names, "log_reward": drawn.log_reward.tolist()})
+    except OSError as error:
+        raise RunError(f"{place} cannot be written ({error.strerror or error}): choose another --out.") from error
+
+
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    flags = parse("sample", DIRECTORY, (count, SEED, JSON, WHICH, CHECKPOINT, TASK, REWARD, *PARTS), arguments)
+    options = (count, SEED, JSON, SAMPLES_OUT, WHICH, CHECKPOINT, TASK, REWARD, *PARTS)
+    flags = parse("sample", DIRECTORY, options, arguments)
+    place = None if flags.options["out"] is None else Path(flags.options["out"])
+    if place is not None:
+        writer_for(place)
+        if place.exists():
+            raise ConfigError(f"{place} exists already: choose another --out. Nothing was overwritten.")
     run, task = open_one(flags)
     from anabranch.environment import take
     from anabranch.sampling.draw import sample as draw
 
     drawn = draw(task.env, run.policy, flags.options["n"], seed=flags.options["seed"], log_reward=task.log_reward)
     assert drawn.log_reward is not None
+    if place is not None:
+        _write(place, task, drawn)
+        print(f"{len(drawn.objects):,} objects are in {place}")
+        return 0
     for number, (item, log_reward) in enumerate(zip(drawn.objects, drawn.log_reward, strict=True)):
         text = task.env.show(take(drawn.states, number))
         if flags.options["json"]:

@@ -4,19 +4,18 @@ Each writes its run and its row of the table into a folder; one that fails is tr
 is a row that says so. What travels is the words of a command line.
 """
 
-import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from anabranch.ground.errors import ConfigError
+from anabranch.rewards.ray_workers import joined_ray
 
 ATTEMPTS = 3
 PROGRAM = "from anabranch.cli import main; raise SystemExit(main())"
@@ -53,14 +52,7 @@ def _in_process(command: list[str]) -> tuple[int, str]:
 
 
 def _by_ray(commands: Sequence[list[str]], places: Sequence[Path]) -> list[dict[str, Any]]:
-    try:
-        ray = importlib.import_module("ray")
-    except ImportError as error:
-        raise ImportError("A sweep on a cluster needs Ray: pip install 'anabranch[ray]'.") from error
-    # The cluster that RAY_ADDRESS names, or one on this machine; its workers need the same files as this process.
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called")  # it starts other programs, not copies
-        ray.init(ignore_reinit_error=True, log_to_driver=False, include_dashboard=False, runtime_env=_environment())
+    ray = joined_ray()
     task = ray.remote(max_retries=0)(_in_worker)
 
     def begun(number: int, attempt: int) -> Any:
@@ -89,10 +81,6 @@ def _in_worker(command: list[str], out: str) -> tuple[int, str]:
     from anabranch.cli import main
 
     return main([*command, "--out", out]), ""
-
-
-def _environment() -> dict[str, Any]:
-    return {"env_vars": {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}}
 
 
 def attempted(command: list[str], place: Path, work: Work) -> dict[str, Any]:

@@ -36,7 +36,10 @@ def plot(arguments: Sequence[str]) -> int:
     seed, other = flags.options["seed"], flags.options["beside"]
     figures = pictures_of(run, seed=seed, words=_in_words(run))
     if "graph" not in figures:
-        print("no picture of the graph and the distribution: the space is too large to be listed")
+        print(
+            "no picture of the graph and the distribution: the space is too large to be listed, "
+            "or its rewards, in plain Python, would have to be asked for"
+        )
     if other is not None:
         second, _ = open_one(dataclasses.replace(flags, positional=other))
         if second.setup.env != run.setup.env:

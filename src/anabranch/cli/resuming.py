@@ -48,6 +48,7 @@ def resume(arguments: Sequence[str]) -> int:
         return 0
     seed = run.config["seed"]
     seeds = [seed + number for number in range(run.setup.seeds or 1)]
-    report(run, task, title=f"{task.name}: {run.setup.objective.name}, {seeds_text(seeds)}", exact=exact_of(flags))
+    assert run.task is not None
+    report(run, run.task, title=f"{task.name}: {run.setup.objective.name}, {seeds_text(seeds)}", exact=exact_of(flags))
     print(f"kept in {path}")
     return 0

@@ -1,7 +1,6 @@
 """Where a verb's task comes from: a task by name, or a Task, or an Environment and a reward, in a user's file."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from anabranch.cli.flags import Option
 from anabranch.cli.peers import meet
 from anabranch.cli.user_files import from_user_file, names_user_file, public_names
-from anabranch.envs.downloads import user_cache_folder
 from anabranch.envs.tasks import Task, make, rebound, require_task_name, task_names
 from anabranch.ground.errors import ConfigError, RunError
 from anabranch.ground.fields import converted, fields_of
+from anabranch.storage.compiled import keep_compiled
 
 if TYPE_CHECKING:
     from anabranch.environment import Environment
@@ -22,7 +21,8 @@ REWARD = Option(
     name="reward",
     annotation=str | None,
     default=None,
-    help="FILE.py:NAME of a log-reward of your own, for an environment of your own or in place of the task's reward",
+    help="FILE.py:NAME of a reward of your own, for an environment of your own or in place of the task's reward: a "
+    "log-reward in JAX, or a function from a list of objects to a list of numbers",
 )
 WITH_REWARD = " --reward "
 """Stands between task and reward in the name of a task that was made of both, as on a command line."""
@@ -31,13 +31,7 @@ WITH_REWARD = " --reward "
 def start_jax() -> None:
     """Keep compiled programs between commands, in the user's cache folder where there is one; meet other processes."""
     meet()
-    folder = user_cache_folder()
-    if folder is not None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        import jax
-
-        jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    keep_compiled()
 
 
 Fields = Callable[[type], Mapping[str, Any]]
@@ -58,7 +52,7 @@ def task_from(spec: str, *, reward: str | None = None, fields: Fields | None = N
         start_jax()
         named = make(spec)
     if isinstance(named, Task):
-        task = dataclasses.replace(named, name=spec) if names_user_file(spec) else named
+        task = _with_log_reward(named, named.log_reward, name=spec) if names_user_file(spec) else named
         return task if reward is None else _with_reward(task, task.env, reward)
     if not _is_environment(named):
         raise ConfigError(f"{spec} is {_described(named)}, not an anabranch.Task(env, log_reward).")
@@ -69,8 +63,14 @@ def task_from(spec: str, *, reward: str | None = None, fields: Fields | None = N
 
 
 def _with_reward(task: Task, env: "Environment", spec: str) -> Task:
-    log_reward = rebound(log_reward_from(spec), env)
-    return dataclasses.replace(task, log_reward=log_reward, name=f"{task.name}{WITH_REWARD}{spec}")
+    return _with_log_reward(task, rebound(log_reward_from(spec), env), name=f"{task.name}{WITH_REWARD}{spec}")
+
+
+def _with_log_reward(task: Task, log_reward: Callable[[Any], Any], *, name: str) -> Task:
+    """The task with a reward; a plain-Python function becomes a record whose settings are flags."""
+    from anabranch.rewards.log_reward import usable_log_reward
+
+    return dataclasses.replace(task, log_reward=usable_log_reward(task.env, log_reward), name=name)
 
 
 def log_reward_from(spec: str) -> Callable[[Any], Any]:
@@ -84,7 +84,8 @@ def log_reward_from(spec: str) -> Callable[[Any], Any]:
     if isinstance(log_reward, type) or not callable(log_reward):
         raise ConfigError(
             f"--reward {spec} is {_described(log_reward)}, not a function of one state that returns log R in nats "
-            "(or an instance of a frozen dataclass that can be called so)."
+            "(or an instance of a frozen dataclass that can be called so), nor one of a list of objects that returns R "
+            "of each."
         )
     return log_reward
 

@@ -106,7 +106,7 @@ def train(arguments: Sequence[str]) -> int:
                     out, task=task, prior=choices["prior"], exact=choices["exact"], callback=loggers, **parts
                 )
             else:
-                run = train_run(task.env, task.log_reward, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
+                run = train_run(task, out=out, name=task.name, seed=seed, seeds=seeds, **choices)
         except KeyboardInterrupt:
             print(f"anabranch: {last_words(out)}", file=sys.stderr)
             return signalled.code
@@ -116,7 +116,7 @@ def train(arguments: Sequence[str]) -> int:
     if not Peers().first:
         return 0
     title = f"{task.name}: {choices['objective'].name}, {seeds_text(all_seeds)}"
-    report(run, task, title=title, exact=choices["exact"])
+    report(run, run.task or task, title=title, exact=choices["exact"])
     print(f"kept in {out}")
     return 0
 

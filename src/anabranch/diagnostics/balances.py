@@ -55,7 +55,8 @@ def balance(
         return []
     setup = dataclasses.replace(setup, level=policy.level)
     require_view(setup, goal)
-    scores = _viewed(setup, goal, policy, trajectories, None if setup.prior is None else setup.prior.policy)
+    prior = None if setup.prior is None else setup.prior.policy
+    scores = _viewed(setup, goal, policy, trajectories, _log_rewards(setup, trajectories.objects), prior)
     return [equation.scaled(goal.reward_power * policy.level) for equation in equations_of(goal, scores)]
 
 
@@ -93,12 +94,23 @@ def require_view(setup: Setup, goal: Objective) -> None:
     ))  # fmt: skip
 
 
+def _log_rewards(setup: Setup, objects: State) -> Float[Array, " B"]:
+    """The rewards of objects, evaluated outside of any program, as one in plain Python must be."""
+    options = {"zero_floor": setup.zero_floor, "level": setup.level}
+    return rewarded(setup.log_reward, objects, **options).log_reward
+
+
 @eqx.filter_jit
-def _viewed(setup: Setup, goal: Objective, policy: Policy, trajectories: Trajectories, prior: Policy | None) -> Scores:
+def _viewed(
+    setup: Setup,
+    goal: Objective,
+    policy: Policy,
+    trajectories: Trajectories,
+    log_reward: Float[Array, " B"],
+    prior: Policy | None,
+) -> Scores:
     """The scores of given trajectories, with what the objective compares in the places where it looks for it."""
     own = setup.objective
-    options = {"zero_floor": setup.zero_floor, "level": setup.level}
-    log_reward = rewarded(setup.log_reward, trajectories.objects, **options).log_reward
     reading = Reading(setup.env, setup.backward or (None if own.outflow else UniformBackward()), own.outflow)
     if "log_inflow" in goal.needs and not own.outflow:
         policy = EdgeFlows(inner=policy, log_z=policy.log_z, reading=reading, level=policy.level)

@@ -26,7 +26,7 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy
 from anabranch.rewards.anneal import Anneal
-from anabranch.rewards.log_reward import LogReward
+from anabranch.rewards.log_reward import LogReward, usable_log_reward
 from anabranch.sampling.data_set import DataSet
 from anabranch.sampling.draw import sample_states
 from anabranch.sampling.explore import ON_POLICY, Exploration
@@ -42,7 +42,7 @@ def diagnose(
     *,
     data: Sequence[Any] | None = None,
     evaluations: Sequence[Evaluation] | None = None,
-    samples: int = 10_000,
+    samples: int | None = None,
     seed: int = 0,
     exact: bool | None = None,
 ) -> list[Finding]:
@@ -58,7 +58,7 @@ def diagnose(
         run: a run of one seed or of several.
         data: more finished objects, in plain Python, on which coverage is tested.
         evaluations: one `Evaluation` for each seed, which saves evaluating again.
-        samples: how many objects each seed draws.
+        samples: how many objects each seed draws; None: as `evaluate` does.
         seed: the seed of the draws.
         exact: False asks without the exact law in any case, True raises instead; None takes it where there is one.
 
@@ -115,7 +115,7 @@ def diagnose_policy(
     others: Sequence[Policy] = (),
     loss: float | None = None,
     evaluation: Evaluation | None = None,
-    samples: int = 10_000,
+    samples: int | None = None,
     seed: int = 0,
     exact: bool | None = None,
 ) -> list[Finding]:
@@ -137,7 +137,7 @@ def diagnose_policy(
     Returns:
         Findings, the cause before what comes of it.
     """
-    goal = objective_named(objective)
+    goal, log_reward = objective_named(objective), usable_log_reward(env, log_reward)
     chosen = backward_policy(backward, env) if backward is not None and goal.has_backward else None
     choices = {"objective": goal, "backward": chosen}
     measured = evaluation or evaluate(env, policy, log_reward, **choices, samples=samples, seed=seed)

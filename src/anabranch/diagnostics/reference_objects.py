@@ -9,9 +9,11 @@ from jaxtyping import Float, Int
 from anabranch.diagnostics.subject import TENTH, Finding, Subject, recovery, share
 from anabranch.diagnostics.walks import ReferenceObjects
 from anabranch.environment import take
+from anabranch.evaluation.affordable import draws_for
 from anabranch.evaluation.estimates import log_probs
 from anabranch.graph.enumeration import state_keys
 from anabranch.ground.streams import Stream, key_of
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.sampling.draw import sample_states
 
 MOST, LEAST = 128, 10
@@ -39,7 +41,8 @@ class Own:
     @classmethod
     def of(cls, subject: Subject) -> "Own | None":
         """From fresh draws; None where almost all of them have no reward."""
-        states = sample_states(subject.env, subject.policy, OWN_DRAWS, key=key_of(subject.seed, Stream.OWN_DRAWS))
+        draws = min(OWN_DRAWS, draws_for(subject.log_reward, None))
+        states = sample_states(subject.env, subject.policy, draws, key=key_of(subject.seed, Stream.OWN_DRAWS))
         drawn = ReferenceObjects.of("its own draws", states, subject.log_reward)
         if drawn.log_reward.size < LEAST:
             return None
@@ -113,9 +116,12 @@ def sampled_coverage(subject: Subject, sources: list[ReferenceObjects]) -> Findi
     results = [found for found in tests if found is not None]
     asked = [found for found in results if found.source != "random walks" or found.missing >= NEGLECTED]
     if not asked:
+        # Of a reward in plain Python there are the random walks of its survey alone: a search would ask for more.
+        alone = isinstance(subject.log_reward, PythonReward)
+        none = "Random walks reached no" if alone else "Neither random walks nor a search from them reached"
         return Finding(
             what=UNTESTED,
-            evidence="Neither random walks nor a search from them reached objects as good as the sampler's own: "
+            evidence=f"{none} objects as good as the sampler's own: "
             f"nine of ten of these have log R >= {own.log_reward:.4g}.",
             advice="Give objects that are known to be good (data), or train several seeds and compare them.",
         )

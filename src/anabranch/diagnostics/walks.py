@@ -13,9 +13,11 @@ from anabranch.environment import Environment, State, take
 from anabranch.ground.means import log_mean_exp_with_error
 from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.wanderer import Wanderer
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, log_reward_values, relative_log_rewards, rewarded
 from anabranch.sampling.draw import reading_for
 from anabranch.sampling.local_search import LocalSearch, improved
+from anabranch.sampling.reference_level import survey_of
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.reading import Reading
 from anabranch.scoring.score import score
@@ -56,6 +58,8 @@ def walked(
     Z, without bias, but where walks rarely reach what counts it is mostly too low. The search leaves R / Z in place,
     and gets nearer to it the longer it runs. Neither looks at the sampler.
     """
+    if isinstance(log_reward, PythonReward):  # whose evaluations cost: those of its survey are there
+        return [ReferenceObjects.of("random walks", survey_of(env, log_reward).ends, log_reward)]
     reading = reading_for(env, "uniform")
     walk_key, search_key = jax.random.split(key_of(seed, Stream.REFERENCE_OBJECTS))
     ends, log_weight = jax.tree.map(np.asarray, _walks(reading, log_reward, level, walk_key))

@@ -29,8 +29,13 @@ class BitStrings(Environment):
             )
 
     @property
-    def max_steps(self) -> int:
+    def slots(self) -> int:
+        """How many words a string has."""
         return self.length // self.word
+
+    @property
+    def max_steps(self) -> int:
+        return self.slots
 
     @property
     def words(self) -> int:
@@ -39,10 +44,10 @@ class BitStrings(Environment):
 
     @property
     def backward_slot(self) -> np.ndarray:
-        return np.arange(self.max_steps * self.words) // self.words
+        return np.arange(self.slots * self.words) // self.words
 
     def initial(self) -> Int[Array, " slots"]:
-        return jnp.full(self.max_steps, -1)
+        return jnp.full(self.slots, -1)
 
     def step(self, state: Int[Array, " slots"], action: Int[Array, ""]) -> Int[Array, " slots"]:
         return state.at[action // self.words].set(action % self.words)

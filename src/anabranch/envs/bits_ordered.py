@@ -6,37 +6,22 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.envs.bits import SETTINGS, BitStrings, NearestMode
 from anabranch.envs.tasks import Task
+from anabranch.envs.words import Words
 
 
-class BitsLeftToRight(BitStrings):
+class BitsLeftToRight(Words, BitStrings):
     """Append one of 2^word words at a time, from left to right; label = word.
 
     A tree (Malkin et al. 2022, arXiv:2201.13259): P_B is 1, and each string has one trajectory.
     """
 
     @property
-    def backward_slot(self) -> np.ndarray:
-        return np.zeros(self.words, int)
+    def letters(self) -> int:
+        return self.words
 
-    def filled(self, state: Int[Array, " slots"]) -> Int[Array, ""]:
-        """How many words the string has so far."""
-        return jnp.sum(state >= 0)
-
-    def step(self, state: Int[Array, " slots"], action: Int[Array, ""]) -> Int[Array, " slots"]:
-        return state.at[self.filled(state)].set(action)
-
-    def undo(self, state: Int[Array, " slots"], action: Int[Array, ""]) -> Int[Array, " slots"]:
-        return state.at[self.filled(state) - 1].set(-1)
-
-    def legal(self, state: Int[Array, " slots"]) -> Bool[Array, " A"]:
-        return jnp.full(self.words, state[-1] < 0)
-
-    def undoable(self, state: Int[Array, " slots"]) -> Bool[Array, " A"]:
-        return jnp.arange(self.words) == state[self.filled(state) - 1]
-
-    def log_path_count(self, state: Int[Array, " slots"]) -> Float[Array, ""]:
-        """0: one trajectory leads to each string."""
-        return jnp.zeros(())
+    @property
+    def sizes(self) -> tuple[int, int]:
+        return self.slots, self.slots
 
 
 class BitsAtEnds(BitsLeftToRight):
@@ -72,7 +57,7 @@ class BitsAtEnds(BitsLeftToRight):
 
     def log_path_count(self, state: Int[Array, " slots"]) -> Float[Array, ""]:
         """m log 2 for a string of m words."""
-        return self.filled(state) * jnp.log(2.0)
+        return self.written(state) * jnp.log(2.0)
 
 
 LEFT, ENDS = BitsLeftToRight(), BitsAtEnds()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from anabranch.ground.errors import ConfigError, named
+from anabranch.storage.compiled import user_cache_folder
 
 
 class NoDataError(ConfigError):
@@ -68,12 +69,6 @@ def cache_folder() -> Path:
     if folder is None:
         raise NoDataError("There is no home folder to keep data in: set the environment variable ANABRANCH_CACHE.")
     return folder
-
-
-def user_cache_folder() -> Path | None:
-    """The folder `anabranch` in the user's cache folder; None where there is no such."""
-    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else "")
-    return Path(home) / "anabranch" if home else None
 
 
 def load(name: str, *, fetch: Callable[[DataFile], bytes] | None = None) -> bytes:

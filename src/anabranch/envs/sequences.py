@@ -5,15 +5,16 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
-from anabranch.environment import Environment, State
+from anabranch.environment import State
 from anabranch.envs.cells import EMPTY, PALETTE, cells
 from anabranch.envs.tasks import Task, usual_settings
+from anabranch.envs.words import Words
 from anabranch.ground.errors import ConfigError
 
 
-class Sequences(Environment):
+class Sequences(Words):
     """Words of at most `longest` letters of `alphabet`; from `shortest` letters on each may stop.
 
     One label appends one letter. The graph is a tree, with sum over n <= longest of letters^n states, so that
@@ -46,41 +47,8 @@ class Sequences(Environment):
         return len(self.alphabet)
 
     @property
-    def max_steps(self) -> int:
-        return self.longest
-
-    @property
-    def backward_slot(self) -> np.ndarray:
-        return np.zeros(self.letters, int)
-
-    def length(self, state: Int[Array, " longest"]) -> Int[Array, ""]:
-        """How many letters a word has so far."""
-        return jnp.sum(state >= 0)
-
-    def initial(self) -> Int[Array, " longest"]:
-        return jnp.full(self.longest, -1)
-
-    def step(self, state: Int[Array, " longest"], action: Int[Array, ""]) -> Int[Array, " longest"]:
-        return state.at[self.length(state)].set(action)
-
-    def undo(self, state: Int[Array, " longest"], action: Int[Array, ""]) -> Int[Array, " longest"]:
-        return state.at[self.length(state) - 1].set(-1)
-
-    def legal(self, state: Int[Array, " longest"]) -> Bool[Array, " letters"]:
-        return jnp.full(self.letters, state[-1] < 0)
-
-    def undoable(self, state: Int[Array, " longest"]) -> Bool[Array, " letters"]:
-        return jnp.arange(self.letters) == state[self.length(state) - 1]
-
-    def can_stop(self, state: Int[Array, " longest"]) -> Bool[Array, ""]:
-        return self.length(state) >= self.shortest
-
-    def bounds(self) -> tuple[int, int]:
-        return -1, self.letters - 1
-
-    def log_path_count(self, state: Int[Array, " longest"]) -> Float[Array, ""]:
-        """0: one trajectory leads to each word."""
-        return jnp.zeros(())
+    def sizes(self) -> tuple[int, int]:
+        return self.shortest, self.longest
 
     def show(self, state: State) -> str:
         """The word."""
@@ -141,7 +109,7 @@ class MotifReward:
 
     def energy(self, state: Int[Array, " longest"]) -> Float[Array, ""]:
         """Cost minus gain of the letters so far, in nats; 0 for the empty word."""
-        return self.cost * self.env.length(state) - self.gain * self.occurrences(state)
+        return self.cost * self.env.written(state) - self.gain * self.occurrences(state)
 
     def occurrences(self, state: Int[Array, " longest"]) -> Int[Array, ""]:
         """How many times a motif stands in the letters so far."""

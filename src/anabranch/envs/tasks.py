@@ -49,6 +49,10 @@ BUILT_IN = {
     "phylogeny": "anabranch.envs.phylogeny",
     "phylogeny-likelihood": "anabranch.envs.likelihood",
     "potts": "anabranch.envs.energies",
+    "molecules": "anabranch.envs.molecules",
+    "fragments": "anabranch.envs.molecules",
+    "rna": "anabranch.envs.rna",
+    "tfbind8-model": "anabranch.envs.binding_model",
 }
 """The module of each built-in task; it is imported when the task is used."""
 
@@ -94,16 +98,23 @@ class Settings:
 
 
 def usual_settings(
-    *, steps: int = 5_000, batch: int = 16, epsilon: float = 0.05, learning_rate: float = 1e-3
+    *,
+    steps: int = 5_000,
+    batch: int = 16,
+    epsilon: float = 0.05,
+    learning_rate: float = 1e-3,
+    width: int | None = None,
 ) -> Callable[["Objective"], Settings]:
-    """The usual network, with some exploration where the objective allows it."""
+    """A network of that width or the usual one, with some exploration where the objective allows it."""
 
     def settings(objective: "Objective") -> Settings:
+        from anabranch.policies.mlp import MLP
         from anabranch.sampling.explore import Explore
         from anabranch.training.optimizer import Adam
 
         explore = None if objective.on_policy else Explore(epsilon=epsilon)
-        return Settings(steps=steps, batch=batch, optimizer=Adam(learning_rate=learning_rate), explore=explore)
+        optimizer, policy = Adam(learning_rate=learning_rate), None if width is None else MLP(width=width)
+        return Settings(steps=steps, batch=batch, optimizer=optimizer, explore=explore, policy=policy)
 
     return settings
 

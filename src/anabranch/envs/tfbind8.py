@@ -7,11 +7,12 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
-from anabranch.environment import Environment, State
+from anabranch.environment import State
 from anabranch.envs.downloads import load
 from anabranch.envs.tasks import Settings, Task
+from anabranch.envs.words import Words
 from anabranch.ground.errors import ConfigError
 from anabranch.objectives.base import Objective
 from anabranch.sampling.explore import Explore
@@ -23,7 +24,7 @@ LONGEST = 12
 """Of strings: there is one measurement for each of 4^length."""
 
 
-class DNA(Environment):
+class DNA(Words):
     """Write a string of `length` letters A, C, G, T from left to right; label = letter (4^length objects, a tree).
 
     One trajectory leads to each string, so every P_B is the same: 1 for the last letter. A network sees,
@@ -44,39 +45,12 @@ class DNA(Environment):
             )
 
     @property
-    def max_steps(self) -> int:
-        return self.length
+    def letters(self) -> int:
+        return len(LETTERS)
 
     @property
-    def backward_slot(self) -> np.ndarray:
-        return np.zeros(len(LETTERS), int)
-
-    def initial(self) -> Int[Array, " length"]:
-        return jnp.full(self.length, -1)
-
-    def step(self, state: Int[Array, " length"], action: Int[Array, ""]) -> Int[Array, " length"]:
-        return state.at[self.written(state)].set(action)
-
-    def undo(self, state: Int[Array, " length"], action: Int[Array, ""]) -> Int[Array, " length"]:
-        return state.at[self.written(state) - 1].set(-1)
-
-    def legal(self, state: Int[Array, " length"]) -> Bool[Array, " A"]:
-        return jnp.broadcast_to(state[-1] < 0, len(LETTERS))
-
-    def undoable(self, state: Int[Array, " length"]) -> Bool[Array, " A"]:
-        last = jnp.where(self.written(state) > 0, state[self.written(state) - 1], -1)
-        return jnp.arange(len(LETTERS)) == last
-
-    def can_stop(self, state: Int[Array, " length"]) -> Bool[Array, ""]:
-        return state[-1] >= 0
-
-    def written(self, state: Int[Array, " length"]) -> Int[Array, ""]:
-        """How many letters there are."""
-        return jnp.sum(state >= 0)
-
-    def log_path_count(self, state: Int[Array, " length"]) -> Float[Array, ""]:
-        """0: each string is written in one way."""
-        return jnp.zeros(())
+    def sizes(self) -> tuple[int, int]:
+        return self.length, self.length
 
     @property
     def vocabulary(self) -> int:

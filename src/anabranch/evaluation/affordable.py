@@ -10,6 +10,7 @@ import numpy as np
 from anabranch.environment import Environment, take
 from anabranch.graph.state_graph import SMALL_SECONDS, SMALL_STATES, StateGraph, state_graph
 from anabranch.ground.errors import ConfigError, SpaceTooLargeError
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward
 
 Exact = bool | Literal["auto"]
@@ -21,6 +22,17 @@ FREE_LISTING, FREE_REWARDS = 10.0, 2.0
 """Seconds that listing, and the rewards of what was listed, may take beside a training of any length."""
 SAMPLE_STATES, SAMPLE_OBJECTS = 10_000, (1, 16, 256)
 """How many states are listed, and how many rewards evaluated at once, to estimate the time for all."""
+
+
+DRAWS, FEW_DRAWS = 10_000, 100
+"""Objects that an evaluation draws: with a reward in JAX, and with one in plain Python, each of which costs."""
+
+
+def draws_for(log_reward: LogReward, samples: int | None, exact: Exact | None = "auto") -> int:
+    """How many objects to draw, where that was left open; many where all rewards are asked for anyway."""
+    if samples is not None:
+        return samples
+    return FEW_DRAWS if isinstance(log_reward, PythonReward) and exact is not True else DRAWS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,9 +61,12 @@ def listing_for(env: Environment, log_reward: LogReward, exact: Exact, *, second
         graph = state_graph(env)
         return Listing(graph, f"exact answer: watched over {graph.num_states:,} states (exact=True)")
     graph = _cheap_graph(env, seconds)
+    if isinstance(log_reward, PythonReward) and (graph is None or not is_evaluated(graph, log_reward)):
+        return Listing(None, "exact answer: not watched, it would ask for more rewards (exact=True watches it)")
     if graph is None:
         return Listing(None, "exact answer: not watched, the space is too large to list beside this training")
-    each = None if graph.objects.size == 0 else _price_of_reward(graph, log_reward, max(FREE_REWARDS, SHARE * seconds))
+    free = graph.objects.size == 0 or isinstance(log_reward, PythonReward)
+    each = None if free else _price_of_reward(graph, log_reward, max(FREE_REWARDS, SHARE * seconds))
     if each is not None:
         bill = f"{graph.objects.size:,} rewards of {each:.2g} s beside {_spoken(seconds)} of training"
         return Listing(None, f"exact answer: not watched, it takes {bill} (exact=True watches it)")
@@ -73,7 +88,21 @@ def graph_beside_samples(env: Environment, log_reward: LogReward, exact: Exact, 
             raise
         return None
     cheap = exact is True or graph.objects.size <= samples
+    if isinstance(log_reward, PythonReward):
+        return graph if cheap or is_evaluated(graph, log_reward) else None
     return graph if cheap or _price_of_reward(graph, log_reward, FREE_REWARDS) is None else None
+
+
+def is_evaluated(graph: StateGraph, reward: LogReward) -> bool:
+    """Whether hardly any of a space's rewards would have to be asked for; those in JAX cost nothing."""
+    if not isinstance(reward, PythonReward):
+        return True
+    few = reward.survey_size // 10
+    return graph.objects.size <= MOST_LISTED and reward.unknown_among(graph.object_states) <= few
+
+
+MOST_LISTED = 20_000
+"""Objects of a space whose rewards are looked up one by one."""
 
 
 def _spoken(seconds: float) -> str:

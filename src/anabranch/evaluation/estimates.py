@@ -19,7 +19,7 @@ from anabranch.ground.means import Estimate, log_mean_exp_with_error, mean_with_
 from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
-from anabranch.rewards.log_reward import LogReward, log_reward_values, require_log_reward
+from anabranch.rewards.log_reward import LogReward, log_reward_values, usable_log_reward
 from anabranch.sampling.draw import BATCH, reading_for, whole_batches
 from anabranch.sampling.regrow import walk_back
 from anabranch.sampling.rollout import rollout
@@ -81,7 +81,7 @@ def estimate(
     Example:
         print(anabranch.estimate(env, run.policy, log_reward, samples=1_000).log_z)
     """
-    require_log_reward(env, log_reward)
+    log_reward = usable_log_reward(env, log_reward)
     require_policy(policy)
     reading = reading_for(env, backward or "uniform")
     pieces = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from anabranch.environment import Environment, initial_state, require_environment, take
-from anabranch.evaluation.affordable import Exact, graph_beside_samples
+from anabranch.evaluation.affordable import Exact, draws_for, graph_beside_samples
 from anabranch.evaluation.divergences import (
     perfect_sampler_floor,
     total_variation_distance,
@@ -28,7 +28,7 @@ from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
-from anabranch.rewards.log_reward import LogReward, log_rewards
+from anabranch.rewards.log_reward import LogReward, log_rewards, usable_log_reward
 from anabranch.sampling.draw import reading_for
 from anabranch.scoring.reading import heads_at
 
@@ -95,7 +95,7 @@ def evaluate(
     prior: Policy | None = None,
     data: Any = None,
     facts: Mapping[str, Fact] | None = None,
-    samples: int = 10_000,
+    samples: int | None = None,
     seed: int = 0,
     settings: MetricSettings | None = None,
     distance: Distance | None = None,
@@ -117,7 +117,7 @@ def evaluate(
         prior: the sampler that relative balance started from.
         data: the batch of finished states that maximum likelihood learned from.
         facts: events whose probability is reported, by name.
-        samples: how many objects are drawn.
+        samples: how many objects are drawn; None: 10,000, or 100 where their rewards are in plain Python.
         seed: the seed of the draws.
         settings: the settings of the metrics; None: the defaults.
         distance: a function of two decoded objects; None: Hamming's, or the edit distance.
@@ -145,6 +145,8 @@ def evaluate(
     assert policy is not None
     assert log_reward is not None
     assert objective is not None
+    log_reward = usable_log_reward(env, log_reward)
+    samples = draws_for(log_reward, samples, exact)
     require_whole(samples=samples)
     condition, own = objective_named(objective), require_metrics(metrics)
     law = _law_of(env, policy, log_reward, condition, prior, data, exact=exact, samples=samples)

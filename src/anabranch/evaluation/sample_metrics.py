@@ -16,9 +16,11 @@ from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, log_reward_values
 from anabranch.sampling.draw import reading_for
 from anabranch.sampling.explore import Explore
+from anabranch.sampling.reference_level import survey_of
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.reading import Reading
 
@@ -78,8 +80,7 @@ def metrics_of_drawn(
     drawn, first = numbered(env, states)
     values = log_reward_values(log_reward, states)[first]
     listed = Listed(values, lambda at: env.decode(take(states, int(first[at]))))
-    tested = _walked(policy, reading_for(env, None), key_of(seed, Stream.TEST_OBJECTS))
-    tested = jax.tree.map(np.asarray, tested)
+    tested = _test_objects(env, policy, log_reward, seed)
     tested = take(tested, numbered(env, tested)[1])
     worth = log_reward_values(log_reward, tested)
     draws = max(LEAST_DRAWS, count // TEST_OBJECTS)
@@ -99,6 +100,13 @@ def numbered(env: Environment, states: Any) -> tuple[Int[np.ndarray, " n"], Int[
     numbering: dict[Any, int] = {}
     numbers = np.array([numbering.setdefault(key, len(numbering)) for key in keys])
     return numbers, np.unique(numbers, return_index=True)[1]
+
+
+def _test_objects(env: Environment, policy: Policy, log_reward: LogReward, seed: int) -> Any:
+    """Ends of random walks; of a reward in plain Python those that it has evaluated already."""
+    if isinstance(log_reward, PythonReward):
+        return take(survey_of(env, log_reward).ends, slice(TEST_OBJECTS))
+    return jax.tree.map(np.asarray, _walked(policy, reading_for(env, None), key_of(seed, Stream.TEST_OBJECTS)))
 
 
 @eqx.filter_jit

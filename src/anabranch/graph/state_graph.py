@@ -13,6 +13,7 @@ from anabranch.environment import Environment, require_environment, take
 from anabranch.graph.enumeration import chunk_for, enumerate_states, in_chunks
 from anabranch.ground.arguments import require_instance, require_whole
 from anabranch.ground.errors import LawError, SpaceTooLargeError
+from anabranch.ground.extras import of_extra
 from anabranch.ground.fields import converted
 from anabranch.ground.html import html_table
 
@@ -120,10 +121,7 @@ class StateGraph:
 
     def to_networkx(self) -> "networkx.MultiDiGraph":
         """A networkx.MultiDiGraph: nodes 0..N-1 with `text`, `level`, `can_stop`; edges with `action`."""
-        try:
-            import networkx
-        except ImportError as missing:
-            raise ImportError("networkx is not installed: pip install 'anabranch[graphs]'") from missing
+        networkx = of_extra("networkx", extra="graphs", needs="networkx is not installed")
         graph = networkx.MultiDiGraph()
         for number in range(self.num_states):
             finished, level = bool(self.can_stop[number]), int(self.level[number])

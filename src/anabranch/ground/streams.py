@@ -58,6 +58,10 @@ class Stream(enum.IntEnum):
     """The order in which `check` decodes objects."""
     STOPPING = 22
     """Random walks that are asked whether every state may stop."""
+    SHAKE = 23
+    """Noise on the parameters, where a user shakes a training; the step is folded in."""
+    PASSED_THROUGH = 24
+    """Trajectories whose states a page shows, of a space that is not listed."""
 
 
 class StepStream(enum.IntEnum):

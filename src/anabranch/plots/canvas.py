@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anabranch.ground.extras import of_extra
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -26,11 +28,10 @@ POINTS = 72.0
 
 def blank_figure(width: float, height: float) -> "Figure":
     """An empty figure of `width` by `height` inches that belongs to no global state."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as missing:
-        raise ImportError("matplotlib is not installed: pip install 'anabranch[plots]'") from missing
+    of_extra("matplotlib.figure", extra="plots", needs="matplotlib is not installed")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=120, facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure

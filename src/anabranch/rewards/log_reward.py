@@ -20,7 +20,8 @@ from anabranch.environment import Environment, State, initial_state, require_env
 from anabranch.graph.enumeration import chunk_for, in_chunks
 from anabranch.graph.state_graph import StateGraph, require_graph
 from anabranch.ground.arguments import require_function
-from anabranch.ground.errors import ConfigError, RewardError
+from anabranch.ground.errors import ConfigError, Error, RewardError
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.underflow import require_no_underflow
 
 LogReward = Callable[[State], Float[Array, ""]]
@@ -58,7 +59,11 @@ class Rewarded(eqx.Module):
 
 def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level: float = 0.0) -> Rewarded:
     """Evaluate a log-reward on a batch of objects, minus `level`; only -inf is replaced, by log(zero_floor)."""
-    values = relative_log_rewards(log_reward, objects, level=level)
+    return settled_rewards(relative_log_rewards(log_reward, objects, level=level), zero_floor)
+
+
+def settled_rewards(values: Float[Array, " B"], zero_floor: float) -> Rewarded:
+    """Log-rewards relative to the level, with zeros at the floor, and those that are none marked."""
     floored = jnp.isneginf(values)
     bad = ~floored & ~(jnp.abs(values) <= LARGEST_RELATIVE)
     return Rewarded(jnp.where(floored, jnp.log(zero_floor), jnp.where(bad, 0.0, values)), floored, bad)
@@ -70,7 +75,9 @@ def with_floor(raw: Float[Array, "*shape"], zero_floor: float) -> Float[Array, "
 
 
 def relative_log_rewards(log_reward: LogReward, objects: State, *, level: float) -> Float[Array, " B"]:
-    """log R - level of a batch of objects, for use inside JAX."""
+    """log R - level of a batch of objects; of a reward in JAX also inside of a program."""
+    if isinstance(log_reward, PythonReward):
+        return jnp.asarray(log_reward.log_values(objects) - level, float)
     return jax.vmap(minus_level(log_reward, level))(objects).astype(float)
 
 
@@ -98,6 +105,8 @@ def energies(log_reward: LogReward, states: State, *, zero_floor: float, level: 
 
 def log_reward_values(log_reward: LogReward, states: State, *, chunk: int | None = None) -> Float[np.ndarray, " n"]:
     """log R of states outside of any program, at most `chunk` at a time, with all the digits that the reward has."""
+    if isinstance(log_reward, PythonReward):
+        return log_reward.log_values(states)
     count = jax.tree.leaves(states)[0].shape[0]
     # Even pieces have hardly any padding, for which a reward would be called in vain.
     size = -(-count // -(-count // min(chunk or count, count)))
@@ -114,26 +123,38 @@ def _batched(log_reward: LogReward) -> Callable[[State], Float[Array, " n"]]:
     return jax.jit(jax.vmap(log_reward))
 
 
-def require_log_reward(env: Environment, log_reward: LogReward) -> None:
-    """Trace a log-reward once and raise RewardError, in a sentence, where it is not a JAX function of one state."""
+def usable_log_reward(env: Environment, log_reward: Any) -> LogReward:
+    """The reward of a space as the library takes it: a function that JAX traces, or a `PythonReward` of this space.
+
+    A plain function that JAX cannot trace is taken for one of a list of objects, and becomes a `PythonReward`. Raises
+    RewardError for what is no function.
+    """
     require_environment(env)
+    if isinstance(log_reward, PythonReward):
+        return log_reward.on(env)
     require_function(log_reward, argument="log_reward", expected="a JAX function of one state, log R(x)")
-    name = getattr(log_reward, "__name__", type(log_reward).__name__)
+    why = _untraceable(env, log_reward)
+    if why is None:
+        return log_reward
+    return PythonReward(function=log_reward, untraceable=why).on(env)
+
+
+def _untraceable(env: Environment, log_reward: LogReward) -> str | None:
+    """Why a function is no log-reward in JAX, as the end of a sentence; None where it is one."""
     state = jax.eval_shape(lambda: initial_state(env))
     try:
         shape = jax.eval_shape(lambda state: jnp.asarray(log_reward(state)), state)
-    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
-        raise RewardError(
-            f"The log-reward {name} cannot be traced by JAX ({type(error).__name__}): it needs concrete values, "
-            "as in a Python `if`, `float(...)` or NumPy call. Write it with jax.numpy and jnp.where."
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise RewardError(f"The log-reward {name} returned no number: {error}") from error
-    if shape.shape != () or not (jnp.issubdtype(shape.dtype, jnp.floating) or jnp.issubdtype(shape.dtype, jnp.integer)):
-        raise RewardError(
-            f"The log-reward {name} returned shape {shape.shape} of {shape.dtype} for one state: "
-            "it must be one number, log R(x), in nats."
+    except Error:  # of the library's own rewards: data that cannot be had, settings that do not fit
+        raise
+    except Exception as error:
+        why = "" if isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError) else f": {error}"
+        return (
+            f"cannot be traced by JAX ({type(error).__name__}{why}): with concrete values, as in a Python `if`, "
+            "`float(...)` or NumPy call, it is none. Write it with jax.numpy and jnp.where."
         )
+    if shape.shape != () or not (jnp.issubdtype(shape.dtype, jnp.floating) or jnp.issubdtype(shape.dtype, jnp.integer)):
+        return f"returned shape {shape.shape} of {shape.dtype} for one state: it must be one number, log R(x), in nats."
+    return None
 
 
 def require_level(level: float) -> float:
@@ -172,7 +193,7 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
 
     Arguments:
         graph: all states, as `state_graph(env)` gives them.
-        log_reward: log R(x) in nats, a JAX function of one state; -inf for a reward of 0.
+        log_reward: log R(x) in nats, a JAX function of one state; -inf for a reward of 0. Or a `PythonReward`.
 
     Returns:
         Numbers [X] in float64, in the order of `graph.objects`.
@@ -181,7 +202,7 @@ def log_rewards(graph: StateGraph, log_reward: LogReward) -> Float[np.ndarray, "
         RewardError: names the object where a value is NaN or +inf; and where all rewards are zero.
     """
     require_graph(graph)
-    require_log_reward(graph.env, log_reward)
+    log_reward = usable_log_reward(graph.env, log_reward)
     if graph.objects.size == 0:
         raise RewardError(f"{type(graph.env).__name__} has no finished object: can_stop is never true.")
     chunk = chunk_for(graph.env, graph.objects.size)

@@ -1,5 +1,6 @@
 """A run read back: built-in tasks are rebuilt by name, a user's own must be given; nothing on disk is executed."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,17 @@ from typing import Any
 import optax
 
 from anabranch.envs.tasks import BUILT_IN, Task, make, task_names
+from anabranch.evaluation.targets import TabulatedReward
+from anabranch.graph.state_graph import state_graph
 from anabranch.ground.errors import RunError
 from anabranch.ground.fields import converted, replaced, unknown_key
 from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import PolicyRecipe
+from anabranch.rewards.edited import EditedReward
+from anabranch.rewards.host_reward import PythonReward
+from anabranch.rewards.log_reward import log_rewards, usable_log_reward
 from anabranch.runs.given import policy_shape, with_given
 from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
@@ -28,7 +34,10 @@ KEPT = {name: one for name, one in SETTINGS.items() if one.kept}
 ADDED = {name: one.before for name, one in KEPT.items() if one.before is not REQUIRED}
 """Settings that the first runs of this format did not have, with the values by which these were trained."""
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
+STEERED = ("edited", "steered")
+"""Of a training that a page has steered: how its reward was edited, and that it was."""
 KEYS = ("format", "task", "versions", "result", "env", "reward", *KEPT, "seed", "checkpoint", "machine", "resumed")
+KEYS = (*KEYS, *STEERED)
 
 
 def load(
@@ -72,7 +81,7 @@ def load(
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
-    described = task_of(config, directory.path, task)
+    described = _with_kept_rewards(task_of(config, directory.path, task), directory.path)
     own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
     own["explore"] = explore
     ready = with_given(_setup_of(config, described, own, directory.path), directory)
@@ -92,6 +101,14 @@ def load(
         setup=ready,
         **took,
     )
+
+
+def _with_kept_rewards(task: Task, path: Path) -> Task:
+    """The task, with a reward in plain Python that knows what the run has evaluated."""
+    reward: Any = task.log_reward
+    if not isinstance(reward, PythonReward):
+        return task
+    return dataclasses.replace(task, log_reward=reward.on(task.env, folder=path))
 
 
 def _checkpoint_of(directory: RunDirectory, which: str | int) -> Saved:
@@ -130,10 +147,22 @@ def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
             "file again (--task FILE:NAME, or load(path, task=...)). Loading a run never executes code."
         )
     rebuilt = make(str(name)) if task is None else task
+    rebuilt = dataclasses.replace(rebuilt, log_reward=usable_log_reward(rebuilt.env, rebuilt.log_reward))
     own_kind = type(rebuilt.env).__name__
     if own_kind != kind:
         raise RunError(f"{path} is a run of the environment {kind}; the given task has {own_kind}.")
-    return rebuilt.with_settings(space, reward, where=str(path / "run.json"))
+    rebuilt = rebuilt.with_settings(space, reward, where=str(path / "run.json"))
+    return rebuilt if config.get("edited") is None else _with_edited_reward(rebuilt, config["edited"])
+
+
+def _with_edited_reward(task: Task, edited: Any) -> Task:
+    """The task with a reward that a user has edited, as a table."""
+    reward = EditedReward.of(edited)
+    if reward == EditedReward():
+        return task
+    graph = state_graph(task.env)
+    values = reward.log_values(log_rewards(graph, task.log_reward), {})
+    return dataclasses.replace(task, log_reward=TabulatedReward.of(graph, values))
 
 
 def _part(config: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:

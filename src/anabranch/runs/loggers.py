@@ -5,7 +5,6 @@ anywhere unless it is asked for. A logger that fails says so once, and the train
 """
 
 import abc
-import importlib
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from anabranch.ground.errors import ConfigError
+from anabranch.ground.extras import of_extra
 from anabranch.storage.files import read_json, write_json
 
 BOOK = "anabranch-logger.json"
@@ -35,10 +35,7 @@ class Logger(abc.ABC):
     """By which that is installed."""
 
     def __init__(self, folder: str | Path) -> None:
-        try:
-            self.module: Any = importlib.import_module(self.package)
-        except ImportError as missing:
-            raise ImportError(f"{self.package} is not installed: pip install 'anabranch[{self.extra}]'") from missing
+        self.module = of_extra(self.package, extra=self.extra, needs=f"{self.package} is not installed")
         self.folder = Path(folder)
         self.run = ""
         """The name under which the tool knows this training."""

@@ -1,8 +1,12 @@
 """The pictures of a run: its flow, its law beside the target, its curves, and what it draws."""
 
+import base64
+import html
+import io
 from typing import TYPE_CHECKING, Any
 
 from anabranch.environment import take
+from anabranch.evaluation.affordable import is_evaluated
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.evaluation.exact_law import ExactLaw, exact_law
 from anabranch.graph.state_graph import state_graph
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 DRAWS = 64
 """Objects that are drawn for the gallery."""
 MOST_BARS_WITH_PICTURES = 60
+MOST_SHOWN = 400
+"""States of a space of which a notebook shows the flow without being asked to."""
 
 
 def pictures_of(run: Trained, *, seed: int = 0, words: str = "") -> "dict[str, Figure]":
@@ -33,12 +39,13 @@ def pictures_of(run: Trained, *, seed: int = 0, words: str = "") -> "dict[str, F
     return figures
 
 
-def law_of(run: Trained) -> ExactLaw | None:
-    """The exact law of a run; None where the space is too large."""
+def law_of(run: Trained, **limits: Any) -> ExactLaw | None:
+    """The exact law of a run; None where the space is too large, or its rewards would have to be asked for."""
     try:
-        return exact_law(state_graph(run.setup.env), run.policy, run.setup.log_reward)
+        graph = state_graph(run.setup.env, **limits)
     except SpaceTooLargeError:
         return None
+    return exact_law(graph, run.policy, run.setup.log_reward) if is_evaluated(graph, run.setup.log_reward) else None
 
 
 def gallery_of(run: Trained, *, seed: int) -> "Figure":
@@ -61,6 +68,21 @@ def flow_of(run: Trained, law: ExactLaw, *, words: str = "") -> "Figure":
     log_z = learned_log_z(run.policy, run.setup.objective, run.setup.env)
     flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {_name(run)}{words}"}
     return state_graph_figure(law.graph, law.law, law.log_reward, **flow)
+
+
+def flow_as_html(run: Trained) -> str:
+    """The flow of a small space as a picture in HTML; nothing for a large one, several seeds, or without matplotlib."""
+    law = law_of(run, max_states=MOST_SHOWN, seconds=1.0) if run.setup.seeds is None else None
+    if law is None or law.graph.num_states > MOST_SHOWN:
+        return ""
+    try:
+        figure = flow_of(run, law)
+    except ImportError:
+        return ""
+    content = io.BytesIO()
+    figure.savefig(content, dpi=90)
+    data, words = base64.b64encode(content.getvalue()).decode(), html.escape(f"The flow of {_name(run)}", quote=True)
+    return f'<img style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
 
 
 def _distribution(run: Trained, law: ExactLaw) -> "Figure":

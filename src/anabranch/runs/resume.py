@@ -13,6 +13,7 @@ from anabranch.ground.arguments import require_function, require_instance, requi
 from anabranch.ground.errors import ConfigError, NoCheckpointError, RunError
 from anabranch.ground.fields import replaced
 from anabranch.policies.heads import Policy, require_policy
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.runs.given import with_given
 from anabranch.runs.load import load
 from anabranch.runs.run import Run
@@ -24,8 +25,8 @@ from anabranch.training.growth import Growth, next_report
 from anabranch.training.keeping import Keeper
 from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine, shown_beside
-from anabranch.training.saved_state import state_from
-from anabranch.training.step import init
+from anabranch.training.saved_state import state_from, traced_values
+from anabranch.training.step import init_lanes, seeds_from
 from anabranch.training.train import continued
 
 
@@ -121,6 +122,8 @@ def _resumed(run: Run, lock: RunLock | None, *, steps: int | None, exact: Exact,
         regular = growth.done == next_report(growth.done - 1, run.setup.steps)
         rows, growth = (rows, dataclasses.replace(growth, since=())) if regular else (rows[:-1], growth)
     setup = dataclasses.replace(run.setup, steps=total)
+    if isinstance(setup.log_reward, PythonReward):
+        setup.log_reward.go_on_from(growth.done)
     growth = dataclasses.replace(growth, setup=setup)
     checkpoint = _checkpoint(run.config.get("checkpoint"))
     changes = changed_surroundings(run.config)
@@ -165,6 +168,7 @@ def _with_state(run: Run, *, prior: Policy | None, optimizer: Any) -> Run:
             "name it again, resume(..., prior=...) (--prior RUN)."
         )
     # A fresh state has the right shape, with the data and the prior in their places.
-    state = state_from(setup, init(setup, run.config["seed"], start=run.policy), saved.arrays, path)
+    fresh = init_lanes(setup, seeds_from(setup, run.config["seed"]), traced_values(saved.arrays), start=run.policy)
+    state = state_from(setup, fresh, saved.arrays, path)
     growth = Growth.restored(setup, state, saved.progress, path)
     return dataclasses.replace(run, setup=setup, growth=growth)

@@ -16,6 +16,8 @@ from anabranch.envs.tasks import Task
 from anabranch.evaluation.evaluate import Evaluable, Evaluation, evaluate
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.html import html_table
+from anabranch.rewards.host_reward import PythonReward
+from anabranch.rewards.plain_objects import from_bytes
 from anabranch.sampling.draw import Samples, sample
 from anabranch.training.run import Trained
 
@@ -117,6 +119,33 @@ class Run(Trained, Evaluable):
             for name in names
         }
 
+    def evaluations(self) -> Columns:
+        """What a reward in plain Python was asked for, in that order.
+
+        The random objects before the first step stand at step -1. log R is that of the object, in nats; None where it
+        has none.
+
+        Returns:
+            Columns of equal length by name: `pandas.DataFrame(run.evaluations())`.
+
+        Raises:
+            ConfigError: for a run whose reward is in JAX.
+        """
+        reward: Any = self.setup.log_reward
+        if not isinstance(reward, PythonReward):
+            raise ConfigError("Only a reward in plain Python (python_reward) keeps its evaluations.")
+        asked, judged = reward.evaluations()
+        width = max((len(outcome.row) for _, _, outcome in asked), default=0)
+        rows = [[*outcome.row, *[None] * (width - len(outcome.row))] for _, _, outcome in asked]
+        return {
+            "step": [step for step, _, _ in asked],
+            "object": [from_bytes(encoded) for _, encoded, _ in asked],
+            "status": [outcome.status for _, _, outcome in asked],
+            "log_reward": [None if math.isnan(value) else value for value in judged.log_reward.tolist()],
+            "seconds": [outcome.seconds for _, _, outcome in asked],
+            **{f"column_{number}": [row[number] for row in rows] for number in range(width)},
+        }
+
     def _history(self) -> Columns:
         names = dict.fromkeys(name for row in self.history for name in row)
         columns = {name: [row.get(name) for row in self.history] for name in names}
@@ -160,9 +189,11 @@ class Run(Trained, Evaluable):
         return "\n".join(f"{name:8} {text}" for name, text in self._facts)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """What a notebook shows: the same five lines, and the flow of a space that is small."""
+        from anabranch.runs.pictures import flow_as_html
+
         (_, title), *rows = self._facts
-        return html_table(title, rows)
+        return html_table(title, rows, below=flow_as_html(self))
 
 
 def _range(value: float | Sequence[float]) -> str:

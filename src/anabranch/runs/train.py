@@ -17,11 +17,13 @@ from anabranch.objectives.base import Objective
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.rewards.anneal import Anneal
-from anabranch.rewards.log_reward import LogReward
+from anabranch.rewards.host_reward import PythonReward
+from anabranch.rewards.log_reward import LogReward, usable_log_reward
 from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
+from anabranch.storage.directory import require_new
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
 from anabranch.training.optimizer import Adam
 from anabranch.training.peers import Peers
@@ -33,7 +35,7 @@ from anabranch.training.train import trained
 
 def train(
     env: Environment | Task | str,
-    log_reward: LogReward | None = None,
+    log_reward: LogReward | PythonReward | None = None,
     *,
     objective: str | Objective | None = None,
     backward: str | BackwardPolicy | None = "uniform",
@@ -67,7 +69,8 @@ def train(
 
     Arguments:
         env: a task by name ("faces"), a `Task`, or an environment.
-        log_reward: a JAX function of one state, log R(x) in nats, -inf for a reward of 0.
+        log_reward: a JAX function of one state, log R(x) in nats, -inf for a reward of 0; or a plain-Python function of
+            a list of objects, which returns R of each, alone or with its settings (`python_reward`).
         objective: the balance condition, by name ("tb", "db", ...) or as a record.
         backward: the backward policy P_B, by name ("uniform", "learned", ...) or as a record.
         explore: how the sampler departs from its policy; None: not at all.
@@ -99,6 +102,7 @@ def train(
 
     Raises:
         ConfigError, RewardError: for settings that are none.
+        RewardFailureError: where objects have no reward, more than may have none.
         LawError, RewardError: with the state at which sampling or listing failed.
         SpaceTooLargeError: where `exact=True` asks for too much.
         RunError: where `out` cannot be written, or a training has diverged. An error that stops a training has the
@@ -121,12 +125,24 @@ def train(
         settings.get("steps") or 0, label=_label(objective), active=shown_beside(callback) and Peers().first
     )
     space, score = (env, log_reward) if task is None else (task.env, task.log_reward)
+    score = _kept_reward(space, score, out)
     with line.during("preparing"):
         ready = setup(space, score, **settings)  # pyright: ignore[reportArgumentType]
     require_seed(seed, count=ready.seeds or 1)
     where = {"seed": int(seed), "start": start, "out": out, "name": name or (task and task.name)}
     where["checkpoint"] = checkpoint_of(checkpoint)
+    # What is measured afterwards is answered by what the training has evaluated.
+    task = None if task is None else dataclasses.replace(task, log_reward=ready.log_reward)
     return Run.of(trained(ready, **where, exact=exact, callback=callback, line=line), task)
+
+
+def _kept_reward(env: Any, log_reward: Any, out: str | Path | None) -> LogReward:
+    """The reward; one in plain Python keeps its evaluations in the run directory, from the first one on."""
+    score = usable_log_reward(env, log_reward)
+    if not isinstance(score, PythonReward):
+        return score
+    # A service of its own: what an earlier training has asked for does not count for this one.
+    return dataclasses.replace(score.on(env), folder=None if out is None else require_new(out))
 
 
 def _task_of(env: Any, log_reward: Any) -> Task | None:

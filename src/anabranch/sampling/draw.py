@@ -15,7 +15,7 @@ from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy, require_policy
-from anabranch.rewards.log_reward import LogReward, log_reward_values, require_log_reward
+from anabranch.rewards.log_reward import LogReward, log_reward_values, usable_log_reward
 from anabranch.sampling.regrow import walk_back
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.reading import Reading
@@ -68,8 +68,7 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
     objects = [env.decode(take(states, number)) for number in range(n)]
     if log_reward is None:
         return Samples(objects, states, None)
-    require_log_reward(env, log_reward)
-    return Samples(objects, states, log_reward_values(log_reward, states))
+    return Samples(objects, states, log_reward_values(usable_log_reward(env, log_reward), states))
 
 
 def sample_states(env: Environment, policy: Policy, n: int, *, key: Key[Array, ""]) -> Any:

@@ -24,6 +24,7 @@ from anabranch.ground.means import log_mean_exp_with_error
 from anabranch.objectives.base import Objective
 from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.wanderer import Wanderer
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LARGEST_RELATIVE, LogReward, energies, log_reward_values, whole_level
 from anabranch.rewards.underflow import require_no_underflow
 from anabranch.sampling.draw import reading_for
@@ -48,6 +49,11 @@ class Survey:
     """log of the number of allowed labels, STOP included; 0 on padding."""
     log_reward: Float[np.ndarray, " W"]
     """Of the ends, in float64; -inf where R = 0 or the reward is none."""
+
+    @property
+    def ends(self) -> State:
+        """The objects of the walks, a pytree of [W, ...]."""
+        return take(self.states, (self.length - 1, np.arange(self.length.size)))
 
     @property
     def mask(self) -> Bool[np.ndarray, "rows W"]:
@@ -79,30 +85,67 @@ class Survey:
         return np.asarray(jax.jit(function)(flat), np.float64).reshape(self.mask.shape)
 
 
-@functools.lru_cache(maxsize=16)
 def survey_of(env: Environment, log_reward: LogReward) -> Survey:
     """Walk at random until some end has a reward above 0, at most MOST_BATCHES times; remembered.
 
-    Raises RewardError where there is none because all rewards underflow in float32.
+    A reward in plain Python says itself how many ends it evaluates. Raises RewardError where there is none because all
+    rewards underflow in float32.
     """
+    if not isinstance(log_reward, PythonReward):
+        return _traced_survey(env, log_reward)
+    service = log_reward.service
+    if service.survey is None:
+        service.survey = _python_survey(env, log_reward)
+    return service.survey
+
+
+def _python_survey(env: Environment, reward: PythonReward) -> Survey:
+    count = reward.survey_size
+    pieces = [_walked(env, number) for number in range(-(-count // WALKS))]
+    states = jax.tree.map(lambda *leaves: np.concatenate(leaves, 1)[:, :count], *[piece[0] for piece in pieces])
+    numbers = zip(*[piece[1:] for piece in pieces], strict=True)
+    length, log_ratio, log_choices = (np.concatenate(parts, -1)[..., :count] for parts in numbers)
+    objects = take(states, (length - 1, np.arange(count)))
+    reward.warn_unless_repeatable(objects)
+    values = reward.log_values(objects, step=BEFORE_THE_FIRST)
+    return Survey(states, length, log_ratio.astype(np.float64), log_choices.astype(np.float64), values)
+
+
+BEFORE_THE_FIRST = -1
+"""The step at which the objects of a survey are asked for."""
+
+
+def median_reward(env: Environment, reward: PythonReward) -> float:
+    """log of the median reward above 0 of the random objects, in nats; 0 where there is none."""
+    values = survey_of(env, reward).log_reward
+    valid = values[np.isfinite(values)]
+    return float(np.median(valid)) if valid.size else 0.0
+
+
+@functools.lru_cache(maxsize=16)
+def _traced_survey(env: Environment, log_reward: LogReward) -> Survey:
     survey = None
     for number in range(MOST_BATCHES):
         survey = _survey(env, log_reward, number)
         if np.isfinite(survey.log_reward).any():
             return survey
     assert survey is not None
-    require_no_underflow(log_reward, take(survey.states, (survey.length - 1, np.arange(survey.length.size))))
+    require_no_underflow(log_reward, survey.ends)
     return survey
 
 
 def _survey(env: Environment, log_reward: LogReward, number: int) -> Survey:
-    key = jax.random.fold_in(jax.random.key(SURVEY_SEED), number)
-    found = jax.tree.map(np.asarray, _walks(reading_for(env, UniformBackward()), key))
-    states, length, log_ratio, log_choices = found
+    states, length, log_ratio, log_choices = _walked(env, number)
     objects = take(states, (length - 1, np.arange(length.size)))
     values = log_reward_values(log_reward, objects)
     values = np.where(np.isfinite(values), values, -np.inf)
     return Survey(states, length, log_ratio.astype(np.float64), log_choices.astype(np.float64), values)
+
+
+def _walked(env: Environment, number: int) -> Any:
+    """The batch of walks of that number, in NumPy."""
+    key = jax.random.fold_in(jax.random.key(SURVEY_SEED), number)
+    return jax.tree.map(np.asarray, _walks(reading_for(env, UniformBackward()), key))
 
 
 SURVEY_SEED = LARGEST_SEED + 1

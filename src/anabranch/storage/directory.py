@@ -9,6 +9,7 @@ from typing import Any
 from anabranch.ground.errors import RunError
 from anabranch.storage.checkpoints import Checkpoints
 from anabranch.storage.files import read_bytes, read_json, write_json, write_whole, written
+from anabranch.storage.flow_files import FlowFiles
 
 FORMAT = 2
 
@@ -48,6 +49,11 @@ class RunDirectory:
     def given(self) -> Checkpoints:
         """The data and the prior of a training, kept once, as a checkpoint of step 0."""
         return Checkpoints(self.path / "given")
+
+    @property
+    def flow(self) -> FlowFiles:
+        """What a page shows of the run."""
+        return FlowFiles(self.path)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write run.json in one move."""
@@ -89,11 +95,20 @@ class RunDirectory:
         return [row for row in rows if isinstance(row, dict)]
 
 
+OF_REWARDS = "rewards."
+"""The head of the names of files that a training has before its first step: a cache of rewards, and a log."""
+
+
 def require_new(path: str | Path) -> Path:
-    """The path, if nothing is there but an empty folder; raises RunError elsewhere."""
+    """The path, if nothing is there but a folder that is empty, or has rewards of a run that had no step yet.
+
+    Raises RunError elsewhere.
+    """
     place = Path(path)
     try:
-        taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
+        taken = place.exists() and (
+            not place.is_dir() or any(not entry.name.startswith(OF_REWARDS) for entry in place.iterdir())
+        )
     except OSError as error:
         raise RunError(f"{place} cannot be used ({error.strerror}): choose another --out.") from error
     if taken:

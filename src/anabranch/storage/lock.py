@@ -15,6 +15,8 @@ except ImportError:  # Windows has no such locks: there a run is not locked
     fcntl = None
 
 LOCK = "lock"
+TRIES, PAUSE = 5, 0.02
+"""How often a lock is tried, and the seconds between: one who only looks whether there is a writer holds it too."""
 
 
 class RunLock:
@@ -37,7 +39,7 @@ class RunLock:
             except OSError as error:
                 words = "is a link" if path.is_symlink() else f"cannot be written ({error.strerror})"
                 raise RunError(f"{path} {words}: it must be a file that this process may write.") from error
-            if not _locked(handle):
+            if not _locked_soon(handle):
                 owner = _owner(path)
                 os.close(handle)
                 raise RunError(f"{folder} is being written by {owner}: wait for it, or end that process.")
@@ -63,19 +65,31 @@ def writer_of(folder: Path) -> str | None:
     path = folder / LOCK
     if fcntl is None or not path.is_file():
         return None
-    handle = os.open(path, os.O_RDONLY)
     try:
-        return None if _locked(handle) else _owner(path)
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # its writer has ended just now
+        return None
+    try:
+        return None if _locked(handle, shared=True) else _owner(path)
     finally:
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
-    """Whether the lock was taken; so too where the file system has no locks."""
+def _locked_soon(handle: int) -> bool:
+    """Whether the lock was taken, at once or after those who only looked."""
+    for _ in range(TRIES):
+        if _locked(handle):
+            return True
+        time.sleep(PAUSE)
+    return _locked(handle)
+
+
+def _locked(handle: int, *, shared: bool = False) -> bool:
+    """Whether the lock was taken; so too where the file system has no locks. Shared locks do not exclude each other."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:

@@ -16,8 +16,10 @@ from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.backward.maxent import CountedPathsBackward
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.sampling.explore import require_on_policy
 from anabranch.training.own_parts import require_own_parts
+from anabranch.training.peers import Peers
 from anabranch.training.settings import Setup
 
 WALKS = 64
@@ -63,9 +65,28 @@ def require_compatible(setup: Setup) -> None:
         raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
     if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
+    if isinstance(setup.log_reward, PythonReward):
+        _require_python_reward(setup, setup.log_reward, name)
     require_own_parts(setup)
     if setup.backward is not None:
         _require_trained(setup, goal, setup.backward)
+
+
+def _require_python_reward(setup: Setup, reward: PythonReward, name: str) -> None:
+    """Raise ConfigError where a training needs rewards inside of its compiled step, or of several lanes."""
+    asks = f"The reward {reward.name} is plain Python"
+    if setup.search is not None:
+        raise ConfigError(f"{asks}, and local search evaluates inside of a compiled step: replay instead.")
+    if "log_reward_at" in setup.objective.needs:
+        raise ConfigError(
+            f"{asks}, and {name[0].lower()}{name[1:]} needs the reward of every state on the way: tb, db."
+        )
+    if setup.seeds is not None:
+        raise ConfigError(f"{asks}: train its seeds one after another; with cache=FILE they share what was evaluated.")
+    if Peers().several:
+        raise ConfigError(f"{asks}, which one process evaluates: train without launch, with more workers.")
+    if setup.objective.on_policy and reward.inflight > 1:
+        raise ConfigError(f"{name} is valid on-policy only: inflight must be 1; given {reward.inflight}.")
 
 
 def supported(objective: type[Objective], backward: type[BackwardPolicy]) -> bool:

@@ -23,7 +23,8 @@ class Proposal(eqx.Module):
 
     trajectories: Trajectories
     seen: DrawnScores | None
-    flags: Flags
+    flags: Flags | None
+    """None where they were read before."""
 
 
 class Batch(eqx.Module):

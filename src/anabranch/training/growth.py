@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from anabranch.ground.errors import Error, RunError
 from anabranch.policies.heads import Policy
 from anabranch.training.fault import fault_error
 from anabranch.training.peers import Peers
+from anabranch.training.python_steps import asks_python, python_chunk, python_facts
 from anabranch.training.rollback import Chunk, advanced_chunk
 from anabranch.training.settings import Setup
 from anabranch.training.state import StepMetrics, TrainState
@@ -67,20 +68,22 @@ class Growth:
         """So many steps later. Raises StoppedError at a fault, with the state before it."""
         setup = self.setup
         began = time.perf_counter()
-        chunk = advanced_chunk(setup, self.state, count, in_a_row=self.in_a_row)
+        chunk = _chunk_of(setup)(setup, self.state, count, in_a_row=self.in_a_row)
         took = time.perf_counter() - began
         later = Growth(
             setup,
             chunk.state,
             self.done + chunk.done,
             self.seconds + took,
-            took / count,
+            took / max(chunk.done, 1),
             (*(() if self.at_report else self.since), *chunk.measured),
             chunk.in_a_row,
             self.rolled_back + chunk.rolled_back,
         )
-        if chunk.fault is not None or chunk.offending is not None:
+        if chunk.error is not None or chunk.fault is not None or chunk.offending is not None:
             raise StoppedError(later, _why(setup, chunk, later), chunk.offending)
+        if chunk.spent:
+            raise SpentError(later)
         return later
 
     @property
@@ -113,6 +116,7 @@ class Growth:
             "floored": mean("floored"),
             "rolled_back": self.rolled_back,
             "total_variation": None,
+            **python_facts(setup, self.seconds),
         }
 
     def glimpse(self) -> dict[str, Any]:
@@ -139,6 +143,14 @@ class Growth:
         return cls(setup, state, since=since, **plain)
 
 
+class SpentError(Exception):
+    """A training that may ask for no more rewards: where it stands."""
+
+    def __init__(self, growth: Growth) -> None:
+        super().__init__()
+        self.growth = growth
+
+
 class StoppedError(Exception):
     """A training that cannot go on: where it stood before, the sentence, and the metrics of a step without numbers."""
 
@@ -153,7 +165,14 @@ def _metrics(numbers: Mapping[str, Any]) -> StepMetrics:
     return StepMetrics(**host)
 
 
+def _chunk_of(setup: Setup) -> Callable[..., Chunk]:
+    """What takes a chunk of steps: one compiled loop, or one with the host in the middle of each step."""
+    return python_chunk if asks_python(setup) else advanced_chunk
+
+
 def _why(setup: Setup, chunk: Chunk, later: Growth) -> Error:
+    if chunk.error is not None:
+        return chunk.error
     error = None if chunk.fault is None else fault_error(setup, chunk.fault)
     if error is not None:
         return error

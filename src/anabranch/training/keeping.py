@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class Keeper:
         """When the next checkpoint is due."""
         self.pause = 0.0
         """Seconds between two."""
+        self.notes: dict[str, Any] = {}
+        """What a checkpoint keeps beside the progress of the training."""
         self.best: tuple[float, int] | None = None
         """The least exact distance at a checkpoint, and its step."""
 
@@ -59,6 +62,7 @@ class Keeper:
         self._write_given(directory)
         directory.write_config(self.config)
         directory.rewrite_metrics(history)
+        directory.flow.keep_until(history[-1]["step"] if history else 0)
         kept = directory.checkpoints
         steps = [step for step in kept.steps() if step <= done]
         kept.keep_only(steps)
@@ -80,12 +84,35 @@ class Keeper:
             self.directory = directory
         return self.directory
 
+    def open(self) -> None:
+        """Make the directory before there is anything to keep."""
+        self._opened()
+
+    def rewrite_config(self, config: dict[str, Any]) -> None:
+        """Another configuration from here on."""
+        self.config = config
+        directory = self._opened()
+        if directory is not None:
+            directory.write_config(config)
+
     def append(self, row: dict[str, Any]) -> None:
         """Keep a row of the history."""
         directory = self._opened()
         if directory is not None:
             directory.append_metrics(row)
             self.rows += 1
+
+    def begin_recording(self, space: Callable[[], dict[str, Any]]) -> None:
+        """Keep the space for a page to show, where it is not kept yet."""
+        directory = self._opened()
+        if directory is not None and not directory.flow.there:
+            directory.flow.begin(space())
+
+    def record(self, frame: Callable[[], dict[str, Any]]) -> None:
+        """Keep a frame of the flow for a page to show."""
+        directory = self._opened()
+        if directory is not None:
+            directory.flow.append(frame())
 
     @property
     def every(self) -> int | None:
@@ -115,8 +142,8 @@ class Keeper:
         if self._is_best(distance):
             self.best = (_mean(distance), growth.done)
         # From here on the arrays are the host's, or never change: the training goes on while they are written.
-        arrays = arrays_of_state(self.setup, growth.state)
-        progress = {**growth.progress(), "best": self.best}
+        arrays = arrays_of_state(growth.setup, growth.state)
+        progress = {**growth.progress(), **self.notes, "best": self.best}
         kept, best = 1 if self.checkpoint is None else self.checkpoint.keep, self.best
 
         def write() -> None:

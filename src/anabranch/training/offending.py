@@ -9,8 +9,10 @@ import jax
 import numpy as np
 
 from anabranch.environment import take
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.training.gather import gathered
 from anabranch.training.growth import Growth
+from anabranch.training.pending import oldest
 from anabranch.training.settings import Setup
 from anabranch.training.state import TrainState
 from anabranch.training.step import propose, reward
@@ -28,8 +30,18 @@ def batch_of(growth: Growth) -> list[dict[str, Any]]:
     return rows
 
 
-@eqx.filter_jit
 def _batch(setup: Setup, state: TrainState) -> Any:
+    """The parts of the next batch; a reward in plain Python has its answers outside of any program."""
+    if not isinstance(setup.log_reward, PythonReward):
+        return _traced_batch(setup, state)
+    waiting = oldest(setup.env, state.pending)
+    proposal = propose(setup, dataclasses.replace(state, pending=None)) if waiting is None else waiting
+    batch, _ = gathered(setup, state, proposal, reward(setup, proposal))
+    return [(part.trajectories.objects, part.trajectories.length, part.log_reward) for part in batch.parts]
+
+
+@eqx.filter_jit
+def _traced_batch(setup: Setup, state: TrainState) -> Any:
     proposal = propose(setup, state)
     batch, _ = gathered(setup, state, proposal, reward(setup, proposal))
     return [(part.trajectories.objects, part.trajectories.length, part.log_reward) for part in batch.parts]

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anabranch.ground.errors import Error
 from anabranch.training.fault import Fault
 from anabranch.training.peers import Peers
 from anabranch.training.settings import Setup
@@ -39,6 +40,10 @@ class Chunk:
     """Of an environment or a reward."""
     offending: StepMetrics | None = None
     """Of the last step, where too many in a row were rolled back: `state` is the one before it."""
+    error: Error | None = None
+    """Of a reward in plain Python, which stops the training at `state`."""
+    spent: bool = False
+    """Whether such a reward may be asked for no more objects, so that the training ends here."""
 
 
 def advanced_chunk(setup: Setup, state: TrainState, count: int, *, in_a_row: int) -> Chunk:
@@ -46,22 +51,22 @@ def advanced_chunk(setup: Setup, state: TrainState, count: int, *, in_a_row: int
     done, rolled_back, measured = 0, 0, []
     while done < count:
         after, metrics, fault = _advance(setup, state, count - done)
-        if _clean(fault):
-            measured.append((count - done, _on_host(metrics)))
+        if is_clean(fault):
+            measured.append((count - done, on_host(metrics)))
             return Chunk(after, tuple(measured), count, 0, rolled_back, None)
-        if _finite(fault):
+        if is_finite(fault):
             return Chunk(state, tuple(measured), done, in_a_row, rolled_back, fault)
         state, good, metrics = _before_first_bad(setup, state, count - done)
         done += good
         if good:
-            measured.append((good, _on_host(metrics)))
+            measured.append((good, on_host(metrics)))
             in_a_row = 0
         after, metrics, fault = _advance(setup, state, 1)
-        if _finite(fault):
+        if is_finite(fault):
             return Chunk(state, tuple(measured), done, in_a_row, rolled_back, fault)
         in_a_row, rolled_back = in_a_row + 1, rolled_back + 1
         if in_a_row >= MOST_IN_A_ROW:
-            return Chunk(state, tuple(measured), done, in_a_row, rolled_back, None, _on_host(metrics))
+            return Chunk(state, tuple(measured), done, in_a_row, rolled_back, None, on_host(metrics))
         state, done = _passed_over(setup, state, after, fault), done + 1
     return Chunk(state, tuple(measured), done, in_a_row, rolled_back, None)
 
@@ -76,12 +81,14 @@ def _advance(setup: Setup, state: TrainState, count: int) -> Any:
         raise
 
 
-def _finite(fault: Fault) -> bool:
+def is_finite(fault: Fault) -> bool:
+    """Whether all numbers are."""
     return not np.asarray(fault.not_finite).any()
 
 
-def _clean(fault: Fault) -> bool:
-    return _finite(fault) and not np.asarray(fault.raised).any()
+def is_clean(fault: Fault) -> bool:
+    """Whether nothing is wrong."""
+    return is_finite(fault) and not np.asarray(fault.raised).any()
 
 
 def _before_first_bad(setup: Setup, state: TrainState, count: int) -> tuple[TrainState, int, Any]:
@@ -90,7 +97,7 @@ def _before_first_bad(setup: Setup, state: TrainState, count: int) -> tuple[Trai
     while bad - good > 1:
         tried = (bad - good) // 2
         after, metrics, fault = _advance(setup, state, tried)
-        if not _clean(fault):
+        if not is_clean(fault):
             bad = good + tried
         else:
             state, good = after, good + tried
@@ -119,5 +126,6 @@ def _passed_over(setup: Setup, before: TrainState, after: TrainState, fault: Fau
     return jax.tree.map(chosen, skipped, after)
 
 
-def _on_host(metrics: StepMetrics) -> StepMetrics:
+def on_host(metrics: StepMetrics) -> StepMetrics:
+    """Metrics in NumPy."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), metrics)

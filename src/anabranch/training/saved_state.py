@@ -33,6 +33,16 @@ def arrays_of_tree(tree: Any, place: str) -> dict[str, np.ndarray]:
     return {f"{place}{name}": _as_numbers(leaf) for name, leaf in _leaves(tree)}
 
 
+def traced_values(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The settings that a checkpoint holds because they were traced, by their place in `Setup`."""
+    head, tail = ".values['", "']"
+    return {
+        name.removeprefix(head).removesuffix(tail): jnp.asarray(array)
+        for name, array in arrays.items()
+        if name.startswith(head)
+    }
+
+
 def state_from(setup: Setup, like: TrainState, arrays: Mapping[str, np.ndarray], path: Any) -> TrainState:
     """A state like the given one, which may hold shapes, with these arrays.
 

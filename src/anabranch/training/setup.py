@@ -1,6 +1,7 @@
 """From the arguments of a training to its `Setup`: names, defaults and estimates resolved."""
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,9 +23,10 @@ from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.policies.observation import observer
 from anabranch.policies.recipes import POLICIES
 from anabranch.rewards.anneal import Anneal
-from anabranch.rewards.log_reward import LogReward, require_level, require_log_reward, require_zero_floor
+from anabranch.rewards.host_reward import PythonReward
+from anabranch.rewards.log_reward import LogReward, require_level, require_zero_floor, usable_log_reward
 from anabranch.sampling.data_set import DataSet
-from anabranch.sampling.reference_level import reference_level, survey_of
+from anabranch.sampling.reference_level import median_reward, reference_level, survey_of
 from anabranch.sampling.replay import Replay
 from anabranch.training.optimizer import Adam
 from anabranch.training.optimizers import OPTIMIZERS
@@ -39,7 +41,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
 
     Arguments:
         env: the space.
-        log_reward: log R(x) in nats, a JAX function of one state.
+        log_reward: log R(x) in nats, a JAX function of one state; or a `PythonReward`.
         settings: those of `train` (see `Setup`), and `chunk`, the rows of a gradient chunk.
 
     Returns:
@@ -66,9 +68,14 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     if not 0.0 < values["log_z_rate"] < float("inf"):
         raise ConfigError(f"log_z_rate must be positive and finite; given {values['log_z_rate']}.")
     require_zero_floor(values["zero_floor"])
-    require_log_reward(env, log_reward)
+    log_reward = usable_log_reward(env, log_reward)
     observing = observer(env)
-    values["level"] = reference_level(env, log_reward) if level is None else level
+    if level is None:
+        level = reference_level(env, log_reward)
+        if isinstance(log_reward, PythonReward):
+            floor = values["zero_floor"] * math.exp(median_reward(env, log_reward) - level)
+            values["zero_floor"] = max(LEAST_FLOOR, floor)
+    values["level"] = level
     _require_sources(data=choice["data"], prior=choice["prior"])
     aims = {"zero_floor": values["zero_floor"], "level": values["level"]}
     data = None if choice["data"] is None else DataSet.of(env, log_reward, choice["data"], **aims)
@@ -91,6 +98,10 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         vectorised=jax.default_backend() != "cpu",
         **values,
     )
+
+
+LEAST_FLOOR = 1e-35
+"""Of what stands for a reward of 0, relative to the level: float32 holds it."""
 
 
 def _record(name: str, value: Any) -> Any:

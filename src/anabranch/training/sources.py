@@ -122,14 +122,18 @@ class Replayed(Source):
         return buffer.with_data(jax.tree.map(jnp.asarray, self.data.states), jnp.asarray(self.data.log_reward))
 
     def part(self, now: Moment, state: Buffer) -> tuple[Part | None, Buffer]:
-        new = side_by_side([part.trajectories for part in now.parts])
-        values = jnp.concatenate([part.log_reward for part in now.parts])
-        state = state.pushed(new, values, deduplicate=self.replay.deduplicate)
-        if not self.number:
+        number = self.number
+        if now.parts:
+            new = side_by_side([part.trajectories for part in now.parts])
+            values = jnp.concatenate([part.log_reward for part in now.parts])
+            state = state.pushed(new, values, deduplicate=self.replay.deduplicate)
+        else:  # a step while all rewards are on their way: the whole batch is replayed
+            number = now.setup.batch
+        if not number:
             return None, state
         draw_key, walk_key = jax.random.split(jax.random.fold_in(now.key, StepStream.REPLAY))
-        objects, log_reward = state.objects(state.draw(draw_key, self.number, self.replay))
-        return Part(now.regrown(walk_key, objects), None, log_reward, jnp.zeros(self.number, bool)), state
+        objects, log_reward = state.objects(state.draw(draw_key, number, self.replay))
+        return Part(now.regrown(walk_key, objects), None, log_reward, jnp.zeros(number, bool)), state
 
     def remembered(self, buffer: Buffer, key: Key[Array, ""], setup: Setup) -> Trajectories:
         """Trajectories of the buffer as they were once drawn."""

@@ -10,6 +10,19 @@ from anabranch.policies.heads import Policy
 from anabranch.sampling.replay import Buffer
 
 
+class Pending(eqx.Module):
+    """Batches that were proposed, and whose rewards are on their way; the trajectories by their labels."""
+
+    actions: Int[Array, "waiting rows B"]
+    length: Int[Array, "waiting B"]
+    number: Int[Array, " waiting"]
+    """Of each batch, counted from the first; -1 where the place is empty."""
+    at_step: Int[Array, " waiting"]
+    """The step at which it was proposed."""
+    proposed: Int[Array, ""]
+    """Batches that were proposed so far."""
+
+
 class TrainState(eqx.Module):
     """All that changes from step to step; with several seeds each array has a leading axis."""
 
@@ -29,6 +42,9 @@ class TrainState(eqx.Module):
     """The sampler that relative balance starts from."""
     values: dict[str, Float[Array, "*lanes"]] = eqx.field(default_factory=dict)
     """Settings that are traced, because they differ from lane to lane."""
+
+    pending: Pending | None = None
+    """Batches whose rewards are on their way, where a reward in plain Python may be late."""
 
     @property
     def buffer(self) -> Buffer | None:

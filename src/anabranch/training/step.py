@@ -30,6 +30,7 @@ from anabranch.training.fault import Fault, first_fault, not_finite
 from anabranch.training.gather import Batch, Proposal, gathered
 from anabranch.training.memory import make_room_for_programs, remembers, require_memory
 from anabranch.training.needs import filled
+from anabranch.training.pending import first_pending
 from anabranch.training.settings import SEEDS_AXIS, Setup
 from anabranch.training.setup import with_values
 from anabranch.training.sources import Part, Replayed, side_by_side, sources_of
@@ -51,8 +52,12 @@ def init(setup: Setup, seed: int, *, start: Policy | None = None) -> TrainState:
     Raises:
         ConfigError: where the parts do not go together, lack something, or need more memory than there is.
     """
-    numbers = jnp.asarray(seed) if setup.seeds is None else seed + jnp.arange(setup.seeds)
-    return init_lanes(setup, numbers, {}, start=start)
+    return init_lanes(setup, seeds_from(setup, seed), {}, start=start)
+
+
+def seeds_from(setup: Setup, seed: int) -> Int[Array, "*lanes"]:
+    """The seed of each lane."""
+    return jnp.asarray(seed) if setup.seeds is None else seed + jnp.arange(setup.seeds)
 
 
 def init_lanes(
@@ -68,7 +73,8 @@ def init_lanes(
         policy = _begun(_each(setup, _fresh_policy)(setup, seeds), setup.level, begin)
     else:
         policy = at_level(observed(start, setup.observer), setup.level)
-    return _each(setup, _fresh_state)(setup, policy, seeds, values)
+    state = _each(setup, _fresh_state)(setup, policy, seeds, values)
+    return dataclasses.replace(state, pending=first_pending(setup))
 
 
 def _begun(policy: Policy, level: float, start: FlowStart) -> Policy:
@@ -121,7 +127,8 @@ def step(setup: Setup, state: TrainState) -> tuple[TrainState, StepMetrics, Faul
         state, metrics, fault = anabranch.step(training, anabranch.init(training, seed=0))
     """
     proposal = propose(setup, state)
-    return learn(setup, state, proposal, reward(setup, proposal))
+    # A training that is steered by hand has its rewards among the traced values.
+    return learn(setup, state, proposal, reward(with_values(setup, state.values), proposal))
 
 
 def propose(setup: Setup, state: TrainState) -> Proposal | None:

@@ -11,20 +11,21 @@ import jax
 import jax.numpy as jnp
 
 from anabranch.evaluation.affordable import Exact
-from anabranch.ground.errors import Error
+from anabranch.ground.errors import ConfigError, Error
 from anabranch.policies.heads import Policy
 from anabranch.storage.directory import require_new
 from anabranch.training.checkpoint import Checkpoint
 from anabranch.training.compatibility import require_compatible
 from anabranch.training.configuration import configuration
-from anabranch.training.growth import Growth, StoppedError
+from anabranch.training.growth import Growth, SpentError, StoppedError
 from anabranch.training.keeping import Keeper
 from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine
+from anabranch.training.python_steps import asks_python, rest, warmed
 from anabranch.training.run import Trained
 from anabranch.training.settings import Setup
 from anabranch.training.step import advance, init
-from anabranch.training.truth import Truth
+from anabranch.training.truth import Truth, distance_of, first_of, policy_of_seed
 
 MOST_EVALUATION_SHARE = 0.2
 """The share of the time of a training that measuring the exact answer on the way may take."""
@@ -75,7 +76,10 @@ def continued(
     growth = dataclasses.replace(growth, state=peers.placed(growth.state))
     training = Training(growth, history, keeper, peers, callback=callback, line=line)
     with line.during("compiling"), peers.spread():
-        jax.block_until_ready(advance(growth.setup, growth.state, jnp.array(0)))
+        if asks_python(growth.setup):
+            warmed(growth.setup, growth.state)
+        else:
+            jax.block_until_ready(advance(growth.setup, growth.state, jnp.array(0)))
     with peers.obedient():
         return _finished(training, truth, exact)
 
@@ -126,7 +130,7 @@ class Training:
         growth, row = self.growth, {}
         if growth.at_report:
             row = growth.row()
-            row["total_variation"] = self._distance(truth)
+            row["total_variation"] = self._measured(truth, row)
             self.history.append(row)
             self.keeper.append(row)
             if self.callback is not None and self.peers.first:
@@ -134,12 +138,21 @@ class Training:
         self.line({**row, **growth.glimpse()})
         self.keeper.keep(growth, row.get("total_variation"))
 
-    def _distance(self, truth: Truth) -> Any:
+    def _measured(self, truth: Truth, row: dict[str, Any]) -> Any:
+        """The exact distance, where there is time for it; and a frame of what was measured, for a page to show."""
+        if truth.recorded:
+            self.keeper.begin_recording(truth.space)
         growth, began = self.growth, time.perf_counter()
         last_row = growth.done == growth.setup.steps
         if not last_row and self.evaluated + self.last > MOST_EVALUATION_SHARE * growth.seconds:
             return None
-        distance = truth.total_variation(growth.setup, growth.policy)
+        setup, policy = growth.setup, growth.policy
+        laws = truth.laws(setup, policy)
+        distance = distance_of(setup, laws)
+        if laws and truth.recorded:
+            first = policy if setup.seeds is None else policy_of_seed(policy, 0)
+            about = {**growth.glimpse(), "loss": first_of(row["loss"]), "total_variation": laws[0].total_variation}
+            self.keeper.record(lambda: truth.frame(setup, laws[0], first, about))
         self.last = time.perf_counter() - began
         self.evaluated += self.last
         return distance
@@ -191,6 +204,7 @@ def _finished(training: Training, truth: Truth | None, exact: Exact) -> Trained:
         raise
     finally:
         keeper.close()
+        rest(training.growth.setup)
     training.line.close()
     return run
 
@@ -208,6 +222,12 @@ def _to_the_end(training: Training, truth: Truth | None, exact: Exact) -> Traine
     except KeyboardInterrupt:
         if training.growth.done == 0:
             raise
+        return training.end(interrupted=True)
+    except SpentError as spent:
+        training.growth = spent.growth
+        if spent.growth.done == 0:
+            raise ConfigError("The budget max_evaluations does not suffice for the first batch: raise it.") from None
+        training.line.decided("the budget of evaluations is spent: the training ends here")
         return training.end(interrupted=True)
     return training.end(interrupted=False)
 

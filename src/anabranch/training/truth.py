@@ -1,6 +1,7 @@
 """The enumerated space and its target distribution, from which training reports the exact total variation."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,16 @@ import numpy as np
 from jaxtyping import Float
 
 from anabranch.evaluation.affordable import Exact, listing_for
-from anabranch.evaluation.exact_law import law_against
+from anabranch.evaluation.evaluate import learned_log_z
+from anabranch.evaluation.exact_law import ExactLaw, law_against
+from anabranch.evaluation.frames import frame_of
+from anabranch.evaluation.recorded_space import listed_space, may_be_recorded
 from anabranch.evaluation.targets import log_target
 from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.errors import ConfigError, RunError
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import log_rewards
+from anabranch.scoring.reading import Reading
 from anabranch.training.settings import Setup
 
 
@@ -27,6 +32,8 @@ class Truth:
     log_target: Float[np.ndarray, " X"] | None
     words: str = ""
     """Whether the exact answer is computed, and why not, as a line for the user."""
+    log_reward: Float[np.ndarray, " X"] | None = None
+    """log R of each object, where the target is that of something else as well."""
 
     @classmethod
     def over(cls, setup: Setup, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Truth":
@@ -38,22 +45,51 @@ class Truth:
         if listing.graph is None:
             return cls(None, None, listing.words)
         values = log_rewards(listing.graph, setup.log_reward)
-        return cls(
-            listing.graph, log_target(listing.graph, values, setup.objective, **setup.beside_reward), listing.words
-        )
+        aim = log_target(listing.graph, values, setup.objective, **setup.beside_reward)
+        return cls(listing.graph, aim, listing.words, values)
 
-    def total_variation(self, setup: Setup, policy: Policy) -> float | list[float] | None:
-        """The exact distance of a policy (or of each seed's) from its target; None where it is not watched.
+    @property
+    def recorded(self) -> bool:
+        """Whether the space is watched, and small enough to be kept for a page to show."""
+        return self.log_target is not None and may_be_recorded(self.graph)
+
+    def space(self) -> dict[str, Any]:
+        """The graph and its rewards as a page reads them."""
+        assert self.graph is not None
+        assert self.log_reward is not None
+        return listed_space(self.graph, self.log_reward)
+
+    def frame(self, setup: Setup, law: ExactLaw, policy: Policy, about: dict[str, Any]) -> dict[str, Any]:
+        """What the policy whose law this is says of the graph, at the step of `about`."""
+        log_z = learned_log_z(policy, setup.objective, setup.env)
+        log_floor = setup.level + math.log(setup.zero_floor)
+        return frame_of(law.law, setup.objective, log_z=log_z, log_floor=log_floor, about=about)
+
+    def laws(self, setup: Setup, policy: Policy) -> list[ExactLaw]:
+        """The exact law of a policy, or of each seed's; none where it is not watched.
 
         Raises RunError where the policy's logits are no longer finite.
         """
         graph, aim = self.graph, self.log_target
         if graph is None or aim is None:
-            return None
+            return []
+        # What is recorded has P_B as well; a large graph is spared an array of all its states by all labels.
+        reading = Reading(setup.env, setup.backward if self.recorded else None, setup.objective.outflow)
         try:
-            return for_seeds(setup, policy, lambda one: law_against(graph, one, aim).total_variation)
+            found = for_seeds(setup, policy, lambda one: law_against(graph, one, aim, reading=reading))
         except ConfigError as error:
             raise RunError(f"{error} Lower the learning rate or log_z_rate.") from error
+        return found if isinstance(found, list) else [found]
+
+    def total_variation(self, setup: Setup, policy: Policy) -> float | list[float] | None:
+        """The exact distance of a policy (or of each seed's) from its target; None where it is not watched."""
+        return distance_of(setup, self.laws(setup, policy))
+
+
+def distance_of(setup: Setup, laws: list[ExactLaw]) -> float | list[float] | None:
+    """The distances of laws from their target: of each seed, or of the only one; None where there are none."""
+    distances = [law.total_variation for law in laws]
+    return (None if not laws else distances[0]) if setup.seeds is None else (distances or None)
 
 
 def for_seeds(setup: Setup, policy: Policy, measure: Callable[[Policy], Any]) -> Any:
@@ -61,6 +97,11 @@ def for_seeds(setup: Setup, policy: Policy, measure: Callable[[Policy], Any]) ->
     if setup.seeds is None:
         return measure(policy)
     return [measure(policy_of_seed(policy, number)) for number in range(setup.seeds)]
+
+
+def first_of(value: Any) -> Any:
+    """The value of the first seed."""
+    return value[0] if isinstance(value, list) else value
 
 
 def policy_of_seed(policy: Policy, number: int) -> Policy:
