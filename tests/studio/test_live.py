@@ -173,7 +173,7 @@ def test_an_address_sets_objective_rewards_and_seed(tab, live, page):
 def test_every_lesson_can_be_completed(page, live):
     def reached(number, seconds=60):
         page.until(f"studio.get().done.includes({number})", seconds)
-        assert page.tell("document.querySelector('#lesson-goal').dataset.done") == "true"
+        page.until("document.querySelector('#lesson-goal').dataset.done === 'true'", 5)
         page.page.click("#lesson-next")
 
     page.page.click("#reset")

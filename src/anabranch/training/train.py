@@ -93,12 +93,10 @@ def _required_truth(setup: Setup, exact: Exact, line: ProgressLine) -> Truth | N
 
 
 def _chosen_truth(growth: Growth, exact: Exact, line: ProgressLine) -> Truth:
-    """Choose whether to watch the exact answer, and compile what measures it, so that later times are of measuring."""
+    """Choose whether to watch the exact answer, by what the training will take."""
     setup = growth.setup
     with line.during("listing the space"):
-        truth = Truth.over(setup, exact=exact, seconds=setup.steps * growth.seconds_a_step)
-        truth.total_variation(setup, growth.policy)
-    return truth
+        return Truth.over(setup, exact=exact, seconds=setup.steps * growth.seconds_a_step)
 
 
 class Training:
@@ -124,6 +122,11 @@ class Training:
         every = self.keeper.every
         until = None if every is None else (self.growth.done // every + 1) * every
         self.growth = self.growth.advanced(self.peers.agreed(self.growth.next_chunk(until=until)))
+
+    def warm(self, truth: Truth) -> None:
+        """Compile what measures the exact answer, so that later times are of measuring."""
+        with self.line.during("compiling"):
+            truth.total_variation(self.growth.setup, self.growth.policy)
 
     def report(self, truth: Truth) -> None:
         """A row of the history, where one is due, the progress, and a checkpoint."""
@@ -215,6 +218,7 @@ def _to_the_end(training: Training, truth: Truth | None, exact: Exact) -> Traine
         training.advance()
         truth = truth or _chosen_truth(training.growth, exact if training.peers.first else False, training.line)
         training.line.decided(truth.words)
+        training.warm(truth)
         training.report(truth)
         while training.growth.done < training.growth.setup.steps:
             training.advance()
