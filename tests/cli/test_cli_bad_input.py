@@ -113,6 +113,18 @@ REFUSED = {
     "train :task": "There is no module ''",
     "train ..:task": "There is no module '..'",
     "train json:dumps": "json:dumps is an object of function, not an anabranch.Task",
+    "studio fases": "fases is neither a run directory nor a task; did you mean faces?",
+    "studio nowhere/run": "nowhere/run is neither a run directory nor a task",
+    "studio full": "full is not a run, it has no run.json: of all runs below it, --root full.",
+    "studio RUN more": "'more' is one argument too many",
+    "studio RUN --root full": "does not lie below --root full: leave --root out",
+    "studio --static page.html": "--static writes the page of a run: give its directory.",
+    "studio faces --static page.html": "--static writes the page of a run: give its directory, not 'faces'.",
+    "studio RUN --static nowhere/page.html": "nowhere/page.html cannot be written (No such file or directory)",
+    "studio RUN --static full": "full cannot be written (Is a directory): choose another --static.",
+    "studio --port 70000": "--port is a number from 0 to 65535; given 70000.",
+    "studio --port -1": "--port must be a whole number from 0",
+    "studio --host 192.0.2.1": "is free at 192.0.2.1 (",
 }
 
 REWARDS = {

@@ -1,8 +1,11 @@
 """N steps are N/2 steps, a killed process, and the rest: bit for bit, for what is learned by, and from, whatever."""
 
+import fcntl
 import itertools
 import json
+import os
 import shutil
+import threading
 
 import equinox as eqx
 import jax
@@ -13,7 +16,7 @@ import anabranch as ab
 from anabranch.envs.tasks import make
 from anabranch.objectives import OBJECTIVES
 from anabranch.storage.directory import RunDirectory
-from anabranch.storage.lock import LOCK, RunLock
+from anabranch.storage.lock import LOCK, RunLock, writer_of
 from support.tiny import answer, fine
 
 STEPS = 64
@@ -195,6 +198,18 @@ def test_a_run_that_another_process_writes_is_refused(copy):
         ab.resume(copy, steps=70)
     lock.release()
     assert not (copy / LOCK).exists()
+
+
+def test_who_only_looks_whether_a_run_is_written_keeps_no_writer_out(copy):
+    (copy / LOCK).touch()
+    with (copy / LOCK).open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)  # as `writer_of` does, for a moment
+        assert writer_of(copy) is None, "two that look do not take each other for writers"
+        threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        lock = RunLock.take(copy)
+    assert writer_of(copy).startswith(f"process {os.getpid()} on ")
+    lock.release()
+    assert writer_of(copy) is None
 
 
 def test_the_lock_of_a_killed_process_is_taken_over(copy):

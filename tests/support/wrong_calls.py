@@ -88,6 +88,8 @@ CALLS = {
     "optimizer='sgd'": lambda: train(optimizer="sgd"),
     "optimizer=.1": lambda: train(optimizer=0.1),
     "env=Faces": lambda: train(space=Faces),
+    "studio=3": lambda: ab.studio(3),
+    "studio=Run": lambda: ab.studio(ab.Run),
     "env=name": lambda: train(space="face"),
     "log_reward=3": lambda: train(reward=3),
     "log_reward=class": lambda: train(reward=type(log_reward)),

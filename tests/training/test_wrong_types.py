@@ -37,6 +37,8 @@ SENTENCES = {
     "optimizer='sgd'": "There is no optimizer 'sgd'. Known: adam.",
     "optimizer=.1": 'optimizer takes Adam(learning_rate=0.001), "adam", or an optax transformation; given 0.1.',
     "env=Faces": f"{SPACE} the class Faces: write its brackets.",
+    "studio=3": "run takes a run, or the path of its directory; given 3.",
+    "studio=Run": "run takes a run, or the path of its directory; given the class Run: write its brackets.",
     "env=name": f"There is no task 'face'; did you mean faces? Known: {', '.join(ab.task_names())}.",
     "log_reward=3": f"{REWARD} 3.",
     "log_reward=class": f"{REWARD} the class FacesReward: write its brackets.",

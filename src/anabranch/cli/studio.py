@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anabranch.cli.flags import Option, parse
-from anabranch.ground.errors import ConfigError, did_you_mean
+from anabranch.ground.errors import ConfigError, RunError, did_you_mean
 
 WHAT = ("WHAT", "a run directory, or a task of which a training is started to play with; left out: all runs of --root")
 ROOT = Option(name="root", annotation=str | None, default=None, help="the folder of the runs (default: runs)")
@@ -52,6 +52,8 @@ def _run_of(what: str) -> Path | None:
     from anabranch.storage.directory import RunDirectory
 
     if Path(what).is_dir():
+        if not (Path(what) / "run.json").is_file():
+            raise ConfigError(f"{what} is not a run, it has no run.json: of all runs below it, --root {what}.")
         directory = RunDirectory.open(what)
         directory.read_config()
         return directory.path
@@ -71,7 +73,6 @@ def _written(run: Path | None, what: str, file: Path) -> int:
     """Write the page of a run as one file. Raises ConfigError where no run was given."""
     if run is None:
         raise ConfigError(f"--static writes the page of a run: give its directory{f', not {what!r}' * bool(what)}.")
-    from anabranch.storage.files import written
     from anabranch.studio.runs_on_disk import flow_of
 
     if not (flow_of(run) / "space.json").is_file():
@@ -84,7 +85,9 @@ def _written(run: Path | None, what: str, file: Path) -> int:
     from anabranch.studio.static_page import static_page
 
     page = static_page(run)
-    with written(file):
+    try:
         file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{file} cannot be written ({error.strerror or error}): choose another --static.") from error
     print(f"{file}  {len(page.encode()) / 1e6:.2f} MB: open it in a browser, it needs no server")
     return 0

@@ -16,6 +16,7 @@ from anabranch.ground.errors import ConfigError, RunError
 from anabranch.ground.extras import of_extra
 from anabranch.studio.guards import LOOPBACK, Guard, is_loopback
 
+LAST_PORT = 65_535
 TRIED = 20
 """Ports that are tried one after another."""
 NEEDS = {"extra": "studio", "needs": "The studio needs Starlette and uvicorn, which are not installed"}
@@ -97,9 +98,11 @@ async def _run(server: Any, listening: socket.socket, opened: str | None) -> Non
 
 def _listening(host: str, port: int) -> tuple[socket.socket, str]:
     """A socket on that port, or on the next free one, and what to say of it. Raises ConfigError where none is free."""
+    if port > LAST_PORT:
+        raise ConfigError(f"--port is a number from 0 to {LAST_PORT}; given {port}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken: OSError | None = None
-    for one in range(port, min(port + TRIED, 65_536)) if port else (0,):
+    for one in range(port, min(port + TRIED, LAST_PORT + 1)) if port else (0,):
         found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
