@@ -80,11 +80,13 @@ class Tab:
         return self.page.evaluate(script, argument)
 
     def until(self, script, seconds=30):
+        """Wait until it is true of the page's state, and then until that is drawn, which is in the next picture."""
         # Not wait_for_function, whose later looks are an eval in the page, which its content policy forbids.
         end = time.monotonic() + seconds
         while not self.tell(f"Boolean({script})"):
             assert time.monotonic() < end, f"not within {seconds} s: {script}"
             self.page.wait_for_timeout(20)
+        self.tell("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def text(self, selector):
         return self.page.text_content(selector)

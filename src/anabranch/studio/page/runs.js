@@ -35,7 +35,7 @@ export function runsPart(store, root, open) {
   };
   look();
   store.subscribe((state) => {
-    morph(body, state.runs.length ? table(state) : h("p", { class: "note" }, "There are no runs here yet: anabranch train faces keeps one."));
+    morph(body, state.runs.length ? table(state) : h("p", { class: "note" }, "There are no runs here yet: anabranch train faces --out runs/faces keeps one."));
   });
 }
 
