@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,10 @@ import sys
 import numpy as np
 import pytest
 
+from anabranch.envs.tasks import make
 from anabranch.storage.checkpoints import Checkpoints
+from anabranch.studio.choices import Choices
+from anabranch.studio.steered import Steered
 from support.studio import serving, waited
 
 CHOICES = {"objective": "tb", "learning_rate": 0.003}
@@ -97,6 +101,47 @@ def test_a_killed_trainer_does_again_what_was_done_on_the_page_bit_for_bit(tmp_p
     assert wanted.keys() == got.keys()
     for name, value in wanted.items():
         np.testing.assert_array_equal(got[name], value, err_msg=name)
+
+
+class KilledError(Exception):
+    """What ends a trainer in the middle of going on."""
+
+
+def test_one_that_is_killed_again_while_it_goes_on_ends_at_the_same_parameters(tmp_path, monkeypatch):
+    """It writes checkpoints on its way through the log, and each must say which events it contains."""
+    calm = Steered(tmp_path / "calm", make("faces"), Choices.of(CHOICES))
+    calm.begin()
+    for kind, value in [("step", 20), ("shake", None), ("step", 10), ("epsilon", 0.3), ("shake", None), ("step", 15),
+                        ("reward", {"fields": {"happy": 4.0}}), ("step", 10)]:  # fmt: skip
+        calm.act(kind, value)
+        if calm.left:
+            calm.train(calm.left)
+            calm.left = 0
+    calm.end()
+    apply = Steered.apply
+    for last in ("shake", "epsilon", "reward"):
+        place = tmp_path / last
+        shutil.copytree(tmp_path / "calm", place)
+        shutil.rmtree(place / "checkpoints")
+
+        def until_the_last(trainer, event, last=last):
+            if event.kind == last and (last != "shake" or event.step > 20):
+                raise KilledError
+            return apply(trainer, event)
+
+        monkeypatch.setattr(Steered, "apply", until_the_last)
+        trainer = Steered(place, make("faces"), Choices.of(CHOICES))
+        with pytest.raises(KilledError):
+            trainer.go_on()
+        trainer.keeper.close()
+        monkeypatch.setattr(Steered, "apply", apply)
+        assert 0 < Checkpoints(place / "checkpoints").newest().progress["events"] < len(trainer.log.read())
+        trainer = Steered(place, make("faces"), Choices.of(CHOICES))
+        trainer.go_on()
+        trainer.end()
+        wanted, got = arrays(tmp_path / "calm"), arrays(place)
+        for name, value in wanted.items():
+            np.testing.assert_array_equal(got[name], value, err_msg=f"{last}: {name}")
 
 
 def test_bad_controls_are_refused_with_a_sentence_and_change_nothing(tmp_path):

@@ -76,7 +76,7 @@ class Checkpoints:
     def keep_only(self, steps: Iterable[int]) -> None:
         """Remove all others, and what was half written."""
         names = {str(step) for step in steps}
-        for entry in self.folder.iterdir():
+        for entry in self.folder.iterdir() if self.folder.is_dir() else ():
             if entry.name not in names:
                 shutil.rmtree(entry, ignore_errors=True)
 

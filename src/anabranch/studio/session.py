@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from anabranch.envs.tasks import Task
 from anabranch.evaluation.exact_law import ExactLaw
@@ -30,7 +30,7 @@ from anabranch.training.optimizer import Adam
 from anabranch.training.saved_state import POLICY, is_of_policy, state_from, tree_from
 from anabranch.training.settings import Setup
 from anabranch.training.setup import setup
-from anabranch.training.step import init_lanes
+from anabranch.training.step import advance, init_lanes
 from anabranch.training.truth import Truth
 
 STEPS = 1_000_000_000
@@ -85,7 +85,15 @@ def _objects_of_fields(task: Task, graph: StateGraph) -> dict[str, list[int]]:
     return found
 
 
-def _noisy(leaf: Any, key: Any) -> Any:
+@jax.jit
+def _shaken(policy: Policy, key: PRNGKeyArray) -> Policy:
+    """The same with noise on every parameter."""
+    leaves, tree = jax.tree.flatten(policy)
+    noisy = [_noisy(leaf, jax.random.fold_in(key, number)) for number, leaf in enumerate(leaves)]
+    return jax.tree.unflatten(tree, noisy)
+
+
+def _noisy(leaf: Any, key: PRNGKeyArray) -> Any:
     if not jnp.issubdtype(leaf.dtype, jnp.inexact):
         return leaf
     return leaf + SHAKEN * jnp.maximum(jnp.std(leaf), LEAST_SPREAD) * jax.random.normal(key, leaf.shape)
@@ -100,6 +108,18 @@ class Session:
         self.setup = self._setup()
         state = init_lanes(self.setup, jnp.asarray(choices.seed), self._values())
         self.growth = Growth(self.setup, state)
+        self.prepared: set[Setup] = set()
+        """What is compiled."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next step begins at once."""
+        return self.setup in self.prepared
+
+    def prepare(self) -> None:
+        """Compile a step of the present setup, which takes seconds."""
+        jax.block_until_ready(advance(self.setup, self.growth.state, jnp.array(0)))
+        self.prepared.add(self.setup)
 
     def _setup(self) -> Setup:
         """The setup of the present choices; what is traced has a value that is never used."""
@@ -168,9 +188,7 @@ class Session:
         """Noise on every parameter."""
         state = self.growth.state
         key = jax.random.fold_in(key_of(self.choices.seed, Stream.SHAKE), self.growth.done)
-        leaves, tree = jax.tree.flatten(state.policy)
-        noisy = [_noisy(leaf, jax.random.fold_in(key, number)) for number, leaf in enumerate(leaves)]
-        shaken = dataclasses.replace(state, policy=jax.tree.unflatten(tree, noisy))
+        shaken = dataclasses.replace(state, policy=_shaken(state.policy, key))
         self.growth = dataclasses.replace(self.growth, state=shaken)
 
     def _begin(self, policy: Policy | None) -> None:

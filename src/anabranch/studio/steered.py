@@ -81,6 +81,8 @@ class Steered:
                     choices = choices.changed(event.kind, event.value)
             self.session.restore(choices, saved, self.path)
         for number, event in enumerate(log):
+            # A checkpoint on the way has the events so far: who is killed here goes on from there.
+            self.keeper.notes = {"events": max(number, self.applied)}
             if event.kind == "step":
                 self._train_until(event.step + _count(event.value))
             elif number >= self.applied and event.kind not in TOUCHES_NOTHING:
@@ -97,6 +99,8 @@ class Steered:
     def act(self, kind: str, value: Any) -> None:
         """Do what the page asks for, and log it with its step."""
         event = Control(self.session.growth.done, kind, value)
+        if kind in ("objective", "replay"):
+            self.frame(words=f"preparing {kind} {value}")
         try:
             done = self.apply(event)
         except Error as error:
@@ -129,13 +133,14 @@ class Steered:
         elif kind == "speed":
             self.speed = NO_LIMIT if value is None else max(0.1, min(converted(value, float, "speed"), NO_LIMIT))
         else:
-            if kind in ("objective", "replay"):
-                self.frame(words=f"preparing {value}")  # the first time it is compiled, which takes seconds
             session.chosen(kind, value)
         return ""
 
     def train(self, count: int) -> None:
         """So many steps; a fault ends the playing, with the state before it."""
+        if not self.session.ready:
+            self.frame(words=f"compiling {self.session.choices.objective}, which takes some seconds the first time")
+            self.session.prepare()
         try:
             self.session.advance(count)
         except StoppedError as stop:

@@ -40,7 +40,7 @@ class TrainState(eqx.Module):
     """A copy of the policy that follows it slowly."""
     prior: Policy | None = None
     """The sampler that relative balance starts from."""
-    values: dict[str, Float[Array, "*lanes"]] = eqx.field(default_factory=dict)
+    values: dict[str, Float[Array, "..."]] = eqx.field(default_factory=dict)
     """Settings that are traced, because they differ from lane to lane."""
 
     pending: Pending | None = None

@@ -61,7 +61,7 @@ def seeds_from(setup: Setup, seed: int) -> Int[Array, "*lanes"]:
 
 
 def init_lanes(
-    setup: Setup, seeds: Int[Array, "*lanes"], values: dict[str, Float[Array, "*lanes"]], *, start: Any = None
+    setup: Setup, seeds: Int[Array, "*lanes"], values: dict[str, Float[Array, "..."]], *, start: Any = None
 ) -> TrainState:
     """The same for any seeds, each lane with its own value of some settings (see `with_values`)."""
     require_compatible(setup)

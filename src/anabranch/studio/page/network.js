@@ -256,5 +256,6 @@ function caption(note, state, numbers, plan, colours) {
   const part = seen < counts.states ? ` Shown are the ${seen} states that carry most of the flow; “…” opens others.` : "";
   const sampled = state.space.kind === "sampled" ? ` The space is too large to be listed: these are the states of ${counts.objects} drawn objects.` : "";
   const units = numbers.shift ? " Flows are in units of Z." : "";
-  say(note, `${sizes.join(", ")}.${part}${sampled} Width is flow: Z = ${number(numbers.z)} enters at the start. ${colours.words}${units}`);
+  const ends = sampled ? "" : " Beside an object: its reward R(x), and below it Z·P(x), which arrives there.";
+  say(note, `${sizes.join(", ")}.${part}${sampled} Width is flow: Z = ${number(numbers.z)} enters at the start.${ends} ${colours.words}${units}`);
 }
