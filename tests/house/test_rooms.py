@@ -104,3 +104,9 @@ def test_no_registry_and_no_path_of_a_machine_is_named():
         if file != Path(__file__):
             found = OUTSIDE.search(file.read_text())
             assert found is None, f"{file.relative_to(ROOT)} names {found[0]}"
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Two of the same name in different folders are one module to pytest, which then runs neither."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    none_of(f"{name} stands in two folders of tests/" for name in set(names) if names.count(name) > 1)

@@ -25,7 +25,8 @@ def _kill(pids, stop, every):
         found = processes_with("anabranch.rewards.worker")
         mine = [pid for pid in found if pid not in pids and parent_of(pid) == os.getpid()]
         if mine:
-            os.kill(mine[0], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(mine[0], signal.SIGKILL)
             pids.append(mine[0])
 
 

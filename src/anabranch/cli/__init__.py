@@ -34,6 +34,8 @@ VERBS = {
         "name the tasks, objectives and other parts, or the runs of a folder",
     ),
     "show": ("anabranch.cli.listing", "describe a task, an objective, a policy, or a run"),
+    "doctor": ("anabranch.cli.doctor", "tell versions, devices, extras and folders of this installation"),
+    "completion": ("anabranch.cli.completion", "print the script by which a shell completes commands"),
 }
 
 

@@ -1,7 +1,9 @@
 """All that has a name, by kind: what `anabranch list` prints, and the page docs/parts.md."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from anabranch.ground.errors import ConfigError
 
 Rows = list[tuple[str, str]]
 
@@ -20,10 +22,25 @@ def kinds() -> dict[str, Rows]:
     from anabranch.policies.backward import BACKWARDS
     from anabranch.policies.recipes import POLICIES
 
-    modules = {name: sys.modules[objective.__module__] for name, objective in OBJECTIVES.items()}
-    tables = {"objectives": modules, "backward policies": BACKWARDS, "policies": POLICIES, "metrics": METRICS}
-    tasks = {"tasks": [(name, make(name).summary) for name in task_names()]}
-    return tasks | {kind: [(name, first_line(part)) for name, part in table.items()] for kind, table in tables.items()}
+    tables = {"objectives": OBJECTIVES, "backward policies": BACKWARDS, "policies": POLICIES, "metrics": METRICS}
+    found = {"tasks": [(name, _told(lambda name=name: make(name).summary)) for name in task_names()]}
+    for kind, table in tables.items():
+        found[kind] = [(name, _told(lambda name=name, table=table: _words_of(table[name]))) for name in table]
+    return found
+
+
+def _told(say: Callable[[], str]) -> str:
+    """What a part says of itself, or why it cannot be loaded: a package that is broken hides no other part."""
+    try:
+        return say()
+    except ConfigError as error:
+        return str(error)
+
+
+def _words_of(part: type) -> str:
+    """Of an objective of the library its module says what it is, for the class has the formula."""
+    module = part.__module__
+    return first_line(sys.modules[module] if module.startswith("anabranch.objectives.") else part)
 
 
 def page() -> str:

@@ -12,6 +12,7 @@ from anabranch.cli.user_files import from_user_file, names_user_file, public_nam
 from anabranch.envs.tasks import Task, make, rebound, require_task_name, task_names
 from anabranch.ground.errors import ConfigError, RunError
 from anabranch.ground.fields import converted, fields_of
+from anabranch.ground.installed import installed, loaded
 from anabranch.storage.compiled import keep_compiled
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ REWARD = Option(
     help="FILE.py:NAME of a reward of your own, for an environment of your own or in place of the task's reward: a "
     "log-reward in JAX, or a function from a list of objects to a list of numbers",
 )
+REWARDS = "anabranch.rewards"
+"""The group of entry points by which installed packages add rewards by name."""
 WITH_REWARD = " --reward "
 """Stands between task and reward in the name of a task that was made of both, as on a command line."""
 
@@ -74,13 +77,17 @@ def _with_log_reward(task: Task, log_reward: Callable[[Any], Any], *, name: str)
 
 
 def log_reward_from(spec: str) -> Callable[[Any], Any]:
-    """The log-reward called NAME in a user's file: a function of one state, or an instance with `__call__`.
+    """The log-reward called NAME in a user's file or of a package: a function of one state, or an instance that is one.
 
     Raises ConfigError where it is something else.
     """
-    if not names_user_file(spec):
-        raise ConfigError(f"--reward names a log-reward of your own, FILE.py:NAME; given {spec!r}.")
-    log_reward = from_user_file(spec)
+    if names_user_file(spec):
+        log_reward = from_user_file(spec)
+    elif spec in installed(REWARDS):
+        log_reward = loaded(installed(REWARDS)[spec])
+    else:
+        known = f", or one of {', '.join(installed(REWARDS))}" if installed(REWARDS) else ""
+        raise ConfigError(f"--reward names a log-reward of your own, FILE.py:NAME{known}; given {spec!r}.")
     if isinstance(log_reward, type) or not callable(log_reward):
         raise ConfigError(
             f"--reward {spec} is {_described(log_reward)}, not a function of one state that returns log R in nats "

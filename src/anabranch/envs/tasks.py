@@ -2,12 +2,12 @@
 
 import dataclasses
 import importlib
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anabranch.ground.errors import ConfigError, did_you_mean
 from anabranch.ground.fields import replaced
+from anabranch.ground.installed import installed, loaded
 
 if TYPE_CHECKING:
     from anabranch.environment import Environment
@@ -204,7 +204,7 @@ def task_names() -> list[str]:
     Returns:
         Names, sorted.
     """
-    return sorted({*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))})
+    return sorted({*BUILT_IN, *installed(ENTRY_POINTS)})
 
 
 def require_task_name(name: str) -> None:
@@ -237,17 +237,12 @@ def make(name: str, *, env: Mapping[str, Any] | None = None, reward: Mapping[str
 def _declared(name: str) -> Task:
     if name in BUILT_IN:
         return importlib.import_module(BUILT_IN[name]).TASKS[name]
-    (point, *_) = importlib.metadata.entry_points(group=ENTRY_POINTS, name=name)
-    try:
-        loaded = point.load()
-    except Exception as error:
-        kind = type(error).__name__
-        raise ConfigError(f"The task {name} ({point.value}) cannot be loaded, {kind}: {error}.") from error
-    if not isinstance(loaded, Task):
+    task = loaded(installed(ENTRY_POINTS)[name])
+    if not isinstance(task, Task):
         raise ConfigError(
-            f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(loaded).__name__}."
+            f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(task).__name__}."
         )
-    return loaded
+    return task
 
 
 def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:

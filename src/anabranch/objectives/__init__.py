@@ -23,7 +23,9 @@ OBJECTIVES: "Table[type[Objective]]" = Table(
         "ml": "anabranch.objectives.maximum_likelihood:MaximumLikelihood",
         "soft-pg": "anabranch.objectives.soft_policy_gradient:SoftPolicyGradient",
         "pg": "anabranch.objectives.policy_gradient:PolicyGradient",
-    }
+    },
+    group="anabranch.objectives",
+    base="anabranch.objectives.base:Objective",
 )
 
 

@@ -11,5 +11,7 @@ POLICIES: "Table[type[PolicyRecipe]]" = Table(
     {
         "mlp": "anabranch.policies.mlp:MLP",
         "tabular": "anabranch.policies.tabular:Tabular",
-    }
+    },
+    group="anabranch.policies",
+    base=".build",
 )

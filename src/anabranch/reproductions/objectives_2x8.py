@@ -55,7 +55,7 @@ CHOICES = {"soft-dqn": Choice(learning_rate=1e-2)}
 
 def pairs() -> Iterator[tuple[type[Objective], str | None]]:
     """Each objective that samples in proportion to the reward, with each backward policy that it serves."""
-    for objective in OBJECTIVES.values():
+    for objective in OBJECTIVES.own():
         if objective is PolicyGradient:
             continue
         fitting = [name for name in ("uniform", "learned") if supported(objective, BACKWARDS[name])]

@@ -46,7 +46,7 @@ def require_own_parts(setup: Setup) -> None:
     own_backward = setup.backward is not None and _is_own(setup.backward)
     if own_backward:
         _require_flag(setup.backward, "learned", "whether the network has a head for it")
-    if own_backward or type(setup.policy) not in POLICIES.values():
+    if own_backward or type(setup.policy) not in POLICIES.own():
         heads = _tried_policy(setup)
         if own_backward:
             _try_backward(setup, setup.backward, heads)

@@ -16,5 +16,7 @@ METRICS: "Table[type[Metric]]" = Table(
         "spearman": "anabranch.evaluation.metrics.correlation:Spearman",
         "pearson": "anabranch.evaluation.metrics.correlation:Pearson",
         "flow_consistency": "anabranch.evaluation.metrics.flow_consistency:FlowConsistency",
-    }
+    },
+    group="anabranch.metrics",
+    base="anabranch.evaluation.metrics.base:Metric",
 )

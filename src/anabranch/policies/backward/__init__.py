@@ -14,5 +14,7 @@ BACKWARDS: "Table[type[BackwardPolicy]]" = Table(
         "learned": "anabranch.policies.backward.learned:LearnedBackward",
         "tlm": "anabranch.policies.backward.learned:TrajectoryLikelihoodBackward",
         "pessimistic": "anabranch.policies.backward.learned:PessimisticBackward",
-    }
+    },
+    group="anabranch.backward_policies",
+    base="anabranch.policies.backward.base:BackwardPolicy",
 )
