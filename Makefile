@@ -6,7 +6,7 @@ PICTURES := pictures
 QUICK  := tests/house tests/ground/test_fields.py --ignore=tests/house/test_readme.py --ignore=tests/house/test_promise.py
 LOWEST := tests/house tests/ground tests/graph tests/runs tests/training/test_training.py
 
-.PHONY: demo test browser quick quick-tests faults wheel lowest mutants lint types bench clean
+.PHONY: demo test browser quick quick-tests faults docs wheel lowest mutants lint types bench clean
 
 demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
@@ -31,6 +31,15 @@ quick-tests: lint
 faults: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "faults or thorough"
 
+# The site: the tutorial executed, the reference from the docstrings; open build/site/index.html.
+docs: $(VENV)/.docs
+	@rm -rf build
+	$(BIN)/python -m handbook.notebooks build/tutorial
+	$(BIN)/anabranch train faces --exact true --out build/faces
+	$(BIN)/anabranch studio build/faces --static build/faces.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open build/site/index.html"
+
 # The wheel, built and used in an empty environment, far from the sources.
 wheel:
 	rm -rf .venv-wheel dist
@@ -51,8 +60,8 @@ browser:
 	@test -n "$$CHROMIUM" || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || tests/support/browser.sh
 
 lint: $(VENV)/.installed
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks handbook examples docs
+	$(BIN)/ruff format --check src tests benchmarks handbook examples docs
 
 types: $(VENV)/.installed
 	$(BIN)/basedpyright
@@ -71,5 +80,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-wheel .venv-lowest dist $(PICTURES) runs
+	rm -rf .venv .venv-wheel .venv-lowest build dist $(PICTURES) runs

@@ -32,7 +32,9 @@ def built(source: Path, folder: Path) -> str:
     began = time.perf_counter()
     notebook = jupytext.read(source)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
     try:
         client.execute()
     except CellExecutionError as error:
@@ -74,7 +76,10 @@ def main() -> int:
         import nbclient  # noqa: F401
         import nbconvert  # noqa: F401
     except ImportError as error:
-        print(f"The tutorial is executed with {error.name}, which is not installed: pip install 'anabranch[docs]'", file=sys.stderr)
+        print(
+            f"The tutorial is executed with {error.name}, which is not installed: pip install 'anabranch[docs]'",
+            file=sys.stderr,
+        )
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(2) as pool:

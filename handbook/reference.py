@@ -9,21 +9,45 @@ import anabranch
 from anabranch.cli import VERBS, main
 
 GROUPS = {
-    "training": ("Training and runs", ("runs", "training"), "`train`, the run that it gives, and what a training consists of."),
-    "spaces": ("Spaces", ("environment", "trajectories", "graph", "laws", "envs"), "The contract, the listed space, its proof, tasks."),
-    "objectives": ("Objectives", ("objectives",), "Balance conditions; [formulas and papers](../objectives.md) on one page."),
+    "training": (
+        "Training and runs",
+        ("runs", "training"),
+        "`train`, the run that it gives, and what a training consists of.",
+    ),
+    "spaces": (
+        "Spaces",
+        ("environment", "trajectories", "graph", "laws", "envs"),
+        "The contract, the listed space, its proof, tasks.",
+    ),
+    "objectives": (
+        "Objectives",
+        ("objectives",),
+        "Balance conditions; [formulas and papers](../objectives.md) on one page.",
+    ),
     "policies": ("Policies", ("policies",), "What looks at a state; backward policies."),
     "rewards": ("Rewards", ("rewards",), "What an object is worth, in JAX or in plain Python."),
-    "sampling": ("Sampling", ("sampling",), "Where trajectories come from: exploration, replay, search, and drawing by hand."),
-    "evaluation": ("Evaluation", ("evaluation", "diagnostics"), "How right a policy is: exactly, estimated, and in words."),
-    "errors": ("Errors and the rest", ("ground", "studio"), "Errors with their exit codes, numbers with errors, the page."),
+    "sampling": (
+        "Sampling",
+        ("sampling",),
+        "Where trajectories come from: exploration, replay, search, and drawing by hand.",
+    ),
+    "evaluation": (
+        "Evaluation",
+        ("evaluation", "diagnostics"),
+        "How right a policy is: exactly, estimated, and in words.",
+    ),
+    "errors": (
+        "Errors and the rest",
+        ("ground", "studio"),
+        "Errors with their exit codes, numbers with errors, the page.",
+    ),
 }
 """Each page of the reference: title, the folders whose public names it holds, and a sentence."""
 
 
 def homes() -> dict[str, str]:
     """The module of each public name, below `anabranch`."""
-    return {name: module for module, names in anabranch._PUBLIC.items() for name in names}  # noqa: SLF001
+    return {name: module for module, names in anabranch._PUBLIC.items() for name in names}
 
 
 def reference_pages() -> Iterator[tuple[str, str]]:
@@ -36,8 +60,15 @@ def reference_pages() -> Iterator[tuple[str, str]]:
             lines += [f"## `anabranch.{name}` {{ #{name.lower()} }}", "", f"::: anabranch.{found[name]}.{name}", ""]
         yield f"reference/{stem}.md", "\n".join(lines)
     rows = [f"- [{title}]({stem}.md): {words}" for stem, (title, _, words) in GROUPS.items()]
-    rest = ["- [The command line](command_line.md)", "- [File formats](../formats.md)", "- [All parts by name](../parts.md)"]
-    yield "reference/index.md", "\n".join(["# Reference", "", *rows, *rest, ""]).replace("](../objectives.md)", "](../objectives.md)")
+    rest = [
+        "- [The command line](command_line.md)",
+        "- [File formats](../formats.md)",
+        "- [All parts by name](../parts.md)",
+    ]
+    yield (
+        "reference/index.md",
+        "\n".join(["# Reference", "", *rows, *rest, ""]).replace("](../objectives.md)", "](../objectives.md)"),
+    )
 
 
 def command_line_page() -> str:
@@ -45,7 +76,16 @@ def command_line_page() -> str:
     parts = ["# The command line", "", "What `anabranch VERB --help` prints.", ""]
     examples = {"train": ["faces"], "compare": ["faces"], "sweep": ["faces"]}
     for verb, (_, words) in VERBS.items():
-        parts += [f"## anabranch {verb}", "", f"{words[0].upper()}{words[1:]}.", "", "```text", _help(verb, *examples.get(verb, [])), "```", ""]
+        parts += [
+            f"## anabranch {verb}",
+            "",
+            f"{words[0].upper()}{words[1:]}.",
+            "",
+            "```text",
+            _help(verb, *examples.get(verb, [])),
+            "```",
+            "",
+        ]
     return "\n".join(parts)
 
 

@@ -6,6 +6,8 @@ import sys
 import types
 from pathlib import Path
 
+import pytest
+
 from support.house import ROOT
 from support.tiny import answer
 
@@ -22,30 +24,56 @@ def commands_of(block):
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("anabranch ")]
 
 
-def test_the_readme_runs_as_it_is_written(tmp_path, monkeypatch):
-    """Every ```python block, and every line `anabranch ...` of a ```console or ```sh block, in the order of the README.
+def run_blocks(page, monkeypatch):
+    """Every ```python block of a page, and every line `anabranch ...` of a ```console or ```sh block, in their order.
 
-    All run in one empty folder and one namespace, so that a later block may use what an earlier one made, on
-    disk too. Before the first, the first python block that defines `class Subset` is written to my_spaces.py,
-    as a reader would do: it imports what it needs, and commands may name my_spaces.py:Subset. Each command must
-    exit with 0; commands that are shown to fail, and outputs, belong in ```text blocks.
+    All run in the present folder and one namespace, so that a later block may use what an earlier one made, on
+    disk too. A python block whose first line is `# file: NAME` is written into that file, as a reader would do. Each
+    command must exit with 0; commands that are shown to fail, and outputs, belong in ```text blocks. Returns how many
+    of each ran.
     """
-    readme = ROOT / "README.md"
-    text = readme.read_text() if readme.is_file() else ""
-    assert text.strip(), "README.md is empty: it begins with the two commands, and has a block that defines Subset"
-    blocks = blocks_of(text)
-    spaces = [content for _, language, content in blocks if language == "python" and "class Subset" in content]
-    assert spaces, "README.md has no ```python block that defines `class Subset`"
-    monkeypatch.chdir(tmp_path)
-    Path("my_spaces.py").write_text(spaces[0])
-    reader = types.ModuleType("readme")
-    monkeypatch.setitem(sys.modules, "readme", reader)
-    ran = 0
-    for line, language, content in blocks:
-        if language == "python":
-            exec(compile("\n" * line + content, str(readme), "exec"), vars(reader))  # noqa: S102
+    reader = types.ModuleType("reader")
+    monkeypatch.setitem(sys.modules, "reader", reader)
+    ran = {"python": 0, "commands": 0}
+    for line, language, content in blocks_of(page.read_text(encoding="utf-8")):
+        first = content.partition("\n")[0]
+        if language == "python" and first.startswith("# file: "):
+            Path(first.removeprefix("# file: ").strip()).write_text(content)
+        elif language == "python":
+            exec(compile("\n" * line + content, str(page), "exec"), vars(reader))  # noqa: S102
+            ran["python"] += 1
         for command in commands_of(content) if language in ("console", "sh") else ():
             code, _, err = answer(*command)
-            assert code == 0, f"README.md, block at line {line}: anabranch {shlex.join(command)} exits {code}: {err}"
-            ran += 1
-    assert ran, "README.md shows no command in a ```console or ```sh block"
+            assert code == 0, f"{page.name}, block at line {line}: anabranch {shlex.join(command)} exits {code}: {err}"
+            ran["commands"] += 1
+    return ran
+
+
+def test_the_readme_runs_as_it_is_written(tmp_path, monkeypatch):
+    """Before its first block, the python block that defines `class Subset` is written to my_spaces.py."""
+    readme = ROOT / "README.md"
+    (space,) = [content for _, language, content in blocks_of(readme.read_text()) if "class Subset" in content]
+    monkeypatch.chdir(tmp_path)
+    Path("my_spaces.py").write_text(space)
+    ran = run_blocks(readme, monkeypatch)
+    assert min(ran.values()) > 0, "README.md shows no python block, or no command in a ```console or ```sh block"
+
+
+PAGES = sorted({*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "guides").glob("*.md")})
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_of_the_docs_runs_as_it_is_written(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_blocks(page, monkeypatch)
+
+
+def test_a_page_that_is_wrong_is_seen(tmp_path, monkeypatch):
+    """The negative control."""
+    monkeypatch.chdir(tmp_path)
+    for content in ("```python\nassert False\n```\n", "```sh\nanabranch train face\n```\n"):
+        page = tmp_path / "page.md"
+        page.write_text(content)
+        with pytest.raises(AssertionError):
+            run_blocks(page, monkeypatch)

@@ -61,7 +61,10 @@ def machine() -> dict[str, Any]:
         import jax
 
         devices = [f"{device.device_kind} ({device.platform} {device.id})" for device in jax.devices()]
-        about |= {"devices": ", ".join(devices), "64 bits": "on" if jax.numpy.result_type(float) == "float64" else "off"}
+        about |= {
+            "devices": ", ".join(devices),
+            "64 bits": "on" if jax.numpy.result_type(float) == "float64" else "off",
+        }
     except Exception as error:  # whatever a driver raises: what is wrong with it is what this verb is asked for
         about |= {"devices": f"none: {type(error).__name__}: {' '.join(str(error).split())[:300]}"}
     return about
