@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anabranch.cli.flags import Option, parse
-from anabranch.cli.peers import COORDINATOR, NUMBER, PROCESSES, RESTARTED
+from anabranch.cli.peers import COORDINATOR, DEVICE, NUMBER, PROCESSES, RESTARTED
 from anabranch.cli.training import free_directory
 from anabranch.ground.errors import ConfigError
 from anabranch.storage.files import steps_in
@@ -90,7 +90,7 @@ def _together(command: list[str], count: int, folder: Path, *, again: bool) -> t
 def _started(
     command: list[str], number: int, count: int, port: int, folder: Path, *, again: bool
 ) -> subprocess.Popen[bytes]:
-    about = {COORDINATOR: f"127.0.0.1:{port}", PROCESSES: str(count), NUMBER: str(number)}
+    about = {COORDINATOR: f"127.0.0.1:{port}", PROCESSES: str(count), NUMBER: str(number), DEVICE: str(number)}
     environment = {**os.environ, **about, **({RESTARTED: "1"} if again else {})}
     words = [sys.executable, "-c", PROGRAM, *command]
     if number == 0:

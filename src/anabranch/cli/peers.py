@@ -5,6 +5,8 @@ import os
 from anabranch.ground.errors import ConfigError
 
 COORDINATOR, PROCESSES, NUMBER = "ANABRANCH_COORDINATOR", "ANABRANCH_PROCESSES", "ANABRANCH_PROCESS"
+DEVICE = "ANABRANCH_DEVICE"
+"""The device of its machine that a process takes, where several share one; without it a process takes all."""
 """HOST:PORT of the first process, how many there are, and which one this is, from 0."""
 RESTARTED = "ANABRANCH_RESTARTED"
 """Set where the processes are started again: a training then goes on from its last checkpoint."""
@@ -28,8 +30,9 @@ def meet() -> None:
     if jax.distributed.is_initialized():
         return
     try:
+        devices = [int(os.environ[DEVICE])] if DEVICE in os.environ else None
         jax.distributed.initialize(
-            os.environ[COORDINATOR], count, number, local_device_ids=[number], initialization_timeout=PATIENCE
+            os.environ[COORDINATOR], count, number, local_device_ids=devices, initialization_timeout=PATIENCE
         )
     except (RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())

@@ -149,7 +149,8 @@ def _write_sdf(path: Path, columns: dict[str, Sequence[Any]]) -> None:
     try:
         for values in zip(*columns.values(), strict=True):
             row = dict(zip(columns, values, strict=True))
-            found = molecule(row["smiles"])
+            # A word of SELFIES without an atom is the empty molecule: a record of it keeps the rows in step.
+            found = molecule(row["smiles"]) if row["smiles"] else chem.Mol()
             chemical("rdkit.Chem.rdDepictor").Compute2DCoords(found)
             for name, value in row.items():
                 found.SetProp(name, str(value))

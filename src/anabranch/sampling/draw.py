@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from anabranch.environment import Environment, require_environment, take
 from anabranch.ground.arguments import require_whole
+from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
@@ -177,6 +178,8 @@ def score_trajectories(
     Raises:
         ConfigError: for an unknown backward policy, and a class in the place of an environment.
     """
+    if callable(log_reward):
+        raise ConfigError("log_reward takes log R of each object, an array [B], and not the function that gives it.")
     reading = reading_for(env, backward, outflow=outflow)
     # In float64: of log R = -10,000 float32 keeps three decimals, of its distance from the level six.
     relative = jnp.asarray(np.asarray(log_reward, np.float64) - policy.level, float)

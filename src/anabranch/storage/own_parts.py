@@ -34,9 +34,11 @@ def own_part(kind: str, described: Mapping[str, Any], part: Any, path: Path) -> 
     kept = described.get("class") or described.get("name")
     if part is None:
         flag = f" (--{kind} FILE.py:{kept})" if kind in FLAGS else ""
+        whose = "holds a network of your own" if kept == "Network" else "is not one of this library"
+        given = f"{kept}(make=...)" if kept == "Network" else f"{kept}()"
         raise RunError(
-            f"{path} has the {kind} {kept}, which is not one of this library: "
-            f"load(..., {kind}={kept}()){flag}. Loading a run never executes code."
+            f"{path} has the {kind} {kept}, which {whose}: "
+            f"load(..., {kind}={given}){flag}. Loading a run never executes code."
         )
     if isinstance(part, type):
         raise RunError(f"load({kind}=...) takes an instance; given {shown(part)}{brackets(part)}.")
