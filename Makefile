@@ -31,14 +31,14 @@ quick-tests: lint
 faults: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "faults or thorough"
 
-# The site: the tutorial executed, the reference from the docstrings; open build/site/index.html.
+# The site: the tutorial executed, the reference from the docstrings.
 docs: $(VENV)/.docs
 	@rm -rf build
 	$(BIN)/python -m handbook.notebooks build/tutorial
 	$(BIN)/anabranch train faces --exact true --out build/faces
 	$(BIN)/anabranch studio build/faces --static build/faces.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
-	@echo "open build/site/index.html"
+	@echo "open build/site/index.html; for its search: $(BIN)/python -m http.server -d build/site"
 
 # The wheel, built and used in an empty environment, far from the sources.
 wheel:

@@ -4,17 +4,21 @@
 """
 
 import argparse
-import re
+import base64
+import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "docs" / "tutorial"
 SECONDS = 300
 """What one cell may take."""
-INLINE = "%config InlineBackend.figure_formats = ['svg']\n"
+QUIET = ["--log-level=40"]
+"""Of a kernel, which else warns of the port that it opens on this machine."""
 
 
 def sources() -> list[Path]:
@@ -27,13 +31,13 @@ def built(source: Path, folder: Path) -> str:
     import jupytext
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
-    from nbconvert import MarkdownExporter
 
     began = time.perf_counter()
     notebook = jupytext.read(source)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    resources = {"metadata": {"path": str(folder)}}
     client = NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=SECONDS, kernel_name="python3", resources=resources, extra_arguments=QUIET
     )
     try:
         client.execute()
@@ -43,27 +47,37 @@ def built(source: Path, folder: Path) -> str:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     jupytext.write(notebook, folder / f"{source.stem}.ipynb", fmt="ipynb")
-    text, resources = MarkdownExporter().from_notebook_node(
-        notebook, {"unique_key": source.stem, "output_files_dir": f"{source.stem}_files"}
-    )
-    for name, content in resources["outputs"].items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    (folder / f"{source.stem}.md").write_text(_page(text, source.stem), encoding="utf-8")
+    (folder / f"{source.stem}.md").write_text(_page(notebook, source.stem, folder), encoding="utf-8")
     return f"{source.name}  {time.perf_counter() - began:.1f} s"
 
 
-def _page(text: str, stem: str) -> str:
-    """The page, with a link to its notebook below the title; pictures have words, plain output is marked as such."""
-    text = re.sub(r"!\[(?:png|svg)\]\(", "![what the cell above draws](", text)
-    text = re.sub(r"(?m)(?:\n^    .*$)+", lambda block: _fenced(block[0]), text)
-    title, _, rest = text.lstrip().partition("\n")
-    return f"{title}\n\n[This page as a notebook]({stem}.ipynb)\n{rest}"
+def _page(notebook: Any, stem: str, folder: Path) -> str:
+    """The cells one after another, each with what it printed and drew; below the title a link to the notebook."""
+    parts: list[str] = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+            continue
+        code = "\n".join(line for line in cell.source.splitlines() if not line.startswith("%")).strip("\n")
+        parts.append(f"```python\n{code}\n```")
+        for place, output in enumerate(cell.outputs):
+            parts.extend(_shown(output, folder, f"{stem}_{number}_{place}.png"))
+    title, _, rest = "\n\n".join(parts).partition("\n")
+    return f"{title}\n\n[This page as a notebook]({stem}.ipynb)\n{rest}\n"
 
 
-def _fenced(block: str) -> str:
-    lines = [line[4:] for line in block.strip("\n").splitlines()]
-    return "\n```text\n" + "\n".join(lines).strip("\n") + "\n```\n"
+def _shown(output: Any, folder: Path, name: str) -> Iterator[str]:
+    """What one output is on the page: a picture, or text; progress that was told to nobody is left out."""
+    if output.output_type == "stream":
+        if output.name == "stdout":
+            yield f"```text\n{output.text.rstrip()}\n```"
+        return
+    data = output.get("data", {})
+    if "image/png" in data:
+        (folder / name).write_bytes(base64.b64decode(data["image/png"]))
+        yield f"![What the code above draws]({name})"
+    elif "text/plain" in data:
+        yield f"```text\n{data['text/plain']}\n```"
 
 
 def main() -> int:
@@ -74,7 +88,6 @@ def main() -> int:
     try:
         import jupytext  # noqa: F401
         import nbclient  # noqa: F401
-        import nbconvert  # noqa: F401
     except ImportError as error:
         print(
             f"The tutorial is executed with {error.name}, which is not installed: pip install 'anabranch[docs]'",
@@ -82,6 +95,9 @@ def main() -> int:
         )
         return 2
     folder.mkdir(parents=True, exist_ok=True)
+    # Several pages train alike: the second one finds the programs of the first.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder.parent / "compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     with ProcessPoolExecutor(2) as pool:
         waiting = [pool.submit(built, source, folder) for source in sources()]
         for one in waiting:

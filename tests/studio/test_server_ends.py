@@ -81,6 +81,7 @@ def arrays(place):
     return Checkpoints(place / "checkpoints").newest().arrays
 
 
+@pytest.mark.thorough
 def test_a_killed_trainer_does_again_what_was_done_on_the_page_bit_for_bit(tmp_path):
     calm = Trained(tmp_path / "calm", choices=CHOICES)
     for _ in script(calm):
@@ -175,6 +176,7 @@ def test_bad_controls_are_refused_with_a_sentence_and_change_nothing(tmp_path):
     assert kinds == ["begin", "step", "step"], "what was refused is not done again"
 
 
+@pytest.mark.thorough
 def test_a_training_that_diverges_stops_at_the_step_before_it(tmp_path):
     trainer = Trained(tmp_path / "run", choices={**CHOICES, "learning_rate": 1.0, "log_z_rate": 10.0})
     trainer.ask("reward", {"fields": {"happy": 1e9}, "exponent": 32.0})
@@ -199,7 +201,11 @@ def alive(pid):
         return file.read().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [
+    signal.SIGKILL,
+    pytest.param(signal.SIGTERM, marks=pytest.mark.thorough),
+    pytest.param(signal.SIGINT, marks=pytest.mark.thorough),
+])  # fmt: skip
 def test_a_server_that_ends_leaves_no_process_and_the_run_goes_on_in_the_next(tmp_path, number):
     root = tmp_path / "runs"
     with serving("faces", "--root", root) as server:

@@ -141,6 +141,7 @@ def test_rewards_of_all_sizes_stay_apart():
     assert math.isfinite(run.history[-1]["loss"])
 
 
+@pytest.mark.thorough
 def test_a_constant_reward_and_one_on_a_single_object_train(capsys):
     for score in (lambda objects: [2.0] * len(objects), lambda objects: [float(item == (2, 1)) for item in objects]):
         run = trained(score)

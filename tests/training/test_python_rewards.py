@@ -118,6 +118,7 @@ def test_batches_ahead_are_of_earlier_policies_and_of_no_timing():
         require_same(trained(scores.ten_milliseconds, inflight=4, version="any", **settings), late)
 
 
+@pytest.mark.thorough
 def test_without_order_the_learner_replays_while_rewards_are_out():
     replay = {"replay": ab.Replay(share=0.5), "steps": 60}
     options = {"workers": 2, "inflight": 4, "deterministic_order": False, "noisy": True}
@@ -135,7 +136,7 @@ def keys_of(run):
     return {key: value for key, value in run.history[-1].items() if key not in ("seconds", "waiting")}
 
 
-@pytest.mark.parametrize("inflight", [1, 3])
+@pytest.mark.parametrize("inflight", [3, pytest.param(1, marks=pytest.mark.thorough)])
 def test_a_run_goes_on_from_its_checkpoint_bit_for_bit(inflight, tmp_path):
     options, replay = {"inflight": inflight, "workers": 2}, {"replay": ab.Replay(share=0.25)}
     whole = trained(scores.values, train={"steps": 20, **replay}, **options)

@@ -42,7 +42,8 @@ def trained(shift, name, **options):
 
 
 @pytest.mark.parametrize("name, options", [
-    ("tb", {"backward": "learned", "replay": ab.Replay(share=0.25), "search": ab.LocalSearch(share=0.25, rounds=2)}),
+    ("tb", {"backward": "learned", "replay": ab.Replay(share=0.25)}),
+    pytest.param("tb", {"search": ab.LocalSearch(share=0.25, rounds=2)}, marks=pytest.mark.thorough),
     pytest.param("db", {}, marks=pytest.mark.thorough),
     pytest.param("fm", {}, marks=pytest.mark.thorough),
     pytest.param("fl-subtb", {"seeds": 2}, marks=pytest.mark.thorough),
