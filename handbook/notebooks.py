@@ -60,6 +60,8 @@ def _page(notebook: Any, stem: str, folder: Path) -> str:
             continue
         code = "\n".join(line for line in cell.source.splitlines() if not line.startswith("%")).strip("\n")
         parts.append(f"```python\n{code}\n```")
+        printed = "".join(one.text for one in cell.outputs if one.output_type == "stream" and one.name == "stdout")
+        parts.extend([f"```text\n{printed.rstrip()}\n```"] if printed else [])
         for place, output in enumerate(cell.outputs):
             parts.extend(_shown(output, folder, f"{stem}_{number}_{place}.png"))
     title, _, rest = "\n\n".join(parts).partition("\n")
@@ -67,11 +69,7 @@ def _page(notebook: Any, stem: str, folder: Path) -> str:
 
 
 def _shown(output: Any, folder: Path, name: str) -> Iterator[str]:
-    """What one output is on the page: a picture, or text; progress that was told to nobody is left out."""
-    if output.output_type == "stream":
-        if output.name == "stdout":
-            yield f"```text\n{output.text.rstrip()}\n```"
-        return
+    """The value of a cell on the page: a picture, or text."""
     data = output.get("data", {})
     if "image/png" in data:
         (folder / name).write_bytes(base64.b64decode(data["image/png"]))

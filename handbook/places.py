@@ -10,6 +10,7 @@ ROOT_PAGES = {
     "ARCHITECTURE.md": "project/architecture.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
+    "docs/tutorial": "tutorial/1_logarithms.md",
     "docs/results": "results/index.md",
     "benchmarks/results": "benchmarks/index.md",
 }
