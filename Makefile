@@ -32,7 +32,7 @@ faults: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "faults or thorough"
 
 # The site: the tutorial executed, the reference from the docstrings.
-docs: $(VENV)/.docs
+docs: $(VENV)/.installed
 	@rm -rf build
 	$(BIN)/python -m handbook.notebooks build/tutorial
 	$(BIN)/anabranch train faces --exact true --out build/faces
@@ -40,11 +40,12 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "open build/site/index.html; for its search: $(BIN)/python -m http.server -d build/site"
 
-# The wheel, built and used in an empty environment, far from the sources.
+# The wheel and the sources, built; the wheel used in an empty environment, far from the sources.
 wheel:
 	rm -rf .venv-wheel dist
 	$(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir dist .
+	.venv-wheel/bin/pip install -qq --disable-pip-version-check -c constraints.txt hatchling
+	.venv-wheel/bin/python -m hatchling build -d dist
 	.venv-wheel/bin/pip install -qq --disable-pip-version-check -c constraints.txt dist/anabranch-*.whl
 	cd dist && ../.venv-wheel/bin/python ../tests/support/installed.py
 
@@ -78,10 +79,6 @@ mutants: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
-
-$(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
 
 clean:
