@@ -18,15 +18,19 @@ PAGES = [
     *(ROOT / "benchmarks" / "results").glob("*.md"),
 ]
 QUESTIONS = (
-    "why training lives in log space", "Softmax and log-softmax", "Why the softmax is no layer",
-    "NLL, cross-entropy and MSE, and which one trains a flow", "water in pipes", "Conservation at inner states",
-    "The reward at the end", "P_F is the normalised flow", "p(x) is proportional to R(x)",
-    "all valid paths of the faces", "by hand on six states", "Why a network at all", "What are the training data?",
-    "Must the flow be known?", "What does the network put out?", "The policy from edge flows", "no part come twice",
-    "Flow matching", "The linear form and the logarithmic form", "Detailed balance", "Trajectory balance",
-    "Both sides of the equation on one trajectory", "The toy example", "SubTB", "galleries of both samplers",
-    "The flows of both", "The model isn't generic", "for t in range(3)", "Zero rewards",
-    "What the original notebook reached",
+    "What is a logarithm?", "Why does training live in log space?", "What is the softmax?", "What is the log-softmax?",
+    "Why is the softmax not a layer?", "What is the negative log-likelihood (NLL)?", "What is the cross-entropy?",
+    "What is the mean squared error (MSE)?", "Which of them trains a flow?", "Why is it called a flow?",
+    "What does conservation say?", "Where does the reward come in?", "What is P_F?", "Why is p(x) proportional to R(x)?",
+    "What do all valid paths look like?", "How is a flow worked out by hand?",
+    "Why a network at all, when the flow can be solved?", "What are the training data?",
+    "Must the flow be known for the training?", "What does the network put out?",
+    "How does a policy come from edge flows?", "Why does no part come twice?", "Flow matching", "Linear or logarithmic?",
+    "Detailed balance", "Trajectory balance", "A toy example with its numbers", "Sub-trajectory balance",
+    "What does the GFlowNet draw?", "What does reinforcement learning draw?",
+    "What does the flow of the GFlowNet look like?", "What does the flow of reinforcement learning look like?",
+    "Is the model not generic?", "for t in range(3)", "What about a reward of zero?",
+    "What did the original notebook reach?",
 )  # fmt: skip
 
 
