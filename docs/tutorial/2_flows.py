@@ -120,11 +120,10 @@ for edge in np.nonzero(GRAPH.target == happy)[0]:
 # %% [markdown]
 # ## Why is p(x) proportional to R(x)?
 #
-# Multiply $P_F$ along a trajectory $s_0 \to s_1 \to \dots \to x$ and write each factor as a quotient of flows. With
+# Multiply $P_F$ along a trajectory $s_0 \to s_1 \to s_2 \to x$ and write each factor as a quotient of flows. With
 # $F(s \to t) = F(t) P_B(s \mid t)$ every inner $F(s_t)$ appears once above and once below the line, and cancels:
 #
-# $$\prod_t P_F(s_{t+1} \mid s_t) = \prod_t \frac{F(s_{t+1}) P_B(s_t \mid s_{t+1})}{F(s_t)}
-#   = \frac{R(x)}{Z} \prod_t P_B(s_t \mid s_{t+1})$$
+# $$\prod_t P_F = \prod_t \frac{F(s_{t+1})}{F(s_t)} P_B(s_t \mid s_{t+1}) = \frac{R(x)}{Z} \prod_t P_B$$
 #
 # Sum over all trajectories that end in $x$. The products of $P_B$ are the probabilities of all ways back from $x$ to
 # the start, and their sum is 1. What remains is
@@ -166,8 +165,8 @@ river(ab.exact_policy(FLOWS), "The exact flow of the faces")
 # 4. **Do the same at the start.** $Z = F(\text{start}) = 3 + 5 = 8$, which is also $1 + 4 + 3$.
 # 5. **Normalise.** $P_F(\text{left} \mid \text{start}) = \frac{3}{8}$, $P_F(y \mid \text{left}) = \frac{2}{3}$,
 #    $P_F(y \mid \text{right}) = \frac{2}{5}$.
-# 6. **Check.** $p(y) = \frac{3}{8} \cdot \frac{2}{3} + \frac{5}{8} \cdot \frac{2}{5} = \frac{1}{4} + \frac{1}{4}
-#    = \frac{4}{8} = \frac{R(y)}{Z}$.
+# 6. **Check.** $p(y) = \frac{3}{8} \cdot \frac{2}{3} + \frac{5}{8} \cdot \frac{2}{5} = \frac{1}{2}$, which is
+#    $\frac{R(y)}{Z} = \frac{4}{8}$.
 #
 # The library does the same. `ab.tabulate` makes a space of a plain Python function, `ab.state_graph` lists it, and
 # `ab.exact_flows` goes backward as in steps 1 to 4.

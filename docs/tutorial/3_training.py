@@ -97,8 +97,9 @@ print(f"{np.exp(log_rewards_of(trajectory)[0]):.4f}")
 #
 # The first tutorials square the difference of the flows themselves:
 #
-# $$\mathcal{L}_{\text{linear}} = (\text{in} - \text{out})^2 \quad \quad
-#   \mathcal{L}_{\log} = (\log \text{in} - \log \text{out})^2$$
+# $$\mathcal{L}_{\text{linear}} = (\text{in} - \text{out})^2$$
+#
+# $$\mathcal{L}_{\text{log}} = (\log \text{in} - \log \text{out})^2$$
 #
 # In the linear form small flows hardly count. A flow of 0.01 that should be 0 costs almost nothing, but it leads to
 # invalid faces. The linear form therefore needs a higher learning rate, more exploration, more steps, and more weight
@@ -266,8 +267,8 @@ for zero_floor in (1e-1, 1e-4, 1e-12):
 #
 # The tutorial notebook of GFlowNets trains the same faces, one trajectory at a time, for 50,000 episodes. Its exact
 # total variation and its seconds were measured on the same kind of machine and stand in `NOTEBOOK`; ours are measured
-# here. Three things make the difference: the training is one compiled program, a step learns from 16 trajectories,
-# and the learning rate falls to 0 towards the end.
+# here. Our training differs in three ways: it is one compiled program, a step learns from 16 trajectories, and the
+# learning rate falls to 0 towards the end.
 
 # %%
 print(f"{'objective':10} {'notebook':>9} {'seconds':>8} {'here':>9} {'seconds':>8}")

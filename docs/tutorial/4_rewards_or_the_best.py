@@ -68,14 +68,14 @@ def show(name, law, chances):
 #
 # Plain RL maximises the expected reward of the objects that the policy $\pi$ draws:
 #
-# $$\max_\pi \quad \mathbb{E}[R] = \max_\pi \sum_x \pi(x) R(x)$$
+# $$\max_\pi \quad E[R] = \max_\pi \sum_x \pi(x) R(x)$$
 #
 # A GFlowNet does not maximise. It looks for the one law
 #
 # $$\pi(x) = \frac{R(x)}{Z} \quad \quad Z = \sum_x R(x)$$
 #
 # For RL the reward says how good an object is. For a GFlowNet it says how *often* an object should come. The cell
-# computes $\mathbb{E}[R]$ of both laws on the faces, without any training.
+# computes $E[R]$ of both laws on the faces, without any training.
 
 # %%
 reward = np.exp(ab.log_rewards(GRAPH, FACES.log_reward))  # R of each of the 20 faces
@@ -146,7 +146,7 @@ picture("pg", "graph")
 # $$H(\pi) = - \sum_x \pi(x) \log \pi(x)$$
 #
 # A sampler of one single face has entropy 0. A sampler that draws the four happy faces equally often has entropy
-# $\log 4$; it has the same $\mathbb{E}[R]$ as the single face. The target has a higher entropy than both.
+# $\log 4$; it has the same $E[R]$ as the single face. The target has a higher entropy than both.
 
 # %%
 target = law_of(trained("tb"))

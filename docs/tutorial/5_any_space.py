@@ -68,7 +68,7 @@ SPACES = {
 @cache
 def trained(name):
     """One sampler for each space, by trajectory balance, with the same settings for all of them."""
-    settings = {"steps": 3_000, "batch": 32, "optimizer": ab.Adam(learning_rate=3e-3), "policy": ab.MLP(width=64)}
+    settings = {"steps": 2_000, "batch": 16, "optimizer": ab.Adam(learning_rate=3e-3), "policy": ab.MLP(width=64)}
     explore = ab.Explore(epsilon=0.1)
     return ab.train(SPACES[name], objective="tb", explore=explore, seed=0, callback=lambda row: None, **settings)
 
@@ -115,8 +115,7 @@ for name, task in SPACES.items():
 # and a trajectory ends when it takes the action STOP. The longest path of the space, `max_steps`, bounds the loop. A
 # batch is stored with `max_steps + 1` rows, and what comes after STOP is padding that counts for nothing:
 #
-# $$\mathcal{L}(\tau) = (\log Z + \sum_{t=0}^{n} \log P_F(a_t \mid s_t) - \log R(x)
-#   - \sum_{t=0}^{n-1} \log P_B(s_t \mid s_{t+1}))^2$$
+# $$(\log Z + \sum_{t=0}^{n} \log P_F(a_t \mid s_t) - \log R(x) - \sum_{t=1}^{n} \log P_B(s_{t-1} \mid s_t))^2$$
 #
 # Here $n$ is the number of moves of this trajectory, and $a_n$ is STOP. The padding has $\log P_F = \log P_B = 0$, so
 # that a sum over all rows is the sum of the formula. The cell draws four ways to pay the amount 10.
@@ -137,8 +136,10 @@ for number in range(4):
 # The standard test of the field. A walker starts in the corner of an 8 x 8 grid, moves right or up, and stops where
 # it likes. Every state is a finished object. The reward is high near the four corners and low between them:
 #
-# $$R(x) = R_0 + R_1 \prod_i [0.25 < d_i] + R_2 \prod_i [0.3 < d_i < 0.4] \quad \text{with} \quad
-#   d_i = \mid \frac{x_i}{7} - \frac{1}{2} \mid$$
+# $$R(x) = R_0 + R_1 \prod_i [0.25 < d_i] + R_2 \prod_i [0.3 < d_i < 0.4]$$
+#
+# Here $d_i = \mid \frac{x_i}{7} - \frac{1}{2} \mid$ is the distance from the middle. A bracket is 1 where it holds,
+# else 0.
 
 # %%
 report("hypergrid")
@@ -188,7 +189,7 @@ print(f"learned log Z {trained('permutations').history[-1]['log_z']:.4f}, exact 
 # The class `Coins` in the first cell is a space that the library does not have. A state says how many there are of
 # each coin. It is finished when the amount is paid. The reward prefers few coins:
 #
-# $$\log R(x) = - \frac{1}{2} \, \text{number of coins}$$
+# $$\log R(x) = - \frac{1}{2} \text{number of coins}$$
 #
 # A definition may be wrong in ways that no error message shows: `undo` may not be the inverse of `step`, or the masks
 # may disagree. `ab.check` tests every law on every state, and shows a counter-example where one is broken. The second

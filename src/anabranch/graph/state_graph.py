@@ -107,11 +107,11 @@ class StateGraph:
         """The finished objects as a batch of states, in the order of `objects`."""
         return take(self.states, self.objects)
 
-    def decode(self, number: int) -> Any:
+    def decode(self, number: int | np.integer) -> Any:
         """The plain-Python object of state `number`."""
         return self.env.decode(take(self.states, number))
 
-    def show(self, number: int) -> str:
+    def show(self, number: int | np.integer) -> str:
         """State `number` as text."""
         return self.env.show(take(self.states, number))
 

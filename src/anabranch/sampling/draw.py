@@ -153,7 +153,7 @@ def score_trajectories(
     env: Environment,
     policy: Policy,
     trajectories: Trajectories,
-    log_reward: Float[Array, " B"],
+    log_reward: Float[Array, " B"] | Float[np.ndarray, " B"],
     *,
     backward: str | BackwardPolicy = "uniform",
     outflow: bool = False,
