@@ -183,3 +183,13 @@ def test_no_global_state_is_touched(faces_figure, tmp_path):
     faces_figure[0].savefig(tmp_path / "faces.png", dpi=40)
     assert (tmp_path / "faces.png").stat().st_size > 10_000
     assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_a_notebook_shows_a_figure_though_pyplot_was_never_imported():
+    program = (
+        "import sys; from IPython.core.formatters import DisplayFormatter; from anabranch.plots import gallery_figure; "
+        "shown, _ = DisplayFormatter().format(gallery_figure(None, ['one', 'two'], 'title')); "
+        "assert 'matplotlib.pyplot' not in sys.modules; assert shown['image/png'].startswith(b'\\x89PNG')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

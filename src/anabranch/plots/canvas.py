@@ -1,5 +1,7 @@
 """Paper, ink and colours that all pictures share; matplotlib is imported only when a picture is made."""
 
+import functools
+import io
 import math
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -30,11 +32,31 @@ def blank_figure(width: float, height: float) -> "Figure":
     """An empty figure of `width` by `height` inches that belongs to no global state."""
     of_extra("matplotlib.figure", extra="plots", needs="matplotlib is not installed")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=120, facecolor=PAPER)
+    figure = _shown_figure()(figsize=(width, height), dpi=120, facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure
+
+
+@functools.cache
+def _shown_figure() -> "type[Figure]":
+    """The class of our figures: a notebook shows them, also where pyplot, which else sees to it, is never imported."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        """A figure that shows itself."""
+
+        def _repr_png_(self) -> bytes:
+            return png_of(self)
+
+    return ShownFigure
+
+
+def png_of(figure: "Figure") -> bytes:
+    """A figure as a PNG file."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def page(figure: "Figure") -> "Axes":

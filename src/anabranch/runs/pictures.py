@@ -2,7 +2,6 @@
 
 import base64
 import html
-import io
 from typing import TYPE_CHECKING, Any
 
 from anabranch.environment import take
@@ -12,6 +11,7 @@ from anabranch.evaluation.exact_law import ExactLaw, exact_law
 from anabranch.graph.state_graph import state_graph
 from anabranch.ground.errors import SpaceTooLargeError
 from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
+from anabranch.plots.canvas import png_of
 from anabranch.sampling.draw import sample
 from anabranch.training.run import Trained
 
@@ -79,9 +79,7 @@ def flow_as_html(run: Trained) -> str:
         figure = flow_of(run, law)
     except ImportError:
         return ""
-    content = io.BytesIO()
-    figure.savefig(content, dpi=90)
-    data, words = base64.b64encode(content.getvalue()).decode(), html.escape(f"The flow of {_name(run)}", quote=True)
+    data, words = base64.b64encode(png_of(figure)).decode(), html.escape(f"The flow of {_name(run)}", quote=True)
     return f'<img style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
 
 
