@@ -1,12 +1,10 @@
 """Pages of the reference: every public name by the folder that it stands in, and every verb with its flags."""
 
-import contextlib
-import io
-import os
 from collections.abc import Iterator
 
 import anabranch
-from anabranch.cli import VERBS, main
+from anabranch.cli import VERBS
+from anabranch.cli.completion import help_of
 
 GROUPS = {
     "training": (
@@ -65,10 +63,7 @@ def reference_pages() -> Iterator[tuple[str, str]]:
         "- [File formats](../formats.md)",
         "- [All parts by name](../parts.md)",
     ]
-    yield (
-        "reference/index.md",
-        "\n".join(["# Reference", "", *rows, *rest, ""]).replace("](../objectives.md)", "](../objectives.md)"),
-    )
+    yield "reference/index.md", "\n".join(["# Reference", "", *rows, *rest, ""])
 
 
 def command_line_page() -> str:
@@ -82,21 +77,8 @@ def command_line_page() -> str:
             f"{words[0].upper()}{words[1:]}.",
             "",
             "```text",
-            _help(verb, *examples.get(verb, [])),
+            help_of(verb, *examples.get(verb, []), columns=100).rstrip(),
             "```",
             "",
         ]
     return "\n".join(parts)
-
-
-def _help(*words: str) -> str:
-    said, width = io.StringIO(), os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100"
-    try:
-        with contextlib.redirect_stdout(said):
-            main([*words, "--help"])
-    finally:
-        os.environ.pop("COLUMNS")
-        if width is not None:
-            os.environ["COLUMNS"] = width
-    return said.getvalue().rstrip()

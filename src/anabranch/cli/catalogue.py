@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from anabranch.ground.errors import ConfigError
+from anabranch.ground.tables import Table
 
 Rows = list[tuple[str, str]]
 
@@ -14,18 +16,28 @@ Written by `anabranch list --markdown`; the tables are those of the code. [Formu
 """
 
 
-def kinds() -> dict[str, Rows]:
-    """Name and first sentence of each part, by its kind."""
-    from anabranch.envs.tasks import make, task_names
+KINDS = {"objective": "objective", "backward": "backward policy", "policy": "policy", "metric": "metric"}
+MANY = {"objective": "objectives", "backward": "backward policies", "policy": "policies", "metric": "metrics"}
+"""What one part of each kind is called, and what several are."""
+
+
+def part_tables() -> "dict[str, Table[Any]]":
+    """The tables of named parts, by kind: but for metrics the flag that chooses from them."""
     from anabranch.evaluation.metrics import METRICS
     from anabranch.objectives import OBJECTIVES
     from anabranch.policies.backward import BACKWARDS
     from anabranch.policies.recipes import POLICIES
 
-    tables = {"objectives": OBJECTIVES, "backward policies": BACKWARDS, "policies": POLICIES, "metrics": METRICS}
+    return {"objective": OBJECTIVES, "backward": BACKWARDS, "policy": POLICIES, "metric": METRICS}
+
+
+def kinds() -> dict[str, Rows]:
+    """Name and first sentence of each part, by its kind."""
+    from anabranch.envs.tasks import make, task_names
+
     found = {"tasks": [(name, _told(lambda name=name: make(name).summary)) for name in task_names()]}
-    for kind, table in tables.items():
-        found[kind] = [(name, _told(lambda name=name, table=table: _words_of(table[name]))) for name in table]
+    for kind, table in part_tables().items():
+        found[MANY[kind]] = [(name, _told(lambda name=name, table=table: summary_of(table[name]))) for name in table]
     return found
 
 
@@ -37,8 +49,8 @@ def _told(say: Callable[[], str]) -> str:
         return str(error)
 
 
-def _words_of(part: type) -> str:
-    """Of an objective of the library its module says what it is, for the class has the formula."""
+def summary_of(part: type) -> str:
+    """One line about a part: the first of its class, or for the library's objectives the first of their module."""
     module = part.__module__
     return first_line(sys.modules[module] if module.startswith("anabranch.objectives.") else part)
 

@@ -29,11 +29,15 @@ compdef _anabranch anabranch
 complete -c anabranch -a '(anabranch completion words (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
 """,
 }
-WHERE = {"bash": "~/.bashrc", "zsh": "~/.zshrc, below compinit", "fish": "~/.config/fish/config.fish"}
+SHELLS = (
+    'bash, zsh or fish; in ~/.bashrc or ~/.zshrc (below compinit): eval "$(anabranch completion bash)"; '
+    "in config.fish: anabranch completion fish | source"
+)
 FLAG = re.compile(r"(--[\w.-]+)(?: ([^\s\]]+))?")
 WITH_TASK = ("train", "check", "compare", "sweep", "studio", "show")
 KINDS = ("TEXT", "INT", "FLOAT")
 """Values that no list can name."""
+NO_BREAKS = 100_000
 
 
 def completion(arguments: Sequence[str]) -> int:
@@ -41,8 +45,7 @@ def completion(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] == "words":
         print("\n".join(candidates(list(arguments[1:]))))
         return 0
-    what = f'bash, zsh or fish; a line of its start-up file: eval "$(anabranch completion bash)" ({WHERE["bash"]})'
-    shell = parse("completion", ("SHELL", what), (), arguments).positional
+    shell = parse("completion", ("SHELL", SHELLS), (), arguments).positional
     print(named(shell, SCRIPTS, "shell"), end="")
     return 0
 
@@ -87,17 +90,23 @@ def _named_things(verb: str) -> list[str]:
 
     if verb != "show":
         return task_names()
-    from anabranch.cli.describing import part_tables
+    from anabranch.cli.catalogue import part_tables
 
     return [*task_names(), *(name for table in part_tables().values() for name in table)]
 
 
 def _flags(words: list[str]) -> dict[str, str]:
     """The flags that a command of these words would take, each with what its help calls its value."""
+    usage = help_of(*words, columns=NO_BREAKS).partition("\n\n")[0]
+    return {flag: value or "" for flag, value in FLAG.findall(usage)}
+
+
+def help_of(*words: str, columns: int) -> str:
+    """What a command prints with --help, in lines of so many columns."""
     from anabranch.cli import main
 
     said, width = io.StringIO(), os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100000"  # argparse breaks no line then
+    os.environ["COLUMNS"] = str(columns)  # by which argparse breaks lines
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
             main([*words, "--help"])
@@ -105,8 +114,7 @@ def _flags(words: list[str]) -> dict[str, str]:
         del os.environ["COLUMNS"]
         if width is not None:
             os.environ["COLUMNS"] = width
-    usage = said.getvalue().partition("\n\n")[0]
-    return {flag: value or "" for flag, value in FLAG.findall(usage)}
+    return said.getvalue()
 
 
 def _values(kind: str) -> list[str]:

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from anabranch.cli.catalogue import first_line
+from anabranch.cli.catalogue import KINDS, part_tables, summary_of
 from anabranch.ground.field_help import help_of
 from anabranch.ground.fields import fields_of
-from anabranch.ground.tables import Table
 
 NEEDS = {
     "log_inflow": "the flow of all edges into each state, which training computes",
@@ -30,29 +29,11 @@ PAPER = re.compile(r"(?:[A-Z][\w-]+(?: et al\.| & [A-Z][\w-]+)? \d{4}, )?(?:arXi
 NO_PAPER = "none is named: a standard construction"
 
 
-def part_tables() -> "dict[str, Table[Any]]":
-    """The tables of named parts, by kind: but for metrics the flag that chooses from them."""
-    from anabranch.evaluation.metrics import METRICS
-    from anabranch.objectives import OBJECTIVES
-    from anabranch.policies.backward import BACKWARDS
-    from anabranch.policies.recipes import POLICIES
-
-    return {"objective": OBJECTIVES, "backward": BACKWARDS, "policy": POLICIES, "metric": METRICS}
-
-
-KINDS = {"objective": "objective", "backward": "backward policy", "policy": "policy", "metric": "metric"}
-
-
-def summary_of(kind: str, part: type) -> str:
-    """One line about a part: of an objective the first line of its module, else that of its class."""
-    return first_line(sys.modules[part.__module__] if kind == "objective" else part)
-
-
 def show_part(kind: str, name: str, part: type) -> None:
     """Print a part of the library as tables, and a command that uses it."""
     from anabranch.cli.tables import show_table
 
-    rows = [("what it is", summary_of(kind, part)), ("in detail", _flat(prose_of(part)))]
+    rows = [("what it is", summary_of(part)), ("in detail", _flat(prose_of(part)))]
     rows.append(("paper", "; ".join(papers_of(part)) or NO_PAPER))
     rows += [("needs", NEEDS[need]) for need in sorted(getattr(part, "needs", ()))]
     rows += _properties(part)

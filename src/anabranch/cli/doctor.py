@@ -17,6 +17,7 @@ AS_JSON = Option(name="json", annotation=bool, default=False, help="print one JS
 CORE = ("jax", "jaxlib", "equinox", "optax", "jaxtyping", "numpy", "scipy", "safetensors", "rich")
 OWN = ("all", "dev", "docs")
 """Extras that are no libraries of their own."""
+NONE = "not installed"
 
 
 def doctor(arguments: Sequence[str]) -> int:
@@ -43,14 +44,15 @@ def doctor(arguments: Sequence[str]) -> int:
 def versions() -> dict[str, str]:
     """This library, Python, and what it is built on."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return {"anabranch": version("anabranch"), "python": python, **{name: _version(name) for name in CORE}}
+    return {"anabranch": version("anabranch"), "python": python, **{name: _version(name) or NONE for name in CORE}}
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
+    """Of a library; None where it is not there."""
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return None
 
 
 def machine() -> dict[str, Any]:
@@ -83,15 +85,13 @@ def extras() -> dict[str, str]:
     for line in requires("anabranch") or ():
         match = re.fullmatch(r"([\w.-]+)[^;]*; extra == ['\"](\w+)['\"]", line)
         if match and match[2] not in OWN:
-            name = match[1]
-            there = _version(name)
-            found.setdefault(match[2], {})[name] = None if there == "not installed" else there
+            found.setdefault(match[2], {})[match[1]] = _version(match[1])
     return {extra: _words(extra, libraries) for extra, libraries in found.items()}
 
 
 def _words(extra: str, libraries: dict[str, str | None]) -> str:
     if None in libraries.values():
-        return f"not installed: pip install 'anabranch[{extra}]'"
+        return f"{NONE}: pip install 'anabranch[{extra}]'"
     return ", ".join(f"{name} {there}" for name, there in libraries.items())
 
 
@@ -124,7 +124,7 @@ def packages() -> dict[str, str]:
 
 
 def _added() -> Iterator[tuple[str, str]]:
-    from anabranch.cli.describing import part_tables
+    from anabranch.cli.catalogue import part_tables
     from anabranch.cli.sources import REWARDS
     from anabranch.envs.tasks import ENTRY_POINTS
     from anabranch.ground.errors import ConfigError

@@ -4,7 +4,8 @@ import json
 import os
 from collections.abc import Sequence
 
-from anabranch.cli.describing import part_tables, show_part
+from anabranch.cli.catalogue import part_tables
+from anabranch.cli.describing import show_part
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.sources import task_from
 from anabranch.cli.user_files import names_user_file

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anabranch.cli.describing import part_tables, summary_of
+from anabranch.cli.catalogue import part_tables, summary_of
 from anabranch.cli.evaluating import CHECKPOINT, DIRECTORY, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.parts import PARTS
@@ -72,5 +72,5 @@ def _in_words(run: "Run") -> str:
     objective = run.setup.objective
     if part_tables()["objective"].get(objective.name) is not type(objective):
         return ""
-    words = summary_of("objective", type(objective)).partition(":")[0]
+    words = summary_of(type(objective)).partition(":")[0]
     return f": {words[0].lower()}{words[1:]}"

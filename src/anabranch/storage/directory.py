@@ -8,7 +8,7 @@ from typing import Any
 
 from anabranch.ground.errors import RunError
 from anabranch.storage.checkpoints import Checkpoints
-from anabranch.storage.files import read_bytes, read_json, write_json, write_whole, written
+from anabranch.storage.files import read_json, read_rows, write_json, write_whole, written
 from anabranch.storage.flow_files import FlowFiles
 
 FORMAT = 2
@@ -85,14 +85,7 @@ class RunDirectory:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All complete lines of metrics.jsonl; a torn last line is skipped."""
-        log = self.path / "metrics.jsonl"
-        rows = []
-        for line in read_bytes(log).splitlines() if log.is_file() else []:
-            try:
-                rows.append(json.loads(line))
-            except (ValueError, RecursionError):
-                continue
-        return [row for row in rows if isinstance(row, dict)]
+        return read_rows(self.path / "metrics.jsonl")
 
 
 OF_REWARDS = "rewards."

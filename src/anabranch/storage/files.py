@@ -78,6 +78,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def row_of(line: bytes | str) -> dict[str, Any] | None:
+    """A line of a log as an object; None where it is none, as a torn one."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """All whole objects of a log of JSON lines; none where there is no log. Raises RunError where it cannot be read."""
+    lines = read_bytes(path).splitlines() if path.is_file() else []
+    return [row for line in lines if (row := row_of(line)) is not None]
+
+
 @contextmanager
 def written(place: Path) -> Iterator[None]:
     """Turn what the system says while a run is written into one sentence."""

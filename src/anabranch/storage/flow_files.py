@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from anabranch.ground.errors import RunError
-from anabranch.storage.files import read_bytes, read_json, write_whole, written
+from anabranch.storage.files import read_json, read_rows, write_whole, written
 
 SCHEMA = 1
 """Of all three files; a page refuses what it does not know, with a sentence."""
@@ -84,13 +84,7 @@ class FlowFiles:
 
     def frames(self) -> list[dict[str, Any]]:
         """All whole frames; a torn last line is skipped."""
-        log, found = self.folder / FRAMES, []
-        for line in read_bytes(log).splitlines() if log.is_file() else []:
-            try:
-                found.append(json.loads(line))
-            except (ValueError, RecursionError):
-                continue
-        return [frame for frame in found if isinstance(frame, dict) and isinstance(frame.get("step"), int)]
+        return [frame for frame in read_rows(self.folder / FRAMES) if isinstance(frame.get("step"), int)]
 
     def keep_until(self, step: int) -> None:
         """Drop the frames after a step, from which a training goes on."""

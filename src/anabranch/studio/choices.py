@@ -1,5 +1,6 @@
 """What a user has chosen on the page: the settings of a training that may change while it runs, and their log."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import converted
 from anabranch.rewards.edited import EditedReward
+from anabranch.storage.files import read_rows
 
 OBJECTIVES = ("tb", "db", "fm", "subtb", "pg")
 """Balance conditions that the page offers, and plain reinforcement learning for contrast."""
@@ -93,13 +95,8 @@ class ControlLog:
 
     def read(self) -> list[Control]:
         """All whole events; a torn last line is skipped."""
-        if not self.path.is_file():
-            return []
         found = []
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                event = json.loads(line)
+        for event in read_rows(self.path):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
                 found.append(Control(int(event["step"]), str(event["kind"]), event.get("value")))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
         return found

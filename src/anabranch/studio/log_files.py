@@ -1,11 +1,12 @@
 """Logs of JSON lines that may be long: a part of them, with bounded memory; a torn line is left out. Needs no JAX."""
 
-import json
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from anabranch.storage.files import row_of
 
 WHOLE = 1 << 22
 """Bytes up to which a log is read line by line from its start; a longer one is probed at even distances."""
@@ -87,15 +88,6 @@ def last_rows(path: Path, count: int) -> list[dict[str, Any]]:
                 back *= 4
     except OSError:
         return []
-
-
-def row_of(line: bytes | str) -> dict[str, Any] | None:
-    """A line as an object; None where it is none."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def plain(value: Any) -> Any:

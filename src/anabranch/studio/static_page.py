@@ -10,8 +10,9 @@ from typing import Any
 
 from anabranch.ground.errors import RunError
 from anabranch.storage.directory import RunDirectory
+from anabranch.storage.files import row_of
 from anabranch.storage.flow_files import FRAMES, FlowFiles
-from anabranch.studio.log_files import lines_of, plain, row_of, rows_of
+from anabranch.studio.log_files import lines_of, plain, rows_of
 from anabranch.studio.runs_on_disk import flow_of
 
 PAGE = Path(__file__).parent / "page"

@@ -102,11 +102,11 @@ class Steered:
         if kind in ("objective", "replay"):
             self.frame(words=f"preparing {kind} {value}")
         try:
-            done = self.apply(event)
+            self.apply(event)
         except Error as error:
             self.words = f"Not done: {error}"
         else:
-            self.words = done
+            self.words = ""
             self.log.append(event)
             self._counted()
             if kind not in TOUCHES_NOTHING:
@@ -117,8 +117,8 @@ class Steered:
         self.applied += 1
         self.keeper.notes = {"events": self.applied}
 
-    def apply(self, event: Control) -> str:
-        """What an event does; returns what to say of it. Raises an Error where it cannot be done."""
+    def apply(self, event: Control) -> None:
+        """What an event does. Raises an Error where it cannot be done."""
         session, kind, value = self.session, event.kind, event.value
         if kind == "reset":
             session.reset()
@@ -134,7 +134,6 @@ class Steered:
             self.speed = NO_LIMIT if value is None else max(0.1, min(converted(value, float, "speed"), NO_LIMIT))
         else:
             session.chosen(kind, value)
-        return ""
 
     def train(self, count: int) -> None:
         """So many steps; a fault ends the playing, with the state before it."""

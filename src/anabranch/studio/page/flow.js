@@ -157,18 +157,24 @@ function weightOf(space, frame, state) {
   return space.leaving[state].reduce((sum, edge) => sum + Math.exp(frame.logPf[edge]), Math.exp(frame.logStop[state]));
 }
 
-/** All states and edges on some way from the source to a state, and how many ways there are. */
-export function waysTo(space, state) {
+/** All states and edges that can be reached from a state, along edges that `edgesAt` gives, to their `end`. */
+function reached(state, edgesAt, end) {
   const states = new Set([state]);
   const edges = new Set();
   const waiting = [state];
   while (waiting.length) {
-    for (const edge of space.entering[waiting.pop()]) {
+    for (const edge of edgesAt[waiting.pop()]) {
       edges.add(edge);
-      if (!states.has(space.source[edge])) waiting.push(space.source[edge]);
-      states.add(space.source[edge]);
+      if (!states.has(end[edge])) waiting.push(end[edge]);
+      states.add(end[edge]);
     }
   }
+  return { states, edges };
+}
+
+/** All states and edges on some way from the source to a state, and how many ways there are. */
+export function waysTo(space, state) {
+  const { states, edges } = reached(state, space.entering, space.source);
   const ways = new Map([[0, 1]]);
   for (const edge of space.order) {
     if (!edges.has(edge)) continue;
@@ -180,17 +186,7 @@ export function waysTo(space, state) {
 
 /** All states and edges that can be reached from a state. */
 export function beyond(space, state) {
-  const states = new Set([state]);
-  const edges = new Set();
-  const waiting = [state];
-  while (waiting.length) {
-    for (const edge of space.leaving[waiting.pop()]) {
-      edges.add(edge);
-      if (!states.has(space.target[edge])) waiting.push(space.target[edge]);
-      states.add(space.target[edge]);
-    }
-  }
-  return { states, edges };
+  return reached(state, space.leaving, space.target);
 }
 
 /** A generator of uniform numbers that a seed determines (mulberry32). */
