@@ -41,7 +41,7 @@ VERBS = {
 
 def help_text() -> str:
     """What `anabranch --help` prints."""
-    verbs = "\n".join(f"  {verb:<11}{summary}" for verb, (_, summary) in VERBS.items())
+    verbs = "\n".join(f"  {verb:<12}{summary}" for verb, (_, summary) in VERBS.items())
     return (
         "anabranch: GFlowNets, exactly measured\n\n"
         "usage: anabranch VERB ... [--help]\n\n"
