@@ -19,7 +19,7 @@ from typing import Any, dataclass_transform
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.content import ByContent
@@ -140,6 +140,21 @@ class Environment(ByContent, abc.ABC):
     def overrides(self, hook: str) -> bool:
         """Whether the author wrote this optional hook."""
         return getattr(type(self), hook) is not getattr(Environment, hook)
+
+    @property
+    def space(self) -> "Environment":
+        """The space itself; of one whose states carry a condition, the space without it."""
+        return self
+
+    def starts(self, key: Key[Array, ""], batch: int) -> State:
+        """The states at which a batch of trajectories starts: the initial one, so many times."""
+        del key
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(self))
+
+    def start_of(self, state: State) -> State:
+        """The state at which a trajectory to `state` starts: the initial one."""
+        del state
+        return initial_state(self)
 
     @cached_property
     def num_actions(self) -> int:

@@ -124,10 +124,11 @@ def test_fingerprints_tell_states_apart():
 def test_retraced_trajectories_are_the_original_ones():
     with jax.enable_x64(True):
         place = skipping_enumerated()
-        found = retrace(place.env, place.trajectories.actions, place.trajectories.length)
+        first = place.env.starts(jax.random.key(0), place.trajectories.length.shape[0])
+        found = retrace(place.env, place.trajectories.actions, place.trajectories.length, first)
         mask = np.asarray(found.mask)
         assert (np.asarray(found.states)[mask] == np.asarray(place.trajectories.states)[mask]).all()
-        longer = retrace(place.env, place.trajectories.actions, place.trajectories.length.at[:].add(-1))
+        longer = retrace(place.env, place.trajectories.actions, place.trajectories.length.at[:].add(-1), first)
         assert (np.asarray(longer.objects) != np.asarray(place.trajectories.objects)).any()
 
 

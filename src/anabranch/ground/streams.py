@@ -71,6 +71,10 @@ class StepStream(enum.IntEnum):
     SEARCH = 12
     MEMORY = 13
     """Remembered trajectories for a backward policy of its own loss."""
+    CONDITION = 15
+    """The conditions of new trajectories."""
+    HINDSIGHT = 16
+    """The conditions under which replayed objects are judged anew."""
     EPOCH = 2**32 - 1
     """The order of a data set; folded into the key of the run, whose steps never count so far."""
 

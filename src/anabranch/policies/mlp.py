@@ -16,7 +16,7 @@ from anabranch.environment import Environment, State
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
 from anabranch.policies.heads import Heads, Policy
-from anabranch.policies.observation import Observer
+from anabranch.policies.observation import Observer, linear
 
 
 @jax.custom_jvp
@@ -34,12 +34,6 @@ def _known_affine_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     d_inputs, d_weight, d_bias, _ = tangents
     # The derivative of the product without the product: `known` is its value, and itself gets no gradient.
     return known, d_inputs @ weight + inputs @ d_weight + d_bias
-
-
-def linear(observation: Array, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:
-    """The product of a vector of floats and a matrix, or the sum of the rows that integer tokens name."""
-    tokens = jnp.issubdtype(observation.dtype, jnp.integer)
-    return weight[observation].sum(0) if tokens else observation @ weight
 
 
 OUTPUT_MULTIPLE = 16
@@ -129,7 +123,7 @@ class MLP:
         Tokens start as the one-hot vector whose linear map they are: the vocabulary counts as the inputs.
         """
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
-        inputs = observer.size if observer.vocabulary is None else observer.vocabulary
+        inputs = observer.inputs
         outputs = -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
         shapes = list(pairwise([inputs, *[self.width] * self.depth, outputs]))
         bounds = jnp.asarray([1.0 / np.sqrt(max(fan_in, 1)) for fan_in, _ in shapes], jnp.float32)

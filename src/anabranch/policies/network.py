@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Key
 from anabranch.environment import Environment
 from anabranch.ground.errors import ConfigError
 from anabranch.policies.heads import Heads, Policy
-from anabranch.policies.observation import Observer
+from anabranch.policies.observation import Observer, dense
 
 
 class NetworkPolicy(Policy):
@@ -26,9 +26,7 @@ class NetworkPolicy(Policy):
 
     def __call__(self, observation: Array) -> Heads:
         """The heads for one observation; tokens enter as the sum of their one-hot vectors."""
-        if self.vocabulary is not None:
-            observation = jax.nn.one_hot(observation, self.vocabulary).sum(0)
-        output = self.network(observation)
+        output = self.network(dense(observation, self.vocabulary))
         end = self.labels + self.slots
         log_flow = output[end] if output.shape[0] > end else jnp.zeros(())
         return Heads(output[: self.labels], output[self.labels : end] if self.slots else None, log_flow)
@@ -65,7 +63,7 @@ class Network:
         self, env: Environment, *, observer: Observer, key: Key[Array, ""], learned_backward: bool
     ) -> NetworkPolicy:
         """The network as a policy. Raises ConfigError where its output has another size."""
-        inputs = observer.size if observer.vocabulary is None else observer.vocabulary
+        inputs = observer.inputs
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
         outputs = labels + slots + 1
         network = self.network if self.make is None else self.make(inputs, outputs, key=key)

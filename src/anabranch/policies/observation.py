@@ -2,27 +2,39 @@
 
 import dataclasses
 from functools import lru_cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from anabranch.environment import Environment, State, initial_state
 from anabranch.graph.state_graph import small_state_graph
 from anabranch.ground.errors import ConfigError
+from anabranch.policies.conditioned import Conditioned, Given, Seen
 
 
 @dataclasses.dataclass(frozen=True)
 class Observer:
-    """A function from one state to one observation: a vector of floats, or of tokens below `vocabulary`."""
+    """A function from one state to one observation: a vector of floats, or of tokens below `vocabulary`.
+
+    Of a state under a condition it is a `Seen`, the two of them.
+    """
 
     env: Environment
     vocabulary: int | None
     ranges: tuple[tuple[int, int], ...] | None = None
     """Lowest and highest value of each leaf of the state, where the observation is derived."""
 
-    def __call__(self, state: State) -> Array:
+    def __call__(self, state: State) -> Any:
+        if isinstance(self.env, Conditioned):
+            if not isinstance(state, Given):
+                raise ConfigError(
+                    "The policy was trained under a condition: give condition=, or take run.at(condition)."
+                )
+            inner = dataclasses.replace(self, env=self.env.env)
+            return Seen(inner(state.state), self.env.condition.features(state.condition))
         if self.ranges is None:
             return jnp.asarray(self.env.observe(state))
         leaves = jax.tree.leaves(state)
@@ -38,9 +50,43 @@ class Observer:
         return jnp.concatenate(tokens)
 
     @property
+    def shapes(self) -> Any:
+        """One observation, as shapes."""
+        return jax.eval_shape(lambda: self(initial_state(self.env)))
+
+    @property
     def size(self) -> int:
-        """The length of one observation."""
-        return jax.eval_shape(lambda: self(initial_state(self.env))).shape[0]
+        """The length of one observation of a state."""
+        seen = self.shapes
+        return (seen.observation if isinstance(seen, Seen) else seen).shape[0]
+
+    @property
+    def inputs(self) -> int:
+        """The numbers that a linear map takes: a row for each token, or for each float, and for each of a condition."""
+        seen = self.shapes
+        states = self.size if self.vocabulary is None else self.vocabulary
+        return states + (seen.features.shape[0] if isinstance(seen, Seen) else 0)
+
+
+def linear(observation: Any, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:
+    """The product of a vector of floats and a matrix, or the sum of the rows that integer tokens name.
+
+    The features of a condition take the last rows of the matrix.
+    """
+    if isinstance(observation, Seen):
+        # Tokens count from the front, so that the rows of the features are none of theirs.
+        count = observation.features.shape[0]
+        states = weight if jnp.issubdtype(observation.observation.dtype, jnp.integer) else weight[:-count]
+        return linear(observation.observation, states) + observation.features @ weight[-count:]
+    tokens = jnp.issubdtype(observation.dtype, jnp.integer)
+    return weight[observation].sum(0) if tokens else observation @ weight
+
+
+def dense(observation: Any, vocabulary: int | None) -> Float[Array, " inputs"]:
+    """An observation as one vector of floats: tokens as the sum of their one-hot vectors, then the condition."""
+    if isinstance(observation, Seen):
+        return jnp.concatenate([dense(observation.observation, vocabulary), observation.features])
+    return observation if vocabulary is None else jax.nn.one_hot(observation, vocabulary).sum(0)
 
 
 def _one_hot(leaf: Array, low: int, high: int) -> Array:
@@ -72,6 +118,8 @@ def observer(env: Environment) -> Observer:
 @lru_cache(maxsize=64)
 def _remembered_observer(env: Environment, x64: bool) -> Observer:
     del x64
+    if isinstance(env, Conditioned):
+        return dataclasses.replace(observer(env.env), env=env)
     if env.overrides("observe"):
         return Observer(env, env.vocabulary)
     leaves = jax.tree.leaves(jax.eval_shape(lambda: initial_state(env)))

@@ -76,6 +76,7 @@ class Tabular:
 
     Raises:
         SpaceTooLargeError: by `build`, where the environment cannot be enumerated.
+        ConfigError: by `build`, for a training under conditions, which a table cannot tell apart.
 
     Example:
         run = anabranch.train("faces", objective="tb", policy=anabranch.Tabular())
@@ -84,6 +85,8 @@ class Tabular:
     def build(self, env: Environment, *, observer: Any, key: Any, learned_backward: bool) -> TabularPolicy:
         """A table over the state graph of `env`."""
         del observer, key
+        if env.space is not env:
+            raise ConfigError("A table has a row for each state and none for conditions: choose policy=MLP().")
         graph = state_graph(env)
         states, slots = graph.num_states, env.num_slots
         return TabularPolicy(

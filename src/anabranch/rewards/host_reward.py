@@ -11,7 +11,7 @@ import itertools
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from anabranch.ground.fields import require_types
 from anabranch.rewards.cache import Cache, RewardWarning
 from anabranch.rewards.calls import Evaluator, Inline, Limits
 from anabranch.rewards.fingerprint import fingerprint
+from anabranch.rewards.host_states import jax_leaves, single_states
 from anabranch.rewards.judging import Judged, Recipe, judged, shown
 from anabranch.rewards.outcomes import Outcome
 from anabranch.rewards.output_log import OutputLog
@@ -212,17 +213,22 @@ class PythonReward:
         With a step they count as asked for by a run. Raises RewardFailureError where one has no reward, and none may
         be without.
         """
+        judged = self.judged_states(states, step=step)
+        return np.where(np.isnan(judged.log_reward), -np.inf, judged.log_reward)
+
+    def judged_states(self, states: Any, *, step: int | None = None) -> Judged:
+        """The same with what the objects are worth, NaN for an object in quarantine."""
         objects = self.decoded(states)
         encoded = encoded_objects(objects, self.name)
         if step is not None:
             self.service.cache.note_asked(encoded, step)
         outcomes = self.service.outcomes(self.service.submit(encoded))
-        judged = self.judged(outcomes, self.log_copies(states))
+        judged = self.judged(outcomes, self.log_copies(states), self.conditions_of(states))
         if judged.problems and self.on_bad_reward == "stop":
             raise self.failure(objects, judged)
         if step is not None:
             self.service.failed.update(encoded[number] for number in judged.problems)
-        return np.where(np.isnan(judged.log_reward), -np.inf, judged.log_reward)
+        return judged
 
     def go_on_from(self, step: int) -> None:
         """Take up the evaluations of a run that goes on from a step: what was asked for before, and what failed."""
@@ -235,9 +241,20 @@ class PythonReward:
         asked = self.service.cache.asked_in_order()
         return asked, self.judged([outcome for _, _, outcome in asked], np.zeros(len(asked)))
 
-    def judged(self, outcomes: Sequence[Outcome], log_copies: Float[np.ndarray, " n"]) -> Judged:
+    def conditions_of(self, states: Any) -> Any:
+        """The conditions under which states are judged; None where there are no conditions."""
+        del states
+
+    def judged(
+        self, outcomes: Sequence[Outcome], log_copies: Float[np.ndarray, " n"], conditions: Any = None
+    ) -> Judged:
         """log R of outcomes in float64, NaN where there is none, and why."""
+        del conditions
         return judged(self.recipe, outcomes, log_copies)
+
+    def relative(self, judged: Judged, *, level: float) -> Float[np.ndarray, " n"]:
+        """log R of judged objects less the level; NaN where there is none."""
+        return judged.log_reward - level
 
     @property
     def recipe(self) -> Recipe:
@@ -277,23 +294,3 @@ class PythonReward:
                     stacklevel=2,
                 )
                 return
-
-
-def jax_leaves(states: Any) -> tuple[list[np.ndarray], Any]:
-    """The arrays of states on the host, and how they make a state. Raises RewardError inside of a compiled program."""
-    import jax
-    from jax.core import Tracer
-
-    leaves, structure = jax.tree.flatten(states)
-    if any(isinstance(leaf, Tracer) for leaf in leaves):
-        raise RewardError(
-            "A reward in plain Python cannot be evaluated inside of a compiled program: train, evaluate, sample and "
-            "log_rewards take it; a loop of your own takes propose and learn, and evaluates in between."
-        )
-    return [np.asarray(leaf) for leaf in jax.device_get(leaves)], structure
-
-
-def single_states(states: Any) -> Iterator[Any]:
-    """The states of a batch, one by one, in NumPy."""
-    leaves, structure = jax_leaves(states)
-    return (structure.unflatten(row) for row in zip(*leaves, strict=True))

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -68,6 +68,10 @@ class Judged:
     """In nats, float64; -inf where R = 0, NaN where there is none."""
     problems: dict[int, str]
     """Why there is none, by the number of the object."""
+    worth: Float[np.ndarray, "n *columns"] | None = None
+    """Under conditions what an object is worth, from which each condition makes its reward; NaN where there is none."""
+    conditions: Any = None
+    """A pytree of [n, ...]: the condition under which each object was judged."""
 
 
 def judged(recipe: Recipe, outcomes: Sequence[Outcome], log_copies: Float[np.ndarray, " n"]) -> Judged:
@@ -79,6 +83,21 @@ def judged(recipe: Recipe, outcomes: Sequence[Outcome], log_copies: Float[np.nda
         except BadRewardError as error:
             problems[number] = str(error)
     return Judged(log_reward - log_copies, problems)
+
+
+def columns_of(count: int, outcomes: Sequence[Outcome]) -> tuple[Float[np.ndarray, "n count"], dict[int, str]]:
+    """The columns of each outcome, NaN where there are none, and the problems of those."""
+    columns, problems = np.full((len(outcomes), count), np.nan), {}
+    for number, outcome in enumerate(outcomes):
+        if outcome.status != "ok":
+            problems[number] = outcome.reason
+        elif len(outcome.row) != count:
+            problems[number] = f"the function returned {len(outcome.row)} columns; the condition takes {count}"
+        elif not all(map(math.isfinite, outcome.row)):
+            problems[number] = f"the columns are {shown(outcome.row)}; each must be a finite number"
+        else:
+            columns[number] = outcome.row
+    return columns, problems
 
 
 def shown(row: Row) -> str:

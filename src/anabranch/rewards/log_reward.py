@@ -21,6 +21,7 @@ from anabranch.graph.enumeration import chunk_for, in_chunks
 from anabranch.graph.state_graph import StateGraph, require_graph
 from anabranch.ground.arguments import require_function
 from anabranch.ground.errors import ConfigError, Error, RewardError
+from anabranch.rewards.conditional import ConditionalReward
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.underflow import require_no_underflow
 
@@ -50,6 +51,8 @@ class Rewarded(eqx.Module):
     floored: Bool[Array, " B"]
     bad: Bool[Array, " B"]
     """NaN, +inf, or too far from the level for float32."""
+    worth: Float[Array, "B *columns"] | None = None
+    """Under conditions what the reward function returned, from which another condition makes another reward."""
 
     @property
     def raw(self) -> Float[Array, " B"]:
@@ -59,14 +62,17 @@ class Rewarded(eqx.Module):
 
 def rewarded(log_reward: LogReward, objects: State, *, zero_floor: float, level: float = 0.0) -> Rewarded:
     """Evaluate a log-reward on a batch of objects, minus `level`; only -inf is replaced, by log(zero_floor)."""
+    if isinstance(log_reward, ConditionalReward):
+        worth = log_reward.worth_of(objects)
+        return settled_rewards(log_reward.relative(worth, objects.condition, level=level), zero_floor, worth=worth)
     return settled_rewards(relative_log_rewards(log_reward, objects, level=level), zero_floor)
 
 
-def settled_rewards(values: Float[Array, " B"], zero_floor: float) -> Rewarded:
+def settled_rewards(values: Float[Array, " B"], zero_floor: float, *, worth: Any = None) -> Rewarded:
     """Log-rewards relative to the level, with zeros at the floor, and those that are none marked."""
     floored = jnp.isneginf(values)
     bad = ~floored & ~(jnp.abs(values) <= LARGEST_RELATIVE)
-    return Rewarded(jnp.where(floored, jnp.log(zero_floor), jnp.where(bad, 0.0, values)), floored, bad)
+    return Rewarded(jnp.where(floored, jnp.log(zero_floor), jnp.where(bad, 0.0, values)), floored, bad, worth)
 
 
 def with_floor(raw: Float[Array, "*shape"], zero_floor: float) -> Float[Array, "*shape"]:
@@ -77,7 +83,10 @@ def with_floor(raw: Float[Array, "*shape"], zero_floor: float) -> Float[Array, "
 def relative_log_rewards(log_reward: LogReward, objects: State, *, level: float) -> Float[Array, " B"]:
     """log R - level of a batch of objects; of a reward in JAX also inside of a program."""
     if isinstance(log_reward, PythonReward):
-        return jnp.asarray(log_reward.log_values(objects) - level, float)
+        values = log_reward.relative(log_reward.judged_states(objects), level=level)
+        return jnp.asarray(np.where(np.isnan(values), -np.inf, values), float)
+    if isinstance(log_reward, ConditionalReward):
+        return log_reward.relative(log_reward.worth_of(objects), objects.condition, level=level)
     return jax.vmap(minus_level(log_reward, level))(objects).astype(float)
 
 

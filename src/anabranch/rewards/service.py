@@ -75,13 +75,13 @@ class RewardService:
         """Objects that were evaluated by this process, and those that the cache knew from another."""
         self.waited = 0.0
         """Seconds for which the trainer has waited."""
-        self.open_batches: dict[int, tuple[list[Any], Any, Ticket]] = {}
+        self.open_batches: dict[int, tuple[list[Any], Any, Any, Ticket]] = {}
         """The objects, copies and tickets of a training's batches that it has not learned from, by their numbers."""
         self.staleness: list[int] = []
         """Steps between proposing and learning, of each batch since the last report."""
         self.failed: set[bytes] = set()
         """Objects without a usable reward."""
-        self.survey: Any = None
+        self.surveys: dict[Any, Any] = {}
         """What random walks have found, remembered by who has walked."""
 
     def submit(self, encoded: list[bytes]) -> Ticket:

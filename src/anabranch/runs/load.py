@@ -16,6 +16,7 @@ from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import PolicyRecipe
+from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.edited import EditedReward
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import log_rewards, usable_log_reward
@@ -32,7 +33,9 @@ from anabranch.training.setup import setup
 
 KEPT = {name: one for name, one in SETTINGS.items() if one.kept}
 ADDED = {name: one.before for name, one in KEPT.items() if one.before is not REQUIRED}
-"""Settings that the first runs of this format did not have, with the values by which these were trained."""
+"""Settings that earlier runs of this format did not have, with the values by which these were trained."""
+LATER = {name: value for name, value in ADDED.items() if KEPT[name].optional}
+"""Those that came one by one; the others came together, so that a run that lacks one of them is damaged."""
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
 STEERED = ("edited", "steered")
 """Of a training that a page has steered: how its reward was edited, and that it was."""
@@ -49,6 +52,7 @@ def load(
     backward: BackwardPolicy | None = None,
     optimizer: Adam | optax.GradientTransformation | None = None,
     explore: Exploration | None = None,
+    condition: Condition | None = None,
     checkpoint: str | int = "last",
 ) -> Run:
     """Read a run directory: its policy, history and configuration. Loading never executes code.
@@ -59,7 +63,8 @@ def load(
     Arguments:
         path: the run directory.
         task: the task of a run that is not known by name.
-        objective, policy, backward, explore: your own parts, where the run had them; the network as its recipe.
+        objective, policy, backward, explore, condition: your own parts, where the run had them; the network as its
+            recipe.
         optimizer: an optax transformation; it may be left out, since reading a run does not need it.
         checkpoint: which state of the run: "last", "best" (of the least exact distance, so not one to report), or a
             step of which there is one. A damaged one is passed over for the one before it, with a warning.
@@ -76,14 +81,15 @@ def load(
     """
     directory = RunDirectory.open(path)
     config = directory.read_config()
-    if not any(key in config for key in ADDED):
+    config = {**LATER, **config}
+    if not any(key in config for key in ADDED.keys() - LATER.keys()):
         config = {**ADDED, **config}
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))
     described = _with_kept_rewards(task_of(config, directory.path, task), directory.path)
     own = {"objective": objective, "policy": policy, "backward": backward, "optimizer": optimizer}
-    own["explore"] = explore
+    own |= {"explore": explore, "condition": condition}
     ready = with_given(_setup_of(config, described, own, directory.path), directory)
     saved = _checkpoint_of(directory, checkpoint)
     learned = tree_from(policy_shape(ready, saved.arrays), saved.arrays, POLICY, directory.path)
@@ -195,6 +201,8 @@ def _read(setting: Setting, config: Mapping[str, Any], own: Any, path: Path) -> 
     kept = config.get(name)
     if name == "backward" and not isinstance(kept, dict):
         return _plain(config, name, str | None, path) if own is None else own_part(name, {"name": kept}, own, path)
+    if setting.optional and name in config and kept is None:
+        return None
     part = dict(_part(config, name, path))
     if part.get("name") == "optax":
         return own

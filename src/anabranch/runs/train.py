@@ -17,6 +17,7 @@ from anabranch.objectives.base import Objective
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.rewards.anneal import Anneal
+from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, usable_log_reward
 from anabranch.runs.run import Run
@@ -25,6 +26,7 @@ from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
 from anabranch.storage.directory import require_new
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
+from anabranch.training.conditioning import condition_of, under_condition, without_condition
 from anabranch.training.optimizer import Adam
 from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine, shown_beside
@@ -53,6 +55,7 @@ def train(
     replay: Replay | None = None,
     search: LocalSearch | None = None,
     data: Sequence[Any] | None = None,
+    condition: str | Condition | None = None,
     prior: Policy | None = None,
     out: str | Path | None = None,
     checkpoint: Checkpoint | Literal["off"] | None = None,
@@ -86,6 +89,8 @@ def train(
         zero_floor: a reward of 0 counts as zero_floor times e^level; None: 1e-4.
         replay, search: shares of a batch that were seen before, or are improved by local search.
         data: finished objects, kept in the replay buffer, or to learn from.
+        condition: what the reward depends on beside the object, such as Temperature(low=0.25, high=8.0): one sampler
+            for all its values. It decides what `log_reward` returns: log R(x), or a row of columns.
         prior: the sampler that relative balance starts from.
         out: a new run directory.
         checkpoint: how often the whole state is kept there; None: Checkpoint(); "off": at the end alone.
@@ -125,20 +130,23 @@ def train(
         settings.get("steps") or 0, label=_label(objective), active=shown_beside(callback) and Peers().first
     )
     space, score = (env, log_reward) if task is None else (task.env, task.log_reward)
-    score = _kept_reward(space, score, out)
+    score = _kept_reward(space, score, out, condition)
     with line.during("preparing"):
         ready = setup(space, score, **settings)  # pyright: ignore[reportArgumentType]
     require_seed(seed, count=ready.seeds or 1)
     where = {"seed": int(seed), "start": start, "out": out, "name": name or (task and task.name)}
     where["checkpoint"] = checkpoint_of(checkpoint)
     # What is measured afterwards is answered by what the training has evaluated.
-    task = None if task is None else dataclasses.replace(task, log_reward=ready.log_reward)
+    task = None if task is None else dataclasses.replace(task, log_reward=without_condition(ready.log_reward))
     return Run.of(trained(ready, **where, exact=exact, callback=callback, line=line), task)
 
 
-def _kept_reward(env: Any, log_reward: Any, out: str | Path | None) -> LogReward:
+def _kept_reward(env: Any, log_reward: Any, out: str | Path | None, condition: Any) -> LogReward:
     """The reward; one in plain Python keeps its evaluations in the run directory, from the first one on."""
-    score = usable_log_reward(env, log_reward)
+    if condition is None:
+        score = usable_log_reward(env, log_reward)
+    else:
+        score = without_condition(under_condition(env, log_reward, condition_of(condition)))
     if not isinstance(score, PythonReward):
         return score
     # A service of its own: what an earlier training has asked for does not count for this one.

@@ -24,8 +24,17 @@ from anabranch.ground.means import log_mean_exp_with_error
 from anabranch.objectives.base import Objective
 from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.wanderer import Wanderer
+from anabranch.rewards.conditional import ConditionalReward
+from anabranch.rewards.conditional_host import ConditionalPythonReward
 from anabranch.rewards.host_reward import PythonReward
-from anabranch.rewards.log_reward import LARGEST_RELATIVE, LogReward, energies, log_reward_values, whole_level
+from anabranch.rewards.log_reward import (
+    LARGEST_RELATIVE,
+    LogReward,
+    energies,
+    log_reward_values,
+    relative_log_rewards,
+    whole_level,
+)
 from anabranch.rewards.underflow import require_no_underflow
 from anabranch.sampling.draw import reading_for
 from anabranch.sampling.rollout import rollout
@@ -94,9 +103,9 @@ def survey_of(env: Environment, log_reward: LogReward) -> Survey:
     if not isinstance(log_reward, PythonReward):
         return _traced_survey(env, log_reward)
     service = log_reward.service
-    if service.survey is None:
-        service.survey = _python_survey(env, log_reward)
-    return service.survey
+    if env not in service.surveys:
+        service.surveys[env] = _python_survey(env, log_reward)
+    return service.surveys[env]
 
 
 def _python_survey(env: Environment, reward: PythonReward) -> Survey:
@@ -198,7 +207,8 @@ def flow_start(
     survey = survey_of(env, log_reward)
     valid = np.isfinite(survey.log_reward)
     valid = valid if valid.any() else np.ones_like(valid)
-    relative = beta * np.where(np.isneginf(survey.log_reward), np.log(zero_floor), survey.log_reward - level)
+    values = _relative(survey, log_reward, level)
+    relative = beta * np.where(np.isneginf(survey.log_reward), np.log(zero_floor), values)
     if "log_prior" in objective.needs:
         weight = objective.log_target(relative, np.zeros(relative.size))
         return FlowStart(log_z=_usual(weight, valid))
@@ -210,6 +220,13 @@ def flow_start(
         floored = {"zero_floor": zero_floor, "level": level}
         head = head + beta * survey.on_rows(lambda states: energies(log_reward, states, **floored))
     return FlowStart(log_z=log_z, log_flow=_usual(head, survey.mask & valid))
+
+
+def _relative(survey: Survey, log_reward: LogReward, level: float) -> Float[np.ndarray, " W"]:
+    """log R of the ends less the level; under conditions each has a level of its own."""
+    if isinstance(log_reward, ConditionalReward | ConditionalPythonReward):
+        return np.asarray(relative_log_rewards(log_reward, survey.ends, level=level), np.float64)
+    return survey.log_reward - level
 
 
 def _usual(log_weight: Float[np.ndarray, "*shape"], of: Bool[np.ndarray, "*shape"]) -> float:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, Key
 from anabranch.environment import Environment, State, step, undo
 from anabranch.graph.longest import rows_of
 from anabranch.policies.heads import Heads, Policy
-from anabranch.sampling.rollout import chosen, draw_label, initial_states
+from anabranch.sampling.rollout import chosen, draw_label
 from anabranch.scoring.reading import Reading
 from anabranch.trajectories import Trajectories
 
@@ -58,8 +58,8 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
     return Trajectories(forward_states, jnp.where(is_stop, env.num_actions, entered), length)
 
 
-def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, " B"]) -> Trajectories:
-    """The trajectories of given labels, from the initial state."""
+def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, " B"], start: State) -> Trajectories:
+    """The trajectories of given labels, from the states at which they started."""
 
     def body(states: State, entry: Any) -> tuple[State, State]:
         labels, moving = entry
@@ -69,5 +69,5 @@ def retrace(env: Environment, actions: Int[Array, "rows B"], length: Int[Array, 
     moving = jnp.arange(actions.shape[0])[:, None] < length[None, :] - 1
     # STOP and padding become a label that `step` takes; `moving` discards what it does there.
     labels = jnp.minimum(actions, env.num_actions - 1)
-    _, states = jax.lax.scan(body, initial_states(env, actions.shape[1]), (labels, moving))
+    _, states = jax.lax.scan(body, start, (labels, moving))
     return Trajectories(states, actions, length)

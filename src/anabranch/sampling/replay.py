@@ -13,6 +13,7 @@ from anabranch.environment import Environment, State, initial_state, take
 from anabranch.graph.longest import rows_of
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
+from anabranch.policies.conditioned import Given
 from anabranch.trajectories import Trajectories
 
 
@@ -72,10 +73,14 @@ class Buffer(eqx.Module):
     place: Int[Array, ""]
     """How many objects were ever pushed."""
     kept: int = eqx.field(static=True)
+    worth: Float[Array, "C *columns"] | None = None
+    """Under conditions what the reward function returned for each object."""
 
     @classmethod
-    def empty(cls, env: Environment, replay: Replay, *, with_actions: bool) -> "Buffer":
-        """A buffer without entries."""
+    def empty(
+        cls, env: Environment, replay: Replay, *, with_actions: bool, worth: tuple[int | None, ...] = ()
+    ) -> "Buffer":
+        """A buffer without entries; `worth`: how many columns a reward under conditions has, None for a number."""
         size = replay.capacity
         shape = jax.eval_shape(lambda: initial_state(env))
         return cls(
@@ -87,6 +92,7 @@ class Buffer(eqx.Module):
             count=jnp.zeros((), jnp.int32),
             place=jnp.zeros((), jnp.int32),
             kept=0,
+            worth=jnp.zeros((size, *[count for count in worth if count is not None])) if worth else None,
         )
 
     def with_data(self, states: State, log_reward: Float[Array, " n"]) -> "Buffer":
@@ -103,7 +109,9 @@ class Buffer(eqx.Module):
             kept=number,
         )
 
-    def pushed(self, trajectories: Trajectories, log_reward: Float[Array, " B"], *, deduplicate: bool) -> "Buffer":
+    def pushed(
+        self, trajectories: Trajectories, log_reward: Float[Array, " B"], worth: Any = None, *, deduplicate: bool
+    ) -> "Buffer":
         """The buffer with the objects of a batch, the oldest overwritten where it is full."""
         size = self.log_reward.shape[0]
         if self.kept == size:
@@ -134,6 +142,7 @@ class Buffer(eqx.Module):
             count=jnp.minimum(self.count + fresh.sum(dtype=jnp.int32), size),
             place=self.place + fresh.sum(dtype=jnp.int32),
             kept=self.kept,
+            worth=None if self.worth is None else put(self.worth, worth),
         )
 
     def draw(self, key: Key[Array, ""], number: int, replay: Replay) -> Int[Array, " n"]:
@@ -162,7 +171,8 @@ def _same(some: UInt[Array, "n 2"], others: UInt[Array, "m 2"]) -> Bool[Array, "
 
 def fingerprints(states: State) -> UInt[Array, "n 2"]:
     """Two independent 32-bit hashes of each state: two of n states share both with a chance near n^2 / 2^65."""
-    leaves = jax.tree.leaves(states)
+    # An object is the same under every condition.
+    leaves = jax.tree.leaves(states.state if isinstance(states, Given) else states)
     words = jnp.concatenate([leaf.reshape(leaf.shape[0], -1).astype(jnp.uint32) for leaf in leaves], 1)
     # Fixed numbers: the hash of an object must not depend on the run. Odd factors have an inverse modulo 2^32.
     drawn: Any = np.random.default_rng(0).integers(0, 2**31, (words.shape[1], 2), dtype=np.uint32)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import Environment, State, initial_state, step, take
 from anabranch.graph.longest import rows_of
+from anabranch.ground.streams import StepStream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
 from anabranch.sampling.explore import ON_POLICY, Exploration
@@ -81,7 +82,13 @@ def rollout(
     `remember`: keep what the policy needs for a cheap gradient.
     """
     numbers = luck(reading, key, batch, explore, at_step)
+    start = starts(reading, key, batch) if start is None else start
     return walked(policy, reading, *numbers, explore=explore, remember=remember, start=start, narrow=narrow)
+
+
+def starts(reading: Reading, key: Key[Array, ""], batch: int) -> State:
+    """The states at which the trajectories of a batch start; under conditions each has its own."""
+    return reading.env.starts(jax.random.fold_in(key, StepStream.CONDITION), batch)
 
 
 def luck(
@@ -102,8 +109,8 @@ def walked(
     shares: Float[Array, " B"],
     *,
     explore: Exploration = ON_POLICY,
+    start: State,
     remember: bool = False,
-    start: State | None = None,
     narrow: bool = True,
 ) -> tuple[Trajectories, DrawnScores, Flags]:
     """The trajectories that these random numbers draw."""
@@ -119,7 +126,6 @@ def walked(
         row = row_scores(outputs, heads, reading, state, action, previous, first)
         return action, child, DrawnScores(row, memory), ~mask.any()
 
-    start = initial_states(env, batch) if start is None else start
     none = jnp.zeros(batch, jnp.int32)
     lanes = (start, none, none == 0, uniforms[0], shares)
     one, row = traced_once(one, *take(lanes, 0))
@@ -147,11 +153,6 @@ def walked(
         walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
     states, actions, seen = walk.written
     return Trajectories(states, actions, walk.length), seen, walk.flags
-
-
-def initial_states(env: Environment, batch: int) -> State:
-    """The initial state, so many times."""
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(env))
 
 
 def _begun(env: Environment, start: State, row: Any, rows: int) -> "_Walk":

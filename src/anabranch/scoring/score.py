@@ -47,8 +47,7 @@ def score(
     options = {"chunk": reading.chunk, "axis": reading.axis}
     seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=known and _flat(known.rows), **options)
     seen = jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
-    # One log Z a trajectory: where Z depends on a condition, each has its own.
-    log_z = seen.log_flow[0] if reading.outflow else jnp.broadcast_to(policy.log_z, (batch,))
+    log_z = _log_z(policy, reading, seen.log_flow[0])
     return Scores(
         log_pf=seen.log_pf,
         # Row t + 1 holds log P_B of the edge into it, which is the edge out of row t; STOP has none, and stands as 0.
@@ -62,6 +61,15 @@ def score(
         log_inflow=_log_inflow(policy, reading, trajectories) if needs_inflow else None,
         log_paths=seen.log_paths,
     )
+
+
+def _log_z(policy: Policy, reading: Reading, log_flow: Float[Array, " B"]) -> Float[Array, " B"]:
+    """log Z of each trajectory; under a condition the flow head at the first state says how it differs from `log_z`."""
+    if reading.outflow:
+        return log_flow
+    if reading.env.space is reading.env:
+        return jnp.broadcast_to(policy.log_z, log_flow.shape)
+    return policy.log_z + (log_flow if policy.log_flow_offset is None else log_flow - policy.log_flow_offset)
 
 
 def _flat(rows: Any) -> Any:

@@ -18,6 +18,7 @@ from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.sampling.explore import require_on_policy
+from anabranch.training.conditioning import require_conditionable
 from anabranch.training.own_parts import require_own_parts
 from anabranch.training.peers import Peers
 from anabranch.training.settings import Setup
@@ -65,6 +66,8 @@ def require_compatible(setup: Setup) -> None:
         raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
     if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
+    if setup.condition is not None:
+        require_conditionable(setup)
     if isinstance(setup.log_reward, PythonReward):
         _require_python_reward(setup, setup.log_reward, name)
     require_own_parts(setup)

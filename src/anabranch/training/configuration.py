@@ -17,15 +17,17 @@ from anabranch.policies.backward.named import backward_policy
 from anabranch.sampling.data_set import DataSet
 from anabranch.storage.own_parts import described
 from anabranch.training.checkpoint import OFF, Checkpoint
+from anabranch.training.conditioning import without_condition
 from anabranch.training.settings import SETTINGS, Setting, Setup
 
 
 def configuration(setup: Setup, *, seed: int, name: str | None, checkpoint: Checkpoint | None = None) -> dict[str, Any]:
     """The resolved configuration of a run, as run.json keeps it."""
+    reward = without_condition(setup.log_reward)
     return {
         "task": name,
-        "env": {"class": type(setup.env).__name__, **to_json(setup.env)},
-        "reward": to_json(setup.log_reward) if dataclasses.is_dataclass(setup.log_reward) else {},
+        "env": {"class": type(setup.env.space).__name__, **to_json(setup.env.space)},
+        "reward": to_json(reward) if dataclasses.is_dataclass(reward) else {},
         **{name: _written(one, getattr(setup, name), setup) for name, one in SETTINGS.items() if one.kept},
         "seed": seed,
         "checkpoint": OFF if checkpoint is None else to_json(checkpoint),

@@ -10,9 +10,10 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, Key
 
+from anabranch.environment import take
 from anabranch.ground.sharding import AXIS, cut, device_count, joined
 from anabranch.policies.heads import Policy
-from anabranch.sampling.rollout import Flags, luck, rollout, walked
+from anabranch.sampling.rollout import Flags, luck, rollout, starts, walked
 from anabranch.scoring.reading import DrawnScores, Reading
 from anabranch.scoring.score import score
 from anabranch.trajectories import Scores, Trajectories
@@ -25,9 +26,14 @@ def drawn(
     if device_count() == 1:
         return rollout(policy, reading, key, batch, at_step=at_step, **options)
     # The numbers of the whole batch, so that a trajectory depends on its place in it, not on its device.
-    numbers = cut(luck(reading, key, batch, options["explore"], at_step))
+    first = jax.tree.map(lambda leaf: leaf[None], starts(reading, key, batch))  # `cut` takes what is time-major
+    numbers = cut((luck(reading, key, batch, options["explore"], at_step), first))
     own = _of_a_block(reading)
-    blocks = jax.vmap(lambda one: walked(policy, own, *one, **options), axis_name=AXIS)(numbers)
+
+    def block(one: Any) -> Any:
+        return walked(policy, own, *one[0], start=take(one[1], 0), **options)
+
+    blocks = jax.vmap(block, axis_name=AXIS)(numbers)
     trajectories, seen, flags = blocks
     return joined(trajectories), joined(seen), _first_raised(flags)
 

@@ -54,7 +54,7 @@ def gathered(
     key = jax.random.fold_in(state.key, state.step)
     parts, after, drawn = [], [], None
     if proposal is not None and rewards is not None:
-        drawn = Part(proposal.trajectories, proposal.seen, rewards.raw, rewards.bad)
+        drawn = Part(proposal.trajectories, proposal.seen, rewards.raw, rewards.bad, rewards.worth)
     for source, own in zip(sources_of(setup), state.sources, strict=True):
         now = Moment(
             setup=setup,

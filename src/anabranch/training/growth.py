@@ -11,6 +11,7 @@ import numpy as np
 from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.ground.errors import Error, RunError
 from anabranch.policies.heads import Policy
+from anabranch.training.conditioning import in_the_middle, policy_in_the_middle
 from anabranch.training.fault import fault_error
 from anabranch.training.peers import Peers
 from anabranch.training.python_steps import asks_python, python_chunk, python_facts
@@ -106,7 +107,12 @@ class Growth:
             values = [getattr(metrics, name) for _, metrics in self.since]
             return (beyond + (values[0] if len(values) == 1 else np.average(values, axis=0, weights=counts))).tolist()
 
-        log_z = for_seeds(setup, self.policy, lambda one: learned_log_z(one, setup.objective, setup.env))
+        alone = in_the_middle(setup)
+        log_z = for_seeds(
+            setup,
+            self.policy,
+            lambda one: learned_log_z(policy_in_the_middle(setup, one), setup.objective, alone.env),
+        )
         return {
             **self.glimpse(),
             "loss": mean("loss"),

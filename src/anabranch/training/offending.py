@@ -34,7 +34,7 @@ def _batch(setup: Setup, state: TrainState) -> Any:
     """The parts of the next batch; a reward in plain Python has its answers outside of any program."""
     if not isinstance(setup.log_reward, PythonReward):
         return _traced_batch(setup, state)
-    waiting = oldest(setup.env, state.pending)
+    waiting = oldest(setup, state.key, state.pending)
     proposal = propose(setup, dataclasses.replace(state, pending=None)) if waiting is None else waiting
     batch, _ = gathered(setup, state, proposal, reward(setup, proposal))
     return [(part.trajectories.objects, part.trajectories.length, part.log_reward) for part in batch.parts]

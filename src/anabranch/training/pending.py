@@ -3,18 +3,20 @@
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Key
 
-from anabranch.environment import Environment
 from anabranch.graph.longest import rows_of
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.service import Ticket
 from anabranch.sampling.regrow import retrace
+from anabranch.sampling.rollout import starts
 from anabranch.training.gather import Proposal
 from anabranch.training.settings import Setup
 from anabranch.training.state import Pending
+from anabranch.trajectories import Trajectories
 
 EMPTY = -1
 """The number of a place in `Pending` without a batch."""
@@ -30,6 +32,8 @@ class Waiting:
     length: Any
     objects: list[Any]
     log_copies: Float[np.ndarray, " B"]
+    conditions: Any
+    """Under which each object is judged; None where there are no conditions."""
     ticket: Ticket
     proposal: Proposal | None = None
     """As it was drawn, where it is learned from at once."""
@@ -64,11 +68,18 @@ def packed(before: Pending | None, waiting: list[Waiting], proposed: int) -> Pen
     return Pending(**{name: jnp.asarray(array) for name, array in arrays.items()}, proposed=jnp.array(proposed))
 
 
-def oldest(env: Environment, pending: Pending | None) -> Proposal | None:
+def retraced(setup: Setup, key: Key[Array, ""], number: Any, actions: Any, length: Any) -> Trajectories:
+    """The trajectories of batch `number` of a run, from their labels."""
+    start = starts(setup.reading, jax.random.fold_in(key, number), length.shape[0])
+    return retrace(setup.env, actions, length, start)
+
+
+def oldest(setup: Setup, key: Key[Array, ""], pending: Pending | None) -> Proposal | None:
     """The batch that was proposed first of those that wait; None where none does."""
     numbers = np.array([]) if pending is None else np.asarray(pending.number)
     there = np.flatnonzero(numbers != EMPTY)
     if pending is None or there.size == 0:
         return None
     place = there[numbers[there].argmin()]
-    return Proposal(retrace(env, pending.actions[place], pending.length[place]), None, None)
+    found = retraced(setup, key, numbers[place], pending.actions[place], pending.length[place])
+    return Proposal(found, None, None)

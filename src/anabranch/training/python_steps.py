@@ -16,18 +16,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from anabranch.environment import take
 from anabranch.ground.errors import RewardError
 from anabranch.rewards.host_reward import BudgetSpentError, PythonReward
 from anabranch.rewards.log_reward import settled_rewards
 from anabranch.rewards.service import Ticket, encoded_objects
-from anabranch.sampling.regrow import retrace
 from anabranch.training.fault import Fault, not_finite
 from anabranch.training.gather import Proposal
-from anabranch.training.pending import EMPTY, Waiting, packed
+from anabranch.training.pending import EMPTY, Waiting, packed, retraced
 from anabranch.training.rollback import MOST_IN_A_ROW, Chunk, is_clean, is_finite, on_host
 from anabranch.training.settings import Setup
 from anabranch.training.state import StepMetrics, TrainState
 from anabranch.training.step import learn, propose
+from anabranch.trajectories import Trajectories
 
 CHUNK_SECONDS = 0.5
 """After so many seconds a chunk ends, however many steps it was to have."""
@@ -101,7 +102,7 @@ class PythonSteps:
         bare = dataclasses.replace(self.state, pending=None)
         if flagged is not None:
             # Whether the space is wrong, or a policy without numbers, is said by what a step would lead to.
-            nothing = jnp.zeros(flagged.trajectories.length.shape)
+            nothing = _no_rewards(self.setup, flagged.trajectories.length.shape[0])
             after, metrics, fault = _learned(self.setup, bare, flagged, nothing)
         elif (chosen := self._ready(waiting)) is None:
             after, _, fault = _learned_from_memory(self.setup, bare)
@@ -136,8 +137,8 @@ class PythonSteps:
             self.number += 1
         return waiting, None
 
-    def _asked(self, states: Any, at_step: int) -> tuple[list[Any], np.ndarray, Ticket]:
-        """Ask for the rewards of a batch: its objects, their copies, the ticket.
+    def _asked(self, states: Any, at_step: int) -> tuple[list[Any], np.ndarray, Any, Ticket]:
+        """Ask for the rewards of a batch: its objects, their copies and conditions, the ticket.
 
         Raises BudgetSpentError where that is more than the run may ask for.
         """
@@ -147,7 +148,7 @@ class PythonSteps:
         if most is not None and len(cache.asked) + len(cache.new_among(dict.fromkeys(encoded))) > most:
             raise BudgetSpentError
         cache.note_asked(encoded, at_step)
-        return objects, self.reward.log_copies(states), self.service.submit(encoded)
+        return objects, self.reward.log_copies(states), self.reward.conditions_of(states), self.service.submit(encoded)
 
     def _waiting(self) -> list[Waiting]:
         """The batches of the state; those of a checkpoint are asked for again, which the cache answers."""
@@ -160,7 +161,7 @@ class PythonSteps:
             number, actions, length = int(numbers[place]), pending.actions[place], pending.length[place]
             at_step = int(steps[place])
             if number not in self.service.open_batches:
-                states = _objects_of(self.setup, actions, length)
+                states = _objects_of(self.setup, self.state.key, jnp.array(number), actions, length)
                 self.service.open_batches[number] = self._asked(states, at_step)
             found.append(Waiting(number, at_step, actions, length, *self.service.open_batches[number]))
         return found
@@ -181,7 +182,7 @@ class PythonSteps:
 
     def _learned(self, state: TrainState, batch: Waiting) -> tuple[TrainState, StepMetrics | None, Fault]:
         """A step on a batch whose rewards are there, or are waited for; objects without one are dropped."""
-        judged = self.reward.judged(self.service.outcomes(batch.ticket), batch.log_copies)
+        judged = self.reward.judged(self.service.outcomes(batch.ticket), batch.log_copies, batch.conditions)
         self.service.open_batches.pop(batch.number, None)
         if judged.problems:
             self._require_within_budget(batch, judged)
@@ -189,13 +190,14 @@ class PythonSteps:
         self.service.staleness.append(int(self.state.step) - batch.at_step)
         if good.size == 0:
             return dataclasses.replace(state, step=state.step + 1), None, _no_fault()
-        values = jnp.asarray(judged.log_reward - self.setup.level, float)
+        values = jnp.asarray(self.reward.relative(judged, level=self.setup.level), float)
+        worth = None if judged.worth is None else jnp.asarray(judged.worth, float)
         if good.size == values.size and batch.proposal is not None:
-            return _learned(self.setup, state, batch.proposal, values)
+            return _learned(self.setup, state, batch.proposal, (values, worth))
         # The places of dropped objects are taken by others of the batch, in turn: a batch keeps its shape.
         places = np.where(np.isnan(judged.log_reward), good[np.arange(values.size) % good.size], np.arange(values.size))
-        actions, length = batch.actions[:, places], batch.length[places]
-        return _learned_late(self.setup, state, actions, length, values[places])
+        given = (values[places], None if worth is None else worth[places])
+        return _learned_late(self.setup, state, jnp.array(batch.number), batch.actions, batch.length, places, given)
 
     def _require_within_budget(self, batch: Waiting, judged: Any) -> None:
         """Raise RewardFailureError where objects without a reward are not allowed, or are too many."""
@@ -231,15 +233,25 @@ def warmed(setup: Setup, state: TrainState) -> None:
     setup.log_reward.service.waited = 0.0
     bare = dataclasses.replace(state, pending=None)
     proposal = _proposal(setup, bare, jnp.array(0))
-    values = jnp.zeros(proposal.trajectories.length.shape)
-    late = bool(state.pending)
     trajectories = proposal.trajectories
+    nothing, everything = _no_rewards(setup, trajectories.length.shape[0]), np.arange(trajectories.length.shape[0])
     out = (
-        _learned_late(setup, bare, trajectories.actions, trajectories.length, values)
-        if late
-        else _learned(setup, bare, proposal, values)
+        _learned_late(setup, bare, jnp.array(0), trajectories.actions, trajectories.length, everything, nothing)
+        if bool(state.pending)
+        else _learned(setup, bare, proposal, nothing)
     )
     jax.block_until_ready(out)
+
+
+Values = tuple[Float[Array, " B"], Float[Array, "B *columns"] | None]
+"""log R of a batch relative to the level, and under conditions what its objects are worth."""
+
+
+def _no_rewards(setup: Setup, batch: int) -> Values:
+    """Zeros in the places of what a step is given."""
+    columns = None if setup.condition is None else setup.condition.columns
+    shape = (batch,) if columns is None else (batch, columns)
+    return jnp.zeros(batch), None if setup.condition is None else jnp.zeros(shape)
 
 
 @eqx.filter_jit
@@ -250,25 +262,27 @@ def _proposal(setup: Setup, state: TrainState, number: Int[Array, ""]) -> Propos
 
 
 @eqx.filter_jit
-def _objects_of(setup: Setup, actions: Int[Array, "rows B"], length: Int[Array, " B"]) -> Any:
-    return retrace(setup.env, actions, length).objects
+def _objects_of(setup: Setup, key: Any, number: Any, actions: Int[Array, "rows B"], length: Int[Array, " B"]) -> Any:
+    return retraced(setup, key, number, actions, length).objects
 
 
 @eqx.filter_jit
 def _learned(
-    setup: Setup, state: TrainState, proposal: Proposal, values: Float[Array, " B"]
+    setup: Setup, state: TrainState, proposal: Proposal, given: Values
 ) -> tuple[TrainState, StepMetrics, Fault]:
-    after, metrics, fault = learn(setup, state, proposal, settled_rewards(values, setup.zero_floor))
+    values, worth = given
+    after, metrics, fault = learn(setup, state, proposal, settled_rewards(values, setup.zero_floor, worth=worth))
     return after, metrics, dataclasses.replace(fault, not_finite=not_finite(setup, after, jnp.asarray(metrics.loss)))
 
 
 @eqx.filter_jit
 def _learned_late(
-    setup: Setup, state: TrainState, actions: Int[Array, "rows B"], length: Int[Array, " B"], values: Float[Array, " B"]
+    setup: Setup, state: TrainState, number: Any, actions: Any, length: Any, places: Any, given: Values
 ) -> tuple[TrainState, StepMetrics, Fault]:
+    found = retraced(setup, state.key, number, actions, length)
     # What the sampler saw was another policy: everything is scored anew.
-    proposal = Proposal(retrace(setup.env, actions, length), None, None)
-    return _learned(setup, state, proposal, values)
+    there = Trajectories(take(found.states, (slice(None), places)), found.actions[:, places], found.length[places])
+    return _learned(setup, state, Proposal(there, None, None), given)
 
 
 @eqx.filter_jit

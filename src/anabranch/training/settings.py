@@ -8,15 +8,13 @@ signature of `train` repeats names and defaults, and a test holds the two equal.
 
 import dataclasses
 import functools
-import typing
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from anabranch.ground.arguments import require_whole
 from anabranch.ground.errors import ConfigError, did_you_mean
-from anabranch.ground.field_help import help_of
-from anabranch.ground.fields import converted, fields_of
-from anabranch.ground.tables import Table, imported
+from anabranch.ground.fields import fields_of
+from anabranch.ground.tables import imported
+from anabranch.training.setting import REQUIRED, Setting, about
 
 if TYPE_CHECKING:
     import optax
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from anabranch.policies.heads import Policy, PolicyRecipe
     from anabranch.policies.observation import Observer
     from anabranch.rewards.anneal import Anneal
+    from anabranch.rewards.conditions.base import Condition
     from anabranch.rewards.log_reward import LogReward
     from anabranch.sampling.data_set import DataSet
     from anabranch.sampling.explore import Exploration
@@ -36,95 +35,6 @@ if TYPE_CHECKING:
     from anabranch.training.optimizer import Adam
 
 SEEDS_AXIS = "seeds"
-REQUIRED = dataclasses.MISSING
-"""Where a setting has no default: it must be given."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One setting, as the table below has it."""
-
-    name: str
-    kind: Literal["number", "record", "part", "source"]
-    """A number; a record whose fields are settings of their own; a part that has a name; something that only `train`
-    can be given, of which a run keeps no more than its presence."""
-    annotation: Any
-    """The type of a number."""
-    default: Any
-    """What `train` takes where it is not given."""
-    home: str
-    """Where the class of a record stands, or the table of the names of a part: `module:NAME`."""
-    base: str
-    """Where the class stands that a record must be of, if it is not that of `home`."""
-    example: str
-    """A record as a user may write it."""
-    off: dict[str, Any]
-    """The fields by which a record does nothing."""
-    unset: dict[str, Any]
-    """The fields of the record that stands for None."""
-    traced: bool
-    """Whether the lanes of one program may differ in it."""
-    swept: bool
-    """Whether a sweep may vary it."""
-    kept: bool
-    """Whether `run.json` has it."""
-    mark: Any
-    """The type of what `run.json` keeps of a source: its size, or whether there was one."""
-    before: Any
-    """The value of runs that were written before there was this setting; REQUIRED where there are none."""
-    advanced: bool
-    """Whether it is a setting of `setup` alone, not of `train`."""
-
-    @property
-    def help(self) -> str:
-        """One sentence."""
-        return help_of(Setup)[self.name]
-
-    @property
-    def given(self) -> Any:
-        """The type of a number as an argument, where None may stand for a value that is found."""
-        return self.annotation | None if self.default is None else self.annotation
-
-    def record(self, *, off: bool = False) -> Any:
-        """The record that stands for None, or the one that does nothing."""
-        return imported(self.home)(**(self.off if off else self.unset))
-
-    @property
-    def table(self) -> "Table[Any]":
-        """The parts by name."""
-        return imported(self.home)
-
-    def number(self, value: Any) -> Any:
-        """The value of a number. Raises ConfigError for one of the wrong type, and for a count that is not positive."""
-        if value is None and type(None) in typing.get_args(self.given):
-            return None
-        if self.annotation in (int, int | None):
-            require_whole(**{self.name: value})
-        return converted(value, self.annotation, self.name)
-
-
-def _about(
-    kind: str,
-    default: Any = REQUIRED,
-    *,
-    home: str = "",
-    base: str = "",
-    example: str = "",
-    off: dict[str, Any] | None = None,
-    unset: dict[str, Any] | None = None,
-    traced: bool = False,
-    swept: bool = True,
-    kept: bool = True,
-    mark: Any = None,
-    before: Any = REQUIRED,
-    advanced: bool = False,
-) -> dict[str, Any]:
-    """What is known of a setting, as the metadata of its field."""
-    known = {"kind": kind, "default": default, "home": home, "base": base or home, "example": example}
-    known |= {"off": off or {}, "traced": traced, "swept": swept}
-    known |= {"unset": (off or {}) if unset is None else unset, "kept": kept, "mark": mark}
-    known |= {"before": before, "advanced": advanced}
-    return {"setting": known}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,14 +52,14 @@ class Setup:
     """log R(x) in nats, a JAX function of one finished state."""
     observer: "Observer"
     """What a network sees of a state."""
-    objective: "Objective" = field(metadata=_about("part", home="anabranch.objectives:OBJECTIVES"))
+    objective: "Objective" = field(metadata=about("part", home="anabranch.objectives:OBJECTIVES"))
     """The balance condition that is trained."""
     backward: "BackwardPolicy | None" = field(
-        metadata=_about("part", "uniform", home="anabranch.policies.backward:BACKWARDS")
+        metadata=about("part", "uniform", home="anabranch.policies.backward:BACKWARDS")
     )
     """The backward policy P_B."""
     explore: "Exploration" = field(
-        metadata=_about(
+        metadata=about(
             "record",
             None,
             home="anabranch.sampling.explore:Explore",
@@ -159,24 +69,24 @@ class Setup:
         )
     )
     """How the sampler departs from its policy."""
-    policy: "PolicyRecipe" = field(metadata=_about("part", None, home="anabranch.policies.recipes:POLICIES"))
+    policy: "PolicyRecipe" = field(metadata=about("part", None, home="anabranch.policies.recipes:POLICIES"))
     """The network."""
     optimizer: "Adam | optax.GradientTransformation" = field(
-        metadata=_about("part", None, home="anabranch.training.optimizers:OPTIMIZERS")
+        metadata=about("part", None, home="anabranch.training.optimizers:OPTIMIZERS")
     )
     """The optimiser of the network."""
-    log_z_rate: float = field(metadata=_about("number", 0.1, traced=True))
+    log_z_rate: float = field(metadata=about("number", 0.1, traced=True))
     """Learning rate of log Z."""
-    steps: int = field(metadata=_about("number"))
+    steps: int = field(metadata=about("number"))
     """Gradient steps."""
-    batch: int = field(metadata=_about("number"))
+    batch: int = field(metadata=about("number"))
     """Trajectories a step."""
-    level: float = field(metadata=_about("number", None, before=0.0))
+    level: float = field(metadata=about("number", None, before=0.0))
     """The level of log R, in nats, that all is learned relative to; none: estimated from random objects."""
-    zero_floor: float = field(metadata=_about("number", 1e-4))
+    zero_floor: float = field(metadata=about("number", 1e-4))
     """What stands for a reward of 0, as a share of a typical reward."""
     anneal: "Anneal | None" = field(
-        metadata=_about(
+        metadata=about(
             "record",
             None,
             home="anabranch.rewards.anneal:Anneal",
@@ -188,13 +98,13 @@ class Setup:
     )
     """How the exponent of the reward rises to 1; None: fitted to the rewards of random objects."""
     replay: "Replay | None" = field(
-        metadata=_about(
+        metadata=about(
             "record", None, home="anabranch.sampling.replay:Replay", example="Replay(share=0.5)", off={"share": 0.0}
         )
     )
     """The share of each batch that comes from objects seen before."""
     search: "LocalSearch | None" = field(
-        metadata=_about(
+        metadata=about(
             "record",
             None,
             home="anabranch.sampling.local_search:LocalSearch",
@@ -203,13 +113,19 @@ class Setup:
         )
     )
     """The share of each batch that is improved by local search."""
-    data: "DataSet | None" = field(metadata=_about("source", None, swept=False, mark=int | None))
+    data: "DataSet | None" = field(metadata=about("source", None, swept=False, mark=int | None))
     """Finished objects to learn from; on the command line a file of them, one a line."""
-    prior: "Prior | None" = field(metadata=_about("source", None, swept=False, mark=bool))
+    condition: "Condition | None" = field(
+        metadata=about(
+            "part", None, home="anabranch.rewards.conditions:CONDITIONS", swept=False, before=None, optional=True
+        )
+    )
+    """What the reward depends on beside the object, such as a temperature or preferences; None: on nothing."""
+    prior: "Prior | None" = field(metadata=about("source", None, swept=False, mark=bool))
     """The sampler that relative balance starts from; on the command line its run."""
-    seeds: int | None = field(metadata=_about("number", None, swept=False))
+    seeds: int | None = field(metadata=about("number", None, swept=False))
     """So many seeds at once, in one compiled program."""
-    chunk: int | None = field(metadata=_about("number", 512, swept=False, kept=False, advanced=True))
+    chunk: int | None = field(metadata=about("number", 512, swept=False, kept=False, advanced=True))
     """Real rows a gradient chunk: large products, and activations that stay in a cache; none: one vmap over all."""
     vectorised: bool = False
     """Whether seeds advance side by side, as one batch, or each in its turn within the program: so on a CPU, where one
@@ -266,7 +182,7 @@ class Prior:
 
 
 SETTINGS: dict[str, Setting] = {
-    one.name: Setting(name=one.name, annotation=one.type, **one.metadata["setting"])
+    one.name: Setting(name=one.name, owner=Setup, annotation=one.type, **one.metadata["setting"])
     for one in dataclasses.fields(Setup)
     if "setting" in one.metadata
 }

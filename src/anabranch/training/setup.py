@@ -19,15 +19,18 @@ from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.named import backward_policy
+from anabranch.policies.conditioned import Conditioned
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
 from anabranch.policies.observation import observer
 from anabranch.policies.recipes import POLICIES
 from anabranch.rewards.anneal import Anneal
+from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, require_level, require_zero_floor, usable_log_reward
 from anabranch.sampling.data_set import DataSet
 from anabranch.sampling.reference_level import median_reward, reference_level, survey_of
 from anabranch.sampling.replay import Replay
+from anabranch.training.conditioning import condition_of, under_condition, without_condition
 from anabranch.training.optimizer import Adam
 from anabranch.training.optimizers import OPTIMIZERS
 from anabranch.training.own_parts import require_name
@@ -68,12 +71,15 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     if not 0.0 < values["log_z_rate"] < float("inf"):
         raise ConfigError(f"log_z_rate must be positive and finite; given {values['log_z_rate']}.")
     require_zero_floor(values["zero_floor"])
-    log_reward = usable_log_reward(env, log_reward)
+    condition = None if choice["condition"] is None else condition_of(choice["condition"])
+    measured = env, log_reward = _under(env, log_reward, condition)
+    if condition is not None and condition.tempers:
+        measured = env.space, without_condition(log_reward)
     observing = observer(env)
     if level is None:
-        level = reference_level(env, log_reward)
+        level = reference_level(*measured)
         if isinstance(log_reward, PythonReward):
-            floor = values["zero_floor"] * math.exp(median_reward(env, log_reward) - level)
+            floor = values["zero_floor"] * math.exp(median_reward(*measured) - level)  # pyright: ignore[reportArgumentType]
             values["zero_floor"] = max(LEAST_FLOOR, floor)
     values["level"] = level
     _require_sources(data=choice["data"], prior=choice["prior"])
@@ -94,10 +100,20 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         policy=_recipe(choice["policy"]),
         optimizer=_optimizer(choice["optimizer"]),
         data=data,
+        condition=condition,
         prior=None if choice["prior"] is None else Prior(choice["prior"]),
         vectorised=jax.default_backend() != "cpu",
         **values,
     )
+
+
+def _under(env: Environment, log_reward: Any, condition: Condition | None) -> tuple[Environment, LogReward]:
+    """The space and the reward of a training, under its condition where there is one."""
+    if condition is None:
+        return env, usable_log_reward(env, log_reward)
+    space = Conditioned(env, condition)
+    reward = under_condition(env, log_reward, condition)
+    return space, reward.on(space) if isinstance(reward, PythonReward) else reward
 
 
 LEAST_FLOOR = 1e-35

@@ -15,7 +15,9 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import State, take
 from anabranch.ground.streams import StepStream
+from anabranch.policies.conditioned import Given
 from anabranch.policies.heads import Policy
+from anabranch.rewards.conditional import relative_to
 from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
 from anabranch.sampling.data_set import DataSet, epoch_places
 from anabranch.sampling.local_search import LocalSearch, improved
@@ -35,6 +37,8 @@ class Part(eqx.Module):
     """log R of the objects, relative to the level; -inf where R = 0."""
     bad: Bool[Array, " B"]
     """Objects whose reward is none."""
+    worth: Float[Array, "B *columns"] | None = None
+    """Under conditions what the reward function returned."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,7 +107,7 @@ class Searched(Source):
 
         objects, _ = improved(now.policy, now.setup.reading, log_reward, search_key, objects, values, self.search)
         rewards = now.rewarded(objects)
-        return Part(now.regrown(walk_key, objects), None, rewards.raw, rewards.bad), state
+        return Part(now.regrown(walk_key, objects), None, rewards.raw, rewards.bad, rewards.worth), state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,7 +120,8 @@ class Replayed(Source):
     """Whether the buffer keeps the trajectories too."""
 
     def begun(self, setup: Setup) -> Buffer:
-        buffer = Buffer.empty(setup.env, self.replay, with_actions=self.with_actions)
+        worth = () if setup.condition is None else (setup.condition.columns,)
+        buffer = Buffer.empty(setup.env, self.replay, with_actions=self.with_actions, worth=worth)
         if self.data is None:
             return buffer
         return buffer.with_data(jax.tree.map(jnp.asarray, self.data.states), jnp.asarray(self.data.log_reward))
@@ -125,21 +130,34 @@ class Replayed(Source):
         number = self.number
         if now.parts:
             new = side_by_side([part.trajectories for part in now.parts])
-            values = jnp.concatenate([part.log_reward for part in now.parts])
-            state = state.pushed(new, values, deduplicate=self.replay.deduplicate)
+            values, worth = side_by_side([(part.log_reward, part.worth) for part in now.parts])
+            state = state.pushed(new, values, worth, deduplicate=self.replay.deduplicate)
         else:  # a step while all rewards are on their way: the whole batch is replayed
             number = now.setup.batch
         if not number:
             return None, state
         draw_key, walk_key = jax.random.split(jax.random.fold_in(now.key, StepStream.REPLAY))
-        objects, log_reward = state.objects(state.draw(draw_key, number, self.replay))
+        places = state.draw(draw_key, number, self.replay)
+        objects, log_reward = state.objects(places)
+        if state.worth is not None:
+            objects, log_reward = self._judged_anew(now, objects, state.worth[places])
         return Part(now.regrown(walk_key, objects), None, log_reward, jnp.zeros(number, bool)), state
+
+    def _judged_anew(self, now: Moment, objects: Given, worth: Any) -> tuple[Given, Float[Array, " n"]]:
+        """Objects under new conditions (hindsight), from what they are worth: nothing is evaluated."""
+        condition, setup = now.setup.condition, now.setup
+        assert condition is not None
+        keys = jax.random.split(jax.random.fold_in(now.key, StepStream.HINDSIGHT), worth.shape[0])
+        conditions = jax.vmap(condition.hindsight)(keys, worth)
+        log_reward = relative_to(condition, worth, conditions, level=setup.level)
+        return Given(objects.state, conditions), log_reward
 
     def remembered(self, buffer: Buffer, key: Key[Array, ""], setup: Setup) -> Trajectories:
         """Trajectories of the buffer as they were once drawn."""
         assert buffer.actions is not None
         places = buffer.draw(jax.random.fold_in(key, StepStream.MEMORY), setup.batch, self.replay)
-        return retrace(setup.env, buffer.actions[places].T, buffer.length[places])
+        start = jax.vmap(setup.env.start_of)(take(buffer.states, places))
+        return retrace(setup.env, buffer.actions[places].T, buffer.length[places], start)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from anabranch.training.python_steps import asks_python, rest, warmed
 from anabranch.training.run import Trained
 from anabranch.training.settings import Setup
 from anabranch.training.step import advance, init
-from anabranch.training.truth import Truth, distance_of, first_of, policy_of_seed
+from anabranch.training.truth import Truth, first_of, policy_of_seed
 
 MOST_EVALUATION_SHARE = 0.2
 """The share of the time of a training that measuring the exact answer on the way may take."""
@@ -151,7 +151,7 @@ class Training:
             return None
         setup, policy = growth.setup, growth.policy
         laws = truth.laws(setup, policy)
-        distance = distance_of(setup, laws)
+        distance = truth.distance(setup, policy, laws)
         if laws and truth.recorded:
             first = policy if setup.seeds is None else policy_of_seed(policy, 0)
             about = {**growth.glimpse(), "loss": first_of(row["loss"]), "total_variation": laws[0].total_variation}

@@ -16,11 +16,13 @@ from anabranch.evaluation.exact_law import ExactLaw, law_against
 from anabranch.evaluation.frames import frame_of
 from anabranch.evaluation.recorded_space import listed_space, may_be_recorded
 from anabranch.evaluation.targets import log_target
+from anabranch.evaluation.under_conditions import UnderConditions
 from anabranch.graph.state_graph import StateGraph
 from anabranch.ground.errors import ConfigError, RunError
 from anabranch.policies.heads import Policy
 from anabranch.rewards.log_reward import log_rewards
 from anabranch.scoring.reading import Reading
+from anabranch.training.conditioning import in_the_middle, policy_in_the_middle
 from anabranch.training.settings import Setup
 
 
@@ -34,6 +36,8 @@ class Truth:
     """Whether the exact answer is computed, and why not, as a line for the user."""
     log_reward: Float[np.ndarray, " X"] | None = None
     """log R of each object, where the target is that of something else as well."""
+    under: UnderConditions | None = None
+    """The targets under other conditions; the numbers above are those of the middle one."""
 
     @classmethod
     def over(cls, setup: Setup, *, exact: Exact = "auto", seconds: float = float("inf")) -> "Truth":
@@ -41,12 +45,15 @@ class Truth:
 
         Raises RewardError for a reward that is not one, SpaceTooLargeError where `exact` asks for too much.
         """
-        listing = listing_for(setup.env, setup.log_reward, exact, seconds=seconds)
+        alone = in_the_middle(setup)
+        listing = listing_for(alone.env, alone.log_reward, exact, seconds=seconds)
         if listing.graph is None:
             return cls(None, None, listing.words)
-        values = log_rewards(listing.graph, setup.log_reward)
+        values = log_rewards(listing.graph, alone.log_reward)
         aim = log_target(listing.graph, values, setup.objective, **setup.beside_reward)
-        return cls(listing.graph, aim, listing.words, values)
+        reward: Any = setup.log_reward
+        under = None if setup.condition is None else UnderConditions.of(listing.graph, reward)
+        return cls(listing.graph, aim, listing.words, values, under)
 
     @property
     def recorded(self) -> bool:
@@ -61,12 +68,13 @@ class Truth:
 
     def frame(self, setup: Setup, law: ExactLaw, policy: Policy, about: dict[str, Any]) -> dict[str, Any]:
         """What the policy whose law this is says of the graph, at the step of `about`."""
-        log_z = learned_log_z(policy, setup.objective, setup.env)
-        log_floor = setup.level + math.log(setup.zero_floor)
+        alone = in_the_middle(setup)
+        log_z = learned_log_z(policy_in_the_middle(setup, policy), setup.objective, alone.env)
+        log_floor = alone.level + math.log(setup.zero_floor)
         return frame_of(law.law, setup.objective, log_z=log_z, log_floor=log_floor, about=about)
 
     def laws(self, setup: Setup, policy: Policy) -> list[ExactLaw]:
-        """The exact law of a policy, or of each seed's; none where it is not watched.
+        """The exact law of a policy, or of each seed's, at the middle of its conditions; none where it is not watched.
 
         Raises RunError where the policy's logits are no longer finite.
         """
@@ -74,16 +82,27 @@ class Truth:
         if graph is None or aim is None:
             return []
         # What is recorded has P_B as well; a large graph is spared an array of all its states by all labels.
-        reading = Reading(setup.env, setup.backward if self.recorded else None, setup.objective.outflow)
+        reading = Reading(graph.env, setup.backward if self.recorded else None, setup.objective.outflow)
+
+        def law_of(policy: Policy) -> ExactLaw:
+            return law_against(graph, policy_in_the_middle(setup, policy), aim, reading=reading)
+
         try:
-            found = for_seeds(setup, policy, lambda one: law_against(graph, one, aim, reading=reading))
+            found = for_seeds(setup, policy, law_of)
         except ConfigError as error:
             raise RunError(f"{error} Lower the learning rate or log_z_rate.") from error
         return found if isinstance(found, list) else [found]
 
     def total_variation(self, setup: Setup, policy: Policy) -> float | list[float] | None:
         """The exact distance of a policy (or of each seed's) from its target; None where it is not watched."""
-        return distance_of(setup, self.laws(setup, policy))
+        return self.distance(setup, policy, self.laws(setup, policy))
+
+    def distance(self, setup: Setup, policy: Policy, laws: list[ExactLaw]) -> float | list[float] | None:
+        """The distance of a policy with these laws; under conditions the worst of them."""
+        under = self.under
+        if under is None or not laws:
+            return distance_of(setup, laws)
+        return for_seeds(setup, policy, lambda one: under.worst_distance(one))
 
 
 def distance_of(setup: Setup, laws: list[ExactLaw]) -> float | list[float] | None:

@@ -1,0 +1,105 @@
+"""A space whose states carry a condition, so that all that is asked of a state is asked under its condition.
+
+A condition is drawn at the start of a trajectory and never changes, so that it is part of the state: masks, steps and
+P_B are those of the space, the network sees the condition beside the observation, and replay, local search and regrown
+trajectories keep the condition of their objects without knowing of it.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from anabranch.environment import Environment, State, initial_state
+
+
+class Given(eqx.Module):
+    """A state of a space, and the condition of its trajectory."""
+
+    state: State
+    condition: Any
+    """A pytree of floats or integers."""
+
+
+class Seen(eqx.Module):
+    """What a network sees of a state under a condition."""
+
+    observation: Array
+    """Of the state: floats, or integer tokens."""
+    features: Float[Array, " k"]
+    """Of the condition."""
+
+
+class Conditioned(Environment):
+    """A space under conditions: its states are `Given`."""
+
+    env: Environment
+    condition: Any
+    """A `Condition`, which says what is drawn and what a network sees of it."""
+
+    @property
+    def space(self) -> Environment:
+        return self.env
+
+    @property
+    def max_steps(self) -> int:
+        return self.env.max_steps
+
+    @property
+    def backward_slot(self) -> np.ndarray:
+        return self.env.backward_slot
+
+    @property
+    def merges_objects(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.env.merges_objects
+
+    def initial(self) -> State:
+        return Given(self.env.initial(), self.condition.middle())
+
+    def starts(self, key: Key[Array, ""], batch: int) -> State:
+        conditions = jax.vmap(self.condition.draw)(jax.random.split(key, batch))
+        first = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(self.env))
+        return Given(first, conditions)
+
+    def start_of(self, state: State) -> State:
+        return Given(initial_state(self.env), state.condition)
+
+    def step(self, state: State, action: Int[Array, ""]) -> State:
+        return Given(self.env.step(state.state, action), state.condition)
+
+    def undo(self, state: State, action: Int[Array, ""]) -> State:
+        return Given(self.env.undo(state.state, action), state.condition)
+
+    def legal(self, state: State) -> Bool[Array, " A"]:
+        return self.env.legal(state.state)
+
+    def undoable(self, state: State) -> Bool[Array, " A"]:
+        return self.env.undoable(state.state)
+
+    def can_stop(self, state: State) -> Bool[Array, ""]:
+        return self.env.can_stop(state.state)
+
+    def log_path_count(self, state: State) -> Float[Array, ""]:
+        return self.env.log_path_count(state.state)
+
+    def show(self, state: State) -> str:
+        return f"{self.env.show(state.state)} under {self.condition.words(state.condition)}"
+
+    def draw(self, state: State) -> str | None:
+        return self.env.draw(state.state)
+
+    def decode(self, state: State) -> Any:
+        return self.env.decode(state.state)
+
+    def encode(self, item: Any) -> State:
+        return Given(self.env.encode(item), self.condition.middle())
+
+    def log_copies(self, state: State) -> float:
+        """What the space says of the number of states that are one object."""
+        return self.env.log_copies(state.state)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def overrides(self, hook: str) -> bool:
+        return self.env.overrides(hook)

@@ -1,0 +1,90 @@
+"""From the condition that a training is given to the space and the reward under it."""
+
+import dataclasses
+from typing import Any
+
+from anabranch.environment import Environment, require_environment
+from anabranch.ground.arguments import require_instance
+from anabranch.ground.errors import ConfigError, named
+from anabranch.policies.at_condition import held
+from anabranch.policies.heads import Policy
+from anabranch.policies.observation import observer
+from anabranch.rewards.conditional import ConditionalReward, require_worth
+from anabranch.rewards.conditional_host import ConditionalPythonReward
+from anabranch.rewards.conditions import CONDITIONS
+from anabranch.rewards.conditions.base import Condition
+from anabranch.rewards.host_reward import PythonReward
+from anabranch.rewards.log_reward import LogReward
+from anabranch.training.settings import Setup
+
+
+def condition_of(choice: Any) -> Condition:
+    """The condition of that name with its defaults, or the one given. Raises ConfigError for an unknown name."""
+    if isinstance(choice, str):
+        return named(choice, CONDITIONS, "condition")()
+    expected = 'a Condition such as Temperature(low=0.25, high=8.0), or a name such as "temperature"'
+    require_instance(choice, Condition, argument="condition", expected=expected)
+    return choice
+
+
+def under_condition(env: Environment, log_reward: Any, condition: Condition) -> LogReward:
+    """The reward of a space under a condition: a JAX function, or one in plain Python.
+
+    Raises RewardError for what is no function, and for the wrong number of columns.
+    """
+    require_environment(env)
+    if isinstance(log_reward, ConditionalPythonReward):
+        return log_reward.on(env) if log_reward.env is None else log_reward
+    why = None if isinstance(log_reward, PythonReward) else require_worth(env, log_reward, condition)
+    if why is None and not isinstance(log_reward, PythonReward):
+        return ConditionalReward(log_reward, condition)
+    reward = log_reward if why is None else PythonReward(function=log_reward, untraceable=why)
+    return ConditionalPythonReward.under(condition, reward.on(env), env)
+
+
+def setup_at(setup: Setup, value: Any) -> Setup:
+    """The training as it would be under one condition alone, given as arrays."""
+    condition, reward = setup.condition, setup.log_reward
+    assert condition is not None
+    assert isinstance(reward, ConditionalReward | ConditionalPythonReward)
+    space, level = setup.env.space, condition.level_at(setup.level, value)
+    changes = {"env": space, "observer": observer(space), "log_reward": reward.at(value), "level": level}
+    return dataclasses.replace(setup, **changes, condition=None)
+
+
+def policy_at(setup: Setup, policy: Policy, value: Any) -> Policy:
+    """The policy under one condition, given as arrays."""
+    assert setup.condition is not None
+    return held(policy, value, level=setup.condition.level_at(policy.level, value))
+
+
+def in_the_middle(setup: Setup) -> Setup:
+    """The training at the middle of its conditions: what is shown of it while it goes on; itself without conditions."""
+    return setup if setup.condition is None else setup_at(setup, setup.condition.middle())
+
+
+def policy_in_the_middle(setup: Setup, policy: Policy) -> Policy:
+    """The policy at the middle of the conditions; itself without conditions."""
+    return policy if setup.condition is None else policy_at(setup, policy, setup.condition.middle())
+
+
+def without_condition(log_reward: Any) -> LogReward:
+    """The reward function as it was given: log R(x), or a row of columns."""
+    if isinstance(log_reward, ConditionalPythonReward):
+        return log_reward.plain
+    return log_reward.worth if isinstance(log_reward, ConditionalReward) else log_reward
+
+
+def require_conditionable(setup: Setup) -> None:
+    """Raise ConfigError where a training cannot have a condition: by its objective, or by a part that knows of none."""
+    objective, condition = setup.objective, setup.condition
+    assert condition is not None
+    name = f"The objective {objective.name}"
+    if objective.compares_trajectories:
+        raise ConfigError(f"{name} compares trajectories of one batch, which have different conditions: choose tb, db.")
+    if objective.needs_data or "log_prior" in objective.needs:
+        raise ConfigError(f"{name} cannot be conditioned: what it learns from knows of no condition. Choose tb, db.")
+    if "energy" in objective.needs:
+        raise ConfigError(f"{name} cannot be conditioned: the energy of a partial object has none. Choose db, subtb.")
+    if setup.data is not None:
+        raise ConfigError("A training under a condition takes no data set: leave out data=.")
