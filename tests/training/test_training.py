@@ -38,7 +38,7 @@ SAMPLED = [case if case in SAMPLE else pytest.param(*case, marks=pytest.mark.tho
 
 @pytest.mark.parametrize("name, backward", SAMPLED)
 def test_every_balance_learns_faces(name, backward):
-    from anabranch.evaluation.evaluate import learned_log_z
+    from anabranch.evaluation.learned import learned_log_z
     from anabranch.objectives.named import objective_named
 
     objective = objective_named(name)

@@ -5,6 +5,7 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anabranch.cli.conditions import CONDITION, held_run
 from anabranch.cli.flags import Flags, Option, parse, seed_option
 from anabranch.cli.parts import PARTS, part_from, parts_from
 from anabranch.cli.prior_and_data import with_sources
@@ -76,20 +77,28 @@ def open_run(flags: Flags) -> "tuple[Run, Task]":
     return run, run.task
 
 
-def open_one(flags: Flags) -> "tuple[Run, Task]":
-    """The same for verbs that need a single policy: of a run of several seeds the one that --which names."""
-    run, task = open_run(flags)
-    return (run if run.setup.seeds is None else run[flags.options["which"]]), task
+def open_one(flags: Flags, *, middle: bool = True) -> "tuple[Run, Task]":
+    """The same for verbs that need a single policy: of several seeds the one of --which, at the condition asked for.
+
+    `middle`: take a run of several conditions at the middle one, where none is asked for.
+    """
+    run, _ = open_run(flags)
+    run = held_run(run if run.setup.seeds is None else run[flags.options["which"]], flags, middle=middle)
+    assert run.task is not None
+    return run, run.task
 
 
 def evaluate(arguments: Sequence[str]) -> int:
     """Measure a run, exactly where the space can be enumerated."""
     samples = Option(name="samples", annotation=int | None, default=None, help=SAMPLES)
     metrics = MetricSettings()
-    options = (JSON, samples, SEED, EXACT, CHECKPOINT, TASK, REWARD, PRIOR, DATA, METRIC, *PARTS)
+    options = (JSON, samples, SEED, EXACT, CONDITION, CHECKPOINT, TASK, REWARD, PRIOR, DATA, METRIC, *PARTS)
     flags = parse("evaluate", DIRECTORY, options, arguments, records={"metrics": metrics})
     settings = flags.record("metrics", metrics)
     run, task = open_run(flags)
+    if flags.options["condition"] is not None:
+        run = held_run(run, flags, middle=False)
+        task = run.task or task
     run = with_sources(run, task, prior=flags.options["prior"], data=flags.options["data"])
     choices = {name: flags.options[name] for name in ("samples", "seed", "json")}
     choices["metrics"] = [part_from("metric", spec) for spec in flags.options["metric"] or ()]
@@ -120,14 +129,14 @@ def _write(place: Path, task: "Task", drawn: "Samples") -> None:
 def sample(arguments: Sequence[str]) -> int:
     """Draw objects from a run and print them, one a line."""
     count = Option(name="n", annotation=int, default=10, help="how many")
-    options = (count, SEED, JSON, SAMPLES_OUT, WHICH, CHECKPOINT, TASK, REWARD, *PARTS)
+    options = (count, SEED, JSON, SAMPLES_OUT, CONDITION, WHICH, CHECKPOINT, TASK, REWARD, *PARTS)
     flags = parse("sample", DIRECTORY, options, arguments)
     place = None if flags.options["out"] is None else Path(flags.options["out"])
     if place is not None:
         writer_for(place)
         if place.exists():
             raise ConfigError(f"{place} exists already: choose another --out. Nothing was overwritten.")
-    run, task = open_one(flags)
+    run, task = open_one(flags, middle=False)
     from anabranch.environment import take
     from anabranch.sampling.draw import sample as draw
 

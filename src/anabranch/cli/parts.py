@@ -26,6 +26,7 @@ def part_from(kind: str, spec: str) -> Any:
     from anabranch.objectives.base import Objective
     from anabranch.policies.backward.base import BackwardPolicy
     from anabranch.policies.heads import PolicyRecipe
+    from anabranch.rewards.conditions.base import Condition
 
     if not names_user_file(spec):
         raise ConfigError(f"--{kind} names a part of your own, FILE.py:NAME; given {spec!r}, which needs no file.")
@@ -42,6 +43,7 @@ def part_from(kind: str, spec: str) -> Any:
         "policy": (PolicyRecipe, "a recipe with build(env, key, learned_backward)"),
         "backward": (BackwardPolicy, "an anabranch.BackwardPolicy"),
         "metric": (Metric, "an anabranch.Metric"),
+        "condition": (Condition, "an anabranch.Condition"),
     }[kind]
     if not isinstance(part, base):
         raise ConfigError(f"--{kind} {spec} is an object of {type(part).__name__}, not {words}.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anabranch.cli.catalogue import part_tables, summary_of
+from anabranch.cli.conditions import CONDITION
 from anabranch.cli.evaluating import CHECKPOINT, DIRECTORY, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.parts import PARTS
@@ -28,7 +29,7 @@ BESIDE = Option(
 
 def plot(arguments: Sequence[str]) -> int:
     """Write graph.png, distribution.png, curves.png and gallery.png; with --beside flows.png and galleries.png."""
-    flags = parse("plot", DIRECTORY, (OUT, BESIDE, SEED, WHICH, CHECKPOINT, TASK, REWARD, *PARTS), arguments)
+    flags = parse("plot", DIRECTORY, (OUT, BESIDE, SEED, CONDITION, WHICH, CHECKPOINT, TASK, REWARD, *PARTS), arguments)
     run, _ = open_one(flags)
     from anabranch.plots import beside_figure
     from anabranch.runs.pictures import flow_of, gallery_of, law_of, pictures_of

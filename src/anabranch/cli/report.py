@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
+from anabranch.cli.conditions import show_conditions
 from anabranch.cli.prior_and_data import missing_source
 from anabranch.cli.seeds import EXACT_NUMBER, finite_json, interval_of, mean_of, name_of, summary_of
 from anabranch.evaluation.metrics.settings import MetricSettings
@@ -65,7 +66,11 @@ def report(
         )
         return
     if run.setup.seeds is None:
-        show_evaluation(run, results[0], title=title)
+        condition = run.setup.condition
+        where = "" if condition is None else f", in the middle, {condition.words(condition.middle())}"
+        show_evaluation(run, results[0], title=f"{title}{where}")
+        if results[0].conditions is not None:
+            show_conditions(run, results[0].conditions)
     else:
         show_seeds(run, results, title=title)
     missing = missing_source(run)

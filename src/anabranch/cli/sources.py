@@ -41,11 +41,12 @@ Fields = Callable[[type], Mapping[str, Any]]
 """From a class of environments to the fields of the instance that is meant."""
 
 
-def task_from(spec: str, *, reward: str | None = None, fields: Fields | None = None) -> Task:
+def task_from(spec: str, *, reward: str | None = None, fields: Fields | None = None, columns: bool = False) -> Task:
     """A task by name, the `anabranch.Task` called NAME in a user's file, or an Environment there with `reward`.
 
     `reward`, FILE.py:NAME of a log-reward, takes the place of a task's own. `fields` says by which fields an
-    Environment that is a class is made. Raises ConfigError where something is missing or of another kind.
+    Environment that is a class is made. With `columns` a reward may return a row of numbers, for a condition. Raises
+    ConfigError where something is missing or of another kind.
     """
     if names_user_file(spec):
         start_jax()
@@ -55,25 +56,28 @@ def task_from(spec: str, *, reward: str | None = None, fields: Fields | None = N
         start_jax()
         named = make(spec)
     if isinstance(named, Task):
-        task = _with_log_reward(named, named.log_reward, name=spec) if names_user_file(spec) else named
-        return task if reward is None else _with_reward(task, task.env, reward)
+        task = named
+        if names_user_file(spec):
+            task = _with_log_reward(named, named.log_reward, name=spec, columns=columns)
+        return task if reward is None else _with_reward(task, task.env, reward, columns=columns)
     if not _is_environment(named):
         raise ConfigError(f"{spec} is {_described(named)}, not an anabranch.Task(env, log_reward).")
     if reward is None:
         raise _no_task(spec, named)
     env = named if fields is None or not isinstance(named, type) else environment_with(named, fields(named))
-    return _with_reward(Task(env, log_reward_from(reward), name=spec), env, reward)
+    return _with_reward(Task(env, log_reward_from(reward), name=spec), env, reward, columns=columns)
 
 
-def _with_reward(task: Task, env: "Environment", spec: str) -> Task:
-    return _with_log_reward(task, rebound(log_reward_from(spec), env), name=f"{task.name}{WITH_REWARD}{spec}")
+def _with_reward(task: Task, env: "Environment", spec: str, *, columns: bool) -> Task:
+    name = f"{task.name}{WITH_REWARD}{spec}"
+    return _with_log_reward(task, rebound(log_reward_from(spec), env), name=name, columns=columns)
 
 
-def _with_log_reward(task: Task, log_reward: Callable[[Any], Any], *, name: str) -> Task:
+def _with_log_reward(task: Task, log_reward: Callable[[Any], Any], *, name: str, columns: bool) -> Task:
     """The task with a reward; a plain-Python function becomes a record whose settings are flags."""
     from anabranch.rewards.log_reward import usable_log_reward
 
-    return dataclasses.replace(task, log_reward=usable_log_reward(task.env, log_reward), name=name)
+    return dataclasses.replace(task, log_reward=usable_log_reward(task.env, log_reward, columns=columns), name=name)
 
 
 def log_reward_from(spec: str) -> Callable[[Any], Any]:
@@ -138,7 +142,12 @@ def task_of_run(config: Mapping[str, Any], path: Path, *, task: str | None, rewa
     if task is None and (reward is None or base not in task_names()):
         return None
     recorded = config.get("env")
-    return task_from(task or base, reward=reward, fields=lambda cls: _recorded(cls, recorded, path))
+    return task_from(
+        task or base,
+        reward=reward,
+        fields=lambda cls: _recorded(cls, recorded, path),
+        columns=config.get("condition") is not None,
+    )
 
 
 def _recorded(cls: type, recorded: Any, path: Path) -> dict[str, Any]:

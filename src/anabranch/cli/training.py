@@ -54,6 +54,9 @@ def option_of(setting: Setting) -> Option:
     """The flag of a setting that is no record; a number without a value leaves the task's."""
     help = setting.help[0].lower() + setting.help[1:].rstrip(".")
     if setting.kind == "part":
+        if setting.optional:
+            words, names = f"{help}, or FILE.py:NAME of your own (default: none)", tuple(setting.table)
+            return Option(name=setting.name, annotation=str | None, default=None, help=words, choices=names)
         first = setting.default or next(iter(setting.table))
         default = OBJECTIVE if setting.name == "objective" else first
         words, names = f"{help}, or FILE.py:NAME of your own", tuple(setting.table)
@@ -161,19 +164,32 @@ def read_choices(
     """The task with its flags applied, what was given, and the arguments of `train`."""
     first = parse(verb, POSITIONAL, options, arguments, partial=True)
     fields = _fields_from(verb, options, arguments)
-    task = task_from(spec, reward=first.options["reward"], fields=fields)
+    word = first.options.get("condition")
+    task = task_from(spec, reward=first.options["reward"], fields=fields, columns=word is not None)
     from anabranch.envs.tasks import rebound
     from anabranch.ground.errors import named
     from anabranch.objectives.named import objective_named
     from anabranch.policies.mlp import MLP
     from anabranch.policies.recipes import POLICIES
+    from anabranch.training.conditioning import condition_of
 
     chosen_objective = _chosen("objective", objective or first.options["objective"], objective_named)
     settings = task.settings(chosen_objective)
+    condition = (
+        None
+        if first.options.get("condition") is None
+        else _chosen("condition", first.options["condition"], condition_of)
+    )
     policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
-    records = {"env": task.env, "reward": task.log_reward, "objective": chosen_objective, "policy": policy}
+    records = {
+        "env": task.env,
+        "reward": task.log_reward,
+        "condition": condition,
+        "objective": chosen_objective,
+        "policy": policy,
+    }
     records |= {name: getattr(settings, name) or SETTINGS[name].record() for name in RECORDS}
     records["optimizer"] = settings.optimizer or SETTINGS["optimizer"].table["adam"]()
     keeps = CHECKPOINT in options
@@ -185,6 +201,8 @@ def read_choices(
     chosen_objective = flags.record("objective", chosen_objective)
     settings = task.settings(chosen_objective)
     chosen = {"objective": chosen_objective}
+    if condition is not None:
+        chosen["condition"] = flags.record("condition", condition)
     for group in (*RECORDS, "policy", "optimizer"):
         suited = getattr(settings, group)
         chosen[group] = flags.record(group, suited if isinstance(suited, type(records[group])) else records[group])

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from anabranch.cli.conditions import CONDITION
 from anabranch.cli.evaluating import CHECKPOINT, DIRECTORY, PRIOR, SEED, TASK, WHICH, open_one
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.parts import BACKWARD, POLICY, with_view
@@ -34,7 +35,7 @@ COMPARED = 16
 
 def walk(arguments: Sequence[str]) -> int:
     """Print one trajectory, and both sides of each equation that the objective's condition has on it."""
-    options = (SEED, WHICH, CHECKPOINT, OBJECTIVE, TASK, REWARD, PRIOR, POLICY, BACKWARD)
+    options = (SEED, CONDITION, WHICH, CHECKPOINT, OBJECTIVE, TASK, REWARD, PRIOR, POLICY, BACKWARD)
     flags, view = with_view(parse("walk", DIRECTORY, options, arguments))
     run, task = open_one(flags)
     run = with_sources(run, task, prior=flags.options["prior"], data=None)

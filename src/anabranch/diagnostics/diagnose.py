@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from anabranch.diagnostics.causes import far_log_z, inaccurate, wide_rewards
+from anabranch.diagnostics.conditions import ignored_condition
 from anabranch.diagnostics.coverage import exact_coverage
 from anabranch.diagnostics.narrow import narrow_backward
 from anabranch.diagnostics.reference_objects import UNTESTED, sampled_coverage
@@ -73,12 +74,18 @@ def diagnose(
         for finding in anabranch.diagnose(run, samples=1_000):
             print(finding.what, finding.advice)
     """
-    setup, runs = run.setup, run.each()
+    conditional, runs = run.each(), [one.in_the_middle() for one in run.each()]
+    setup = runs[0].setup
     if evaluations is not None and len(evaluations) != len(runs):
         raise ConfigError(f"The run has {len(runs)} seeds; given are {len(evaluations)} evaluations.")
     learned_from = [] if setup.data is None else [("the data it was trained on", setup.data.states)]
     choices = {"objective": setup.objective, "backward": setup.backward, "samples": samples, "seed": seed}
     found: list[Finding] = []
+    if run.setup.condition is not None:
+        known = [None] * len(runs) if evaluations is None else [one.conditions for one in evaluations]
+        pairs = zip(conditional, known, strict=True)
+        ignored = [ignored_condition(one, measured=measured, seed=seed) for one, measured in pairs]
+        found += [finding for finding in ignored if finding is not None]
     for number, one in enumerate(runs):
         others = [other.policy for at, other in enumerate(runs) if at != number]
         subject = (setup.env, one.policy, setup.log_reward)

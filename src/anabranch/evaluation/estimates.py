@@ -17,6 +17,7 @@ from anabranch.ground.arguments import require_objects, require_seed, require_wh
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.means import Estimate, log_mean_exp_with_error, mean_with_error
 from anabranch.ground.streams import Stream, key_of
+from anabranch.policies.at_condition import at_condition, require_held
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_reward_values, usable_log_reward
@@ -136,6 +137,7 @@ def log_prob(
     samples: int = 1024,
     seed: int = 0,
     exact: bool | None = None,
+    condition: Any = None,
 ) -> list[Estimate]:
     """log p(x) of plain-Python objects: exact (error 0) where the space can be enumerated, else importance-sampled.
 
@@ -147,6 +149,7 @@ def log_prob(
         samples: how many trajectories are drawn from each object.
         seed: the seed of all draws.
         exact: None is exact where the space is small; False samples in any case, True raises instead of sampling.
+        condition: the condition c of log p(x | c), for a policy that was trained under conditions.
 
     Returns:
         An `Estimate` in nats for each object, in their order.
@@ -156,6 +159,9 @@ def log_prob(
         SpaceTooLargeError: where `exact=True` asks for too much.
     """
     require_policy(policy)
+    if condition is not None:
+        policy = at_condition(policy, condition)
+    require_held(policy)
     require_objects(objects, argument="objects")
     require_whole(samples=samples)
     require_seed(seed)

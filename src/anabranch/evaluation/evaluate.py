@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from anabranch.environment import Environment, initial_state, require_environment, take
+from anabranch.environment import Environment, require_environment, take
 from anabranch.evaluation.affordable import Exact, draws_for, graph_beside_samples
+from anabranch.evaluation.conditional import Conditions, measured_under
 from anabranch.evaluation.divergences import (
     perfect_sampler_floor,
     total_variation_distance,
@@ -16,6 +17,7 @@ from anabranch.evaluation.divergences import (
 from anabranch.evaluation.estimates import Estimates, drawn_states, estimate
 from anabranch.evaluation.exact_law import ExactLaw, law_against
 from anabranch.evaluation.facts import Fact
+from anabranch.evaluation.learned import learned_log_z
 from anabranch.evaluation.metrics.base import Metric
 from anabranch.evaluation.metrics.distances import Distance
 from anabranch.evaluation.metrics.settings import MetricSettings
@@ -26,21 +28,12 @@ from anabranch.ground.arguments import require_function, require_whole
 from anabranch.ground.streams import Stream, generator_of, key_of
 from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
+from anabranch.policies.at_condition import held, require_conditioned, space_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_rewards, usable_log_reward
+from anabranch.rewards.under import under_condition
 from anabranch.sampling.draw import reading_for
-from anabranch.scoring.reading import heads_at
-
-
-def learned_log_z(policy: Policy, objective: Objective, env: Environment) -> float | None:
-    """The log Z that a policy has learned: its leaf, or the outflow of the source; None where there is none."""
-    if not objective.has_log_z:
-        return None
-    level = float(objective.log_target(np.array([policy.level]), np.zeros(1))[0])
-    if not objective.outflow:
-        return level + float(policy.log_z)
-    return level + float(heads_at(policy, reading_for(env, None, outflow=True), initial_state(env))[0].log_flow)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,6 +68,8 @@ class Evaluation:
     """What trajectories say where nothing is listed, with standard errors."""
     metrics: SampleMetrics
     """What the field measures on samples, each beside a perfect sampler's value."""
+    conditions: Conditions | None = None
+    """Under each of a grid of conditions, where the policy has them; the other numbers are of the middle one."""
 
 
 class Evaluable(abc.ABC):
@@ -101,6 +96,7 @@ def evaluate(
     distance: Distance | None = None,
     metrics: Sequence[Metric] = (),
     exact: Exact = "auto",
+    condition: Any = None,
 ) -> Evaluation:
     """Evaluate a policy: by the exact law where the space can be enumerated, and by fresh samples beside it.
 
@@ -124,6 +120,8 @@ def evaluate(
         metrics: metrics of your own, measured beside the library's.
         exact: asks for the exact law (True, or SpaceTooLargeError), leaves it out (False), or takes it where the
             rewards of all objects cost little or are fewer than the samples ("auto").
+        condition: of a policy that was trained under conditions, the one to measure it at; None: the middle of the
+            range, and a grid of others beside it (`Evaluation.conditions`).
 
     Returns:
         An `Evaluation`, log Z and divergences in nats; None where a number is unknown.
@@ -139,17 +137,22 @@ def evaluate(
     if isinstance(env, Evaluable):
         choices = {"objective": objective, "backward": backward, "prior": prior, "data": data, "facts": facts}
         choices |= {"settings": settings, "distance": distance}
+        choices |= {"condition": condition}
         chosen = {name: value for name, value in choices.items() if value is not None}
         return env.evaluate(samples=samples, seed=seed, metrics=metrics, exact=exact, **chosen)
     _require_subject(env, policy, log_reward, objective)
     assert policy is not None
     assert log_reward is not None
     assert objective is not None
+    if space_of(policy) is not None or condition is not None:
+        options = {"backward": backward, "facts": facts, "samples": samples, "seed": seed, "settings": settings}
+        options |= {"distance": distance, "metrics": metrics, "exact": exact}
+        return _under_conditions(env, policy, log_reward, objective_named(objective), condition, options)
     log_reward = usable_log_reward(env, log_reward)
     samples = draws_for(log_reward, samples, exact)
     require_whole(samples=samples)
-    condition, own = objective_named(objective), require_metrics(metrics)
-    law = _law_of(env, policy, log_reward, condition, prior, data, exact=exact, samples=samples)
+    goal, own = objective_named(objective), require_metrics(metrics)
+    law = _law_of(env, policy, log_reward, goal, prior, data, exact=exact, samples=samples)
     targets = None if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     aim = log_reward
@@ -158,12 +161,27 @@ def evaluate(
     estimates = estimate(env, policy, aim, target_states=targets, **choices)
     measuring = {"settings": settings, "distance": distance, "metrics": own, "seed": seed}
     drawn = drawn_states(policy, reading_for(env, backward or "uniform"), samples, key=key_of(seed, Stream.METRICS))
-    log_z = learned_log_z(policy, condition, env)
+    log_z = learned_log_z(policy, goal, env)
     known = {"facts": facts or {}, "samples": samples, "estimates": estimates, "log_z": log_z}
     if law is None:
         measured = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **measuring)
         return _by_samples(drawn, measured, **known)
     return _by_law(law, drawn, measuring, **known)
+
+
+def _under_conditions(
+    env: Environment, policy: Policy, log_reward: Any, objective: Objective, condition: Any, options: dict[str, Any]
+) -> Evaluation:
+    """A policy at one condition; where none is given, at the middle one, with the others beside it."""
+    kind = require_conditioned(policy).condition
+    reward: Any = under_condition(env, log_reward, kind)
+    value = kind.middle() if condition is None else kind.settled(condition)
+    held_policy = held(policy, value, level=kind.level_at(policy.level, value))
+    found = evaluate(env, held_policy, reward.at(value), objective=objective, **options)
+    if condition is not None:
+        return found
+    measuring = {name: options[name] for name in ("backward", "samples", "seed", "exact")}
+    return dataclasses.replace(found, conditions=measured_under(env, policy, reward, objective, **measuring))
 
 
 def _require_subject(env: Any, policy: Any, log_reward: Any, objective: Any) -> None:

@@ -62,6 +62,8 @@ class Stream(enum.IntEnum):
     """Noise on the parameters, where a user shakes a training; the step is folded in."""
     PASSED_THROUGH = 24
     """Trajectories whose states a page shows, of a space that is not listed."""
+    CONDITIONS = 25
+    """Objects that are drawn under each condition of a grid."""
 
 
 class StepStream(enum.IntEnum):

@@ -47,6 +47,17 @@ def require_conditioned(policy: Policy) -> Conditioned:
     return space
 
 
+def require_held(policy: Policy) -> None:
+    """Raise ConfigError where a policy was trained under conditions and none is given."""
+    space = space_of(policy)
+    if space is not None:
+        example = space.condition.grid()[0]
+        raise ConfigError(
+            f"The policy was trained under a condition ({space.condition.name}): give condition=, such as "
+            f"condition={example!r}."
+        )
+
+
 def at_condition(policy: Policy, value: Any) -> Policy:
     """The policy under a condition that a user asks for, with the log Z that it has learned for it.
 

@@ -132,23 +132,23 @@ def _batched(log_reward: LogReward) -> Callable[[State], Float[Array, " n"]]:
     return jax.jit(jax.vmap(log_reward))
 
 
-def usable_log_reward(env: Environment, log_reward: Any) -> LogReward:
+def usable_log_reward(env: Environment, log_reward: Any, *, columns: bool = False) -> LogReward:
     """The reward of a space as the library takes it: a function that JAX traces, or a `PythonReward` of this space.
 
-    A plain function that JAX cannot trace is taken for one of a list of objects, and becomes a `PythonReward`. Raises
-    RewardError for what is no function.
+    A plain function that JAX cannot trace is taken for one of a list of objects, and becomes a `PythonReward`. With
+    `columns` it may return a row of numbers, for a condition to judge. Raises RewardError for what is no function.
     """
     require_environment(env)
     if isinstance(log_reward, PythonReward):
         return log_reward.on(env)
     require_function(log_reward, argument="log_reward", expected="a JAX function of one state, log R(x)")
-    why = _untraceable(env, log_reward)
+    why = _untraceable(env, log_reward, columns=columns)
     if why is None:
         return log_reward
     return PythonReward(function=log_reward, untraceable=why).on(env)
 
 
-def _untraceable(env: Environment, log_reward: LogReward) -> str | None:
+def _untraceable(env: Environment, log_reward: LogReward, *, columns: bool) -> str | None:
     """Why a function is no log-reward in JAX, as the end of a sentence; None where it is one."""
     state = jax.eval_shape(lambda: initial_state(env))
     try:
@@ -161,7 +161,10 @@ def _untraceable(env: Environment, log_reward: LogReward) -> str | None:
             f"cannot be traced by JAX ({type(error).__name__}{why}): with concrete values, as in a Python `if`, "
             "`float(...)` or NumPy call, it is none. Write it with jax.numpy and jnp.where."
         )
-    if shape.shape != () or not (jnp.issubdtype(shape.dtype, jnp.floating) or jnp.issubdtype(shape.dtype, jnp.integer)):
+    sizes = ((), shape.shape[:1]) if columns else ((),)
+    if shape.shape not in sizes or not (
+        jnp.issubdtype(shape.dtype, jnp.floating) or jnp.issubdtype(shape.dtype, jnp.integer)
+    ):
         return f"returned shape {shape.shape} of {shape.dtype} for one state: it must be one number, log R(x), in nats."
     return None
 

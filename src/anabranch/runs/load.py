@@ -153,7 +153,8 @@ def task_of(config: Mapping[str, Any], path: Path, task: Task | None) -> Task:
             "file again (--task FILE:NAME, or load(path, task=...)). Loading a run never executes code."
         )
     rebuilt = make(str(name)) if task is None else task
-    rebuilt = dataclasses.replace(rebuilt, log_reward=usable_log_reward(rebuilt.env, rebuilt.log_reward))
+    usable = usable_log_reward(rebuilt.env, rebuilt.log_reward, columns=config.get("condition") is not None)
+    rebuilt = dataclasses.replace(rebuilt, log_reward=usable)
     own_kind = type(rebuilt.env).__name__
     if own_kind != kind:
         raise RunError(f"{path} is a run of the environment {kind}; the given task has {own_kind}.")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from anabranch.environment import take
 from anabranch.evaluation.affordable import is_evaluated
-from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.evaluation.exact_law import ExactLaw, exact_law
+from anabranch.evaluation.learned import learned_log_z
 from anabranch.graph.state_graph import state_graph
 from anabranch.ground.errors import SpaceTooLargeError
 from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure

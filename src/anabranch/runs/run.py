@@ -39,11 +39,32 @@ class Run(Trained, Evaluable):
         """What a training gave, with its task."""
         return cls(**{field.name: getattr(trained, field.name) for field in dataclasses.fields(trained)}, task=task)
 
+    def at(self, condition: Any) -> "Run":
+        """The sampler held at one condition: a run without conditions, which is evaluated and plotted like any other.
+
+        Arguments:
+            condition: a condition in the trained range, as a number, a tuple of numbers, or a class.
+
+        Returns:
+            The run, which is kept nowhere.
+
+        Raises:
+            ConfigError: outside of the trained range, with the range; for a training without conditions, and for a run
+                of several seeds.
+
+        Example:
+            run = anabranch.train("faces", objective="tb", condition="temperature")
+            run.at(4.0).plot()
+        """
+        found = super().at(condition)
+        task = self.task and dataclasses.replace(self.task, log_reward=found.setup.log_reward)
+        return dataclasses.replace(found, task=task)
+
     def evaluate(self, **options: Any) -> Evaluation:
         """Everything that is measured about the policy, exactly where the space can be listed.
 
         Arguments:
-            options: those of `anabranch.evaluate`: samples, seed, settings, metrics, exact.
+            options: those of `anabranch.evaluate`: samples, seed, settings, metrics, exact, condition.
 
         Returns:
             The evaluation, with the task's facts and by its distance.
@@ -56,7 +77,7 @@ class Run(Trained, Evaluable):
         known = {"objective": setup.objective, "backward": setup.backward, **setup.beside_reward}
         if task is not None:
             known |= {"facts": task.facts, "distance": task.distance}
-        return evaluate(setup.env, self.policy, setup.log_reward, **{**known, **options})
+        return evaluate(setup.env.space, self.policy, setup.log_reward, **{**known, **options})
 
     def diagnose(self, **options: Any) -> list[Finding]:
         """What may be wrong with the sampler, in words: `anabranch.diagnose(run)`, with its options."""
@@ -78,19 +99,20 @@ class Run(Trained, Evaluable):
         from anabranch.runs.pictures import pictures_of
 
         self._require_one("plot")
-        figures = pictures_of(self, seed=seed)
+        figures = pictures_of(self.in_the_middle(), seed=seed)
         if out is not None:
             Path(out).mkdir(parents=True, exist_ok=True)
             for name, figure in figures.items():
                 figure.savefig(Path(out) / f"{name}.png", dpi=150)
         return figures
 
-    def sample(self, n: int, *, seed: int = 0) -> Samples:
+    def sample(self, n: int, *, seed: int = 0, condition: Any = None) -> Samples:
         """Draw objects, each with log R(x).
 
         Arguments:
             n: how many.
             seed: of the draws; the same seed draws the same objects.
+            condition: the condition to draw under, which a run that was trained under conditions needs.
 
         Returns:
             Objects, states, trajectories and log R in nats.
@@ -99,7 +121,9 @@ class Run(Trained, Evaluable):
             ConfigError: for a run of several seeds, or an n that is no count.
         """
         self._require_one("sample from")
-        return sample(self.setup.env, self.policy, n, seed=seed, log_reward=self.setup.log_reward)
+        setup = self.setup
+        options = {"seed": seed, "log_reward": setup.log_reward, "condition": condition}
+        return sample(setup.env.space, self.policy, n, **options)
 
     def frame(self, *, samples: int | None = None, seed: int = 0) -> Columns:
         """The history, or a sample, as columns: `pandas.DataFrame(run.frame())`, `polars.DataFrame(run.frame())`.
@@ -169,7 +193,7 @@ class Run(Trained, Evaluable):
         """The numbers that a notebook shows first."""
         setup, config = self.setup, self.config
         last = self.history[-1] if self.history else {}
-        name = self.task.name if self.task is not None else config.get("task") or type(setup.env).__name__
+        name = self.task.name if self.task is not None else config.get("task") or type(setup.env.space).__name__
         backward = "" if setup.backward is None else f", P_B {setup.backward.name}"
         seeds = "" if setup.seeds is None else f" to {config['seed'] + setup.seeds - 1}"
         numbers = {"exact TV": "total_variation", "log Z": "log_z", "loss": "loss"}
@@ -193,7 +217,7 @@ class Run(Trained, Evaluable):
         from anabranch.runs.pictures import flow_as_html
 
         (_, title), *rows = self._facts
-        return html_table(title, rows, below=flow_as_html(self))
+        return html_table(title, rows, below=flow_as_html(self.in_the_middle()) if self.setup.seeds is None else "")
 
 
 def _range(value: float | Sequence[float]) -> str:

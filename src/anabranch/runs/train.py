@@ -20,13 +20,14 @@ from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, usable_log_reward
+from anabranch.rewards.under import under_condition, without_condition
 from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
 from anabranch.storage.directory import require_new
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
-from anabranch.training.conditioning import condition_of, under_condition, without_condition
+from anabranch.training.conditioning import condition_of
 from anabranch.training.optimizer import Adam
 from anabranch.training.peers import Peers
 from anabranch.training.progress import ProgressLine, shown_beside

@@ -13,10 +13,12 @@ from anabranch.environment import Environment, require_environment, take
 from anabranch.ground.arguments import require_whole
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
+from anabranch.policies.at_condition import at_condition, require_conditioned, require_held
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_reward_values, usable_log_reward
+from anabranch.rewards.under import under_condition
 from anabranch.sampling.regrow import walk_back
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.reading import Reading
@@ -45,7 +47,15 @@ def reading_for(env: Environment, backward: str | BackwardPolicy | None, *, outf
     return Reading(env, None if backward is None else backward_policy(backward, env), outflow)
 
 
-def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: LogReward | None = None) -> Samples:
+def sample(
+    env: Environment,
+    policy: Policy,
+    n: int,
+    *,
+    seed: int,
+    log_reward: LogReward | None = None,
+    condition: Any = None,
+) -> Samples:
     """Draw n finished objects from the unperturbed policy.
 
     Arguments:
@@ -54,6 +64,7 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
         n: how many objects are drawn.
         seed: the seed of all draws; the same seed draws the same objects.
         log_reward: log R(x) in nats, to be evaluated at each of them; None: not at all.
+        condition: the condition to draw under, for a policy that was trained under conditions.
 
     Returns:
         `Samples`: plain-Python objects, their states [n, ...] in NumPy, and log R [n] in nats.
@@ -65,6 +76,14 @@ def sample(env: Environment, policy: Policy, n: int, *, seed: int, log_reward: L
         anabranch.sample(env, run.policy, 10, seed=1).objects
     """
     require_whole(n=n)
+    require_policy(policy)
+    if condition is not None:
+        kind = require_conditioned(policy).condition
+        if log_reward is not None:
+            reward: Any = under_condition(env, log_reward, kind)
+            log_reward = reward.at(kind.settled(condition))
+        policy = at_condition(policy, condition)
+    require_held(policy)
     states = sample_states(env, policy, n, key=key_of(seed, Stream.SAMPLE))
     objects = [env.decode(take(states, number)) for number in range(n)]
     if log_reward is None:

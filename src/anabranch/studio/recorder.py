@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from anabranch.environment import take
 from anabranch.evaluation.affordable import is_evaluated
-from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.evaluation.frames import frame_of_passed
+from anabranch.evaluation.learned import learned_log_z
 from anabranch.evaluation.recorded_space import MOST_STATES, PassedThrough, may_be_recorded
 from anabranch.graph.state_graph import StateGraph, state_graph
 from anabranch.ground.errors import Error, RunError, SpaceTooLargeError
@@ -40,7 +40,7 @@ SECONDS = 10.0
 
 def record(run: Run, place: Path) -> None:
     """Record the flow of a run in its directory, or beside it where that may not be written."""
-    one = run.each()[0]
+    one = run.each()[0].in_the_middle()
     space, frame = _listed(one) or _sampled(one)
     try:
         _write(FlowFiles(place), space, frame)

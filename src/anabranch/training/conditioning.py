@@ -3,18 +3,15 @@
 import dataclasses
 from typing import Any
 
-from anabranch.environment import Environment, require_environment
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.errors import ConfigError, named
 from anabranch.policies.at_condition import held
 from anabranch.policies.heads import Policy
 from anabranch.policies.observation import observer
-from anabranch.rewards.conditional import ConditionalReward, require_worth
+from anabranch.rewards.conditional import ConditionalReward
 from anabranch.rewards.conditional_host import ConditionalPythonReward
 from anabranch.rewards.conditions import CONDITIONS
 from anabranch.rewards.conditions.base import Condition
-from anabranch.rewards.host_reward import PythonReward
-from anabranch.rewards.log_reward import LogReward
 from anabranch.training.settings import Setup
 
 
@@ -25,21 +22,6 @@ def condition_of(choice: Any) -> Condition:
     expected = 'a Condition such as Temperature(low=0.25, high=8.0), or a name such as "temperature"'
     require_instance(choice, Condition, argument="condition", expected=expected)
     return choice
-
-
-def under_condition(env: Environment, log_reward: Any, condition: Condition) -> LogReward:
-    """The reward of a space under a condition: a JAX function, or one in plain Python.
-
-    Raises RewardError for what is no function, and for the wrong number of columns.
-    """
-    require_environment(env)
-    if isinstance(log_reward, ConditionalPythonReward):
-        return log_reward.on(env) if log_reward.env is None else log_reward
-    why = None if isinstance(log_reward, PythonReward) else require_worth(env, log_reward, condition)
-    if why is None and not isinstance(log_reward, PythonReward):
-        return ConditionalReward(log_reward, condition)
-    reward = log_reward if why is None else PythonReward(function=log_reward, untraceable=why)
-    return ConditionalPythonReward.under(condition, reward.on(env), env)
 
 
 def setup_at(setup: Setup, value: Any) -> Setup:
@@ -66,13 +48,6 @@ def in_the_middle(setup: Setup) -> Setup:
 def policy_in_the_middle(setup: Setup, policy: Policy) -> Policy:
     """The policy at the middle of the conditions; itself without conditions."""
     return policy if setup.condition is None else policy_at(setup, policy, setup.condition.middle())
-
-
-def without_condition(log_reward: Any) -> LogReward:
-    """The reward function as it was given: log R(x), or a row of columns."""
-    if isinstance(log_reward, ConditionalPythonReward):
-        return log_reward.plain
-    return log_reward.worth if isinstance(log_reward, ConditionalReward) else log_reward
 
 
 def require_conditionable(setup: Setup) -> None:

@@ -14,10 +14,10 @@ from anabranch.ground.tables import imported
 from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.named import backward_policy
+from anabranch.rewards.under import without_condition
 from anabranch.sampling.data_set import DataSet
 from anabranch.storage.own_parts import described
 from anabranch.training.checkpoint import OFF, Checkpoint
-from anabranch.training.conditioning import without_condition
 from anabranch.training.settings import SETTINGS, Setting, Setup
 
 

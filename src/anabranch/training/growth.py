@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from anabranch.evaluation.evaluate import learned_log_z
+from anabranch.evaluation.learned import learned_log_z
 from anabranch.ground.errors import Error, RunError
 from anabranch.policies.heads import Policy
 from anabranch.training.conditioning import in_the_middle, policy_in_the_middle

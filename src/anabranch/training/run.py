@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 
 from anabranch.ground.errors import ConfigError
@@ -11,6 +12,7 @@ from anabranch.policies.heads import Policy
 from anabranch.sampling.draw import sample
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.files import written
+from anabranch.training.conditioning import policy_at, setup_at
 from anabranch.training.growth import Growth
 from anabranch.training.saved_state import POLICY, arrays_of_state, arrays_of_tree
 from anabranch.training.settings import Setup
@@ -70,9 +72,37 @@ class Trained:
         """The runs of all seeds; this run alone where there is but one."""
         return [self] if self.setup.seeds is None else [self[number] for number in range(self.setup.seeds)]
 
+    def at(self: AnyTrained, condition: Any) -> AnyTrained:
+        """The sampler held at one condition: a run without conditions, which is evaluated and plotted like any other.
+
+        Arguments:
+            condition: a condition in the trained range, as a number, a tuple of numbers, or a class.
+
+        Returns:
+            The run, which is kept nowhere.
+
+        Raises:
+            ConfigError: outside of the trained range, with the range; and for a training without conditions.
+        """
+        kind = self.setup.condition
+        if kind is None:
+            raise ConfigError("This run was trained without a condition: leave out condition=.")
+        if self.setup.seeds is not None:
+            raise ConfigError(
+                f"This run has {self.setup.seeds} seeds: hold one of them at a condition, run[0].at(...)."
+            )
+        value = kind.settled(condition)
+        setup, policy = setup_at(self.setup, value), policy_at(self.setup, self.policy, value)
+        return dataclasses.replace(self, policy=policy, setup=setup, directory=None, growth=None)
+
+    def in_the_middle(self: AnyTrained) -> AnyTrained:
+        """The sampler held at the middle of its conditions; itself where it has none."""
+        kind = self.setup.condition
+        return self if kind is None else self.at(jax.tree.map(np.asarray, kind.middle()))
+
     def objects(self, n: int, *, seed: int = 0) -> list[Any]:
         """n fresh objects from the policy."""
-        return sample(self.setup.env, self.policy, n, seed=seed).objects
+        return sample(self.setup.env.space, self.policy, n, seed=seed).objects
 
     def save(self, path: str | Path) -> None:
         """Write the run, with the state that it can be resumed from, where it has one, into a new directory.

@@ -120,7 +120,7 @@ class Setup:
             "part", None, home="anabranch.rewards.conditions:CONDITIONS", swept=False, before=None, optional=True
         )
     )
-    """What the reward depends on beside the object, such as a temperature or preferences; None: on nothing."""
+    """What the reward depends on beside the object, such as a temperature or preferences."""
     prior: "Prior | None" = field(metadata=about("source", None, swept=False, mark=bool))
     """The sampler that relative balance starts from; on the command line its run."""
     seeds: int | None = field(metadata=about("number", None, swept=False))

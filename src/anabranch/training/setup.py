@@ -27,10 +27,11 @@ from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, require_level, require_zero_floor, usable_log_reward
+from anabranch.rewards.under import under_condition, without_condition
 from anabranch.sampling.data_set import DataSet
 from anabranch.sampling.reference_level import median_reward, reference_level, survey_of
 from anabranch.sampling.replay import Replay
-from anabranch.training.conditioning import condition_of, under_condition, without_condition
+from anabranch.training.conditioning import condition_of
 from anabranch.training.optimizer import Adam
 from anabranch.training.optimizers import OPTIMIZERS
 from anabranch.training.own_parts import require_name

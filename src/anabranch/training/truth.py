@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from anabranch.evaluation.affordable import Exact, listing_for
-from anabranch.evaluation.evaluate import learned_log_z
 from anabranch.evaluation.exact_law import ExactLaw, law_against
 from anabranch.evaluation.frames import frame_of
+from anabranch.evaluation.learned import learned_log_z
 from anabranch.evaluation.recorded_space import listed_space, may_be_recorded
 from anabranch.evaluation.targets import log_target
 from anabranch.evaluation.under_conditions import UnderConditions

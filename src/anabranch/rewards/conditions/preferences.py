@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
-from anabranch.rewards.conditions.base import KNOTS, Condition, Value, as_numbers, hats
+from anabranch.rewards.conditions.base import ENDS, KNOTS, Condition, Value, as_numbers, hats
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,10 @@ class Preferences(Condition):
         return self.rewards
 
     def draw(self, key: Key[Array, ""]) -> Value:
-        return jax.random.dirichlet(key, jnp.full(self.rewards, self.concentration))
+        weights = jax.random.dirichlet(key, jnp.full(self.rewards, self.concentration))
+        # Drawn from a little more than the simplex and cut, so that faces and corners are among them (`with_ends`).
+        wider = jnp.maximum(weights * (1.0 + self.rewards * ENDS) - ENDS, 0.0)
+        return wider / wider.sum()
 
     def middle(self) -> Value:
         return jnp.full(self.rewards, 1.0 / self.rewards, jnp.float32)
