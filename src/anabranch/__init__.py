@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from anabranch.envs.chemistry import write_molecules
     from anabranch.envs.molecule_reward import MoleculeReward
     from anabranch.envs.tasks import Settings, Task, make, task_names
+    from anabranch.evaluation.conditional import Conditions, FrontFound, UnderOne
     from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution
     from anabranch.evaluation.estimates import Estimates, estimate, log_prob
     from anabranch.evaluation.evaluate import Evaluation, evaluate
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from anabranch.evaluation.metrics.settings import MetricSettings
     from anabranch.evaluation.metrics.summary import SampleMetrics
     from anabranch.evaluation.metrics.top_k import TopK, top_k
+    from anabranch.evaluation.pareto import generational_distance, hypervolume, pareto_front, r2_indicator
     from anabranch.graph.state_graph import StateGraph, state_graph
     from anabranch.graph.tabulate import tabulate
     from anabranch.ground.errors import (
@@ -72,6 +74,11 @@ if TYPE_CHECKING:
     from anabranch.policies.tabular import Tabular
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.cache import RewardWarning
+    from anabranch.rewards.conditions.base import Condition, within
+    from anabranch.rewards.conditions.classes import Classes
+    from anabranch.rewards.conditions.goal import Goal
+    from anabranch.rewards.conditions.preferences import Preferences
+    from anabranch.rewards.conditions.temperature import Temperature
     from anabranch.rewards.host_reward import PythonReward, RewardFailureError
     from anabranch.rewards.log_reward import log_rewards
     from anabranch.rewards.python_reward import python_reward
@@ -182,6 +189,13 @@ _PUBLIC = {
     "sampling.replay": ("Replay",),
     "rewards.cache": ("RewardWarning",),
     "rewards.log_reward": ("log_rewards",),
+    "rewards.conditions.base": ("Condition", "within"),
+    "rewards.conditions.classes": ("Classes",),
+    "rewards.conditions.goal": ("Goal",),
+    "rewards.conditions.preferences": ("Preferences",),
+    "rewards.conditions.temperature": ("Temperature",),
+    "evaluation.conditional": ("Conditions", "FrontFound", "UnderOne"),
+    "evaluation.pareto": ("generational_distance", "hypervolume", "pareto_front", "r2_indicator"),
     "rewards.host_reward": ("PythonReward", "RewardFailureError"),
     "rewards.python_reward": ("python_reward",),
     "runs.load": ("load",),

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from anabranch.environment import State, initial_state
 from anabranch.ground.errors import ConfigError
-from anabranch.policies.conditioned import Conditioned, Given
+from anabranch.policies.conditioned import Conditioned, Given, Observation
 from anabranch.policies.heads import Heads, Policy
 
 
@@ -24,7 +24,7 @@ class ConditionedPolicy(Policy):
         """The heads for what the policy sees of a state and its condition."""
         return self.policy(observation)
 
-    def observation(self, state: State) -> Any:
+    def observation(self, state: State) -> Observation:
         """What the network sees of one state under the condition."""
         return self.policy.observation(Given(state, self.condition))
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from anabranch.environment import Environment, State, initial_state
+from anabranch.environment import Environment, State, initial_state, settled
 
 
 class Given(eqx.Module):
@@ -31,6 +31,10 @@ class Seen(eqx.Module):
     """Of the state: floats, or integer tokens."""
     features: Float[Array, " k"]
     """Of the condition."""
+
+
+Observation = Array | Seen
+"""What a network is given: of a state alone, or with the features of its condition."""
 
 
 class Conditioned(Environment):
@@ -60,9 +64,13 @@ class Conditioned(Environment):
         return Given(self.env.initial(), self.condition.middle())
 
     def starts(self, key: Key[Array, ""], batch: int) -> State:
-        conditions = jax.vmap(self.condition.draw)(jax.random.split(key, batch))
+        conditions = self.typed(jax.vmap(self.condition.draw)(jax.random.split(key, batch)))
         first = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(self.env))
         return Given(first, conditions)
+
+    def typed(self, conditions: Any) -> Any:
+        """Conditions of the types that the middle one has, whatever drew them."""
+        return jax.tree.map(lambda drawn, one: drawn.astype(one.dtype), conditions, settled(self.condition.middle()))
 
     def start_of(self, state: State) -> State:
         return Given(initial_state(self.env), state.condition)

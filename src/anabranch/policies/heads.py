@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Key
 from anabranch.environment import Environment, State
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.errors import ConfigError
+from anabranch.policies.conditioned import Observation
 from anabranch.policies.observation import Observer
 
 
@@ -50,9 +51,9 @@ class Policy(eqx.Module):
 
     @abc.abstractmethod
     def __call__(self, observation: Array) -> Heads:
-        """The heads for one observation."""
+        """The heads for one observation; under a condition it is a `Seen`, which also has what the condition is."""
 
-    def observation(self, state: State) -> Array:
+    def observation(self, state: State) -> Observation:
         """What the network sees of one state. Raises ConfigError where the policy has no observer."""
         if self.observer is None:
             raise ConfigError(
@@ -62,7 +63,8 @@ class Policy(eqx.Module):
 
     def heads(self, state: State) -> Heads:
         """The heads at one state."""
-        return self(self.observation(state))
+        seen: Any = self.observation(state)
+        return self(seen)
 
     def remember(self, state: State) -> tuple[Heads, Any]:
         """Optional: the heads at one state, and a pytree of arrays from which `recall` is cheaper."""

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key
 from anabranch.environment import Environment, State
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
+from anabranch.policies.conditioned import Observation
 from anabranch.policies.heads import Heads, Policy
 from anabranch.policies.observation import Observer, linear
 
@@ -50,7 +51,7 @@ class MLPPolicy(Policy):
     labels: int = eqx.field(static=True)
     slots: int = eqx.field(static=True)
 
-    def __call__(self, observation: Array) -> Heads:
+    def __call__(self, observation: Observation) -> Heads:
         """The heads for one vector of floats or of integer tokens."""
         return self._heads(observation, self._layers(observation)[-1])
 
@@ -69,16 +70,16 @@ class MLPPolicy(Policy):
             hidden = known_affine(jax.nn.relu(hidden), weight, bias, known)
         return self._heads(observation, hidden)
 
-    def _first(self, observation: Array) -> Float[Array, " width"]:
+    def _first(self, observation: Observation) -> Float[Array, " width"]:
         return linear(observation, self.weights[0]) + self.biases[0]
 
-    def _layers(self, observation: Array) -> list[Float[Array, " _"]]:
+    def _layers(self, observation: Observation) -> list[Float[Array, " _"]]:
         layers = [self._first(observation)]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             layers.append(jax.nn.relu(layers[-1]) @ weight + bias)
         return layers
 
-    def _heads(self, observation: Array, output: Float[Array, " outputs"]) -> Heads:
+    def _heads(self, observation: Observation, output: Float[Array, " outputs"]) -> Heads:
         if self.skip is not None:
             output = output + linear(observation, self.skip)
         # The vector is wider than the heads need (OUTPUT_MULTIPLE); what is left over is never read.

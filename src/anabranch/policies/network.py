@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from anabranch.environment import Environment
 from anabranch.ground.errors import ConfigError
+from anabranch.policies.conditioned import Observation
 from anabranch.policies.heads import Heads, Policy
 from anabranch.policies.observation import Observer, dense
 
@@ -24,7 +25,7 @@ class NetworkPolicy(Policy):
     slots: int = eqx.field(static=True)
     vocabulary: int | None = eqx.field(static=True)
 
-    def __call__(self, observation: Array) -> Heads:
+    def __call__(self, observation: Observation) -> Heads:
         """The heads for one observation; tokens enter as the sum of their one-hot vectors."""
         output = self.network(dense(observation, self.vocabulary))
         end = self.labels + self.slots

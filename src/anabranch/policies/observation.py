@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from anabranch.environment import Environment, State, initial_state
 from anabranch.graph.state_graph import small_state_graph
 from anabranch.ground.errors import ConfigError
-from anabranch.policies.conditioned import Conditioned, Given, Seen
+from anabranch.policies.conditioned import Conditioned, Given, Observation, Seen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +27,16 @@ class Observer:
     ranges: tuple[tuple[int, int], ...] | None = None
     """Lowest and highest value of each leaf of the state, where the observation is derived."""
 
-    def __call__(self, state: State) -> Any:
+    def __call__(self, state: State) -> Observation:
         if isinstance(self.env, Conditioned):
             if not isinstance(state, Given):
                 raise ConfigError(
                     "The policy was trained under a condition: give condition=, or take run.at(condition)."
                 )
             inner = dataclasses.replace(self, env=self.env.env)
-            return Seen(inner(state.state), self.env.condition.features(state.condition))
+            seen = inner(state.state)
+            assert not isinstance(seen, Seen)
+            return Seen(seen, self.env.condition.features(state.condition))
         if self.ranges is None:
             return jnp.asarray(self.env.observe(state))
         leaves = jax.tree.leaves(state)
@@ -68,7 +70,7 @@ class Observer:
         return states + (seen.features.shape[0] if isinstance(seen, Seen) else 0)
 
 
-def linear(observation: Any, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:
+def linear(observation: Observation, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:
     """The product of a vector of floats and a matrix, or the sum of the rows that integer tokens name.
 
     The features of a condition take the last rows of the matrix.
@@ -82,7 +84,7 @@ def linear(observation: Any, weight: Float[Array, "inputs m"]) -> Float[Array, "
     return weight[observation].sum(0) if tokens else observation @ weight
 
 
-def dense(observation: Any, vocabulary: int | None) -> Float[Array, " inputs"]:
+def dense(observation: Observation, vocabulary: int | None) -> Float[Array, " inputs"]:
     """An observation as one vector of floats: tokens as the sum of their one-hot vectors, then the condition."""
     if isinstance(observation, Seen):
         return jnp.concatenate([dense(observation.observation, vocabulary), observation.features])

@@ -13,6 +13,7 @@ from anabranch.environment import Environment, State
 from anabranch.graph.state_graph import StateGraph, state_graph
 from anabranch.ground.content import ByContent
 from anabranch.ground.errors import ConfigError
+from anabranch.policies.conditioned import Observation
 from anabranch.policies.heads import Heads, Policy
 
 
@@ -55,7 +56,7 @@ class TabularPolicy(Policy):
     log_paths: Float[Array, " N"] | None
     lookup: Lookup = eqx.field(static=True)
 
-    def __call__(self, observation: Array) -> Heads:
+    def __call__(self, observation: Observation) -> Heads:
         """The heads of state number `observation`."""
         backward = None if self.backward is None else self.backward[observation]
         log_paths = None if self.log_paths is None else self.log_paths[observation]

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from anabranch.environment import Environment, State
 from anabranch.graph.longest import most_moves
+from anabranch.policies.conditioned import Observation
 from anabranch.policies.heads import Heads, Policy
 
 
@@ -23,7 +24,7 @@ class Wanderer(Policy):
         log_stop = math.log(4.0 / max(most_moves(env), 4)) + jax.nn.logsumexp(preferences) - math.log(preferences.size)
         return cls(jnp.zeros(()), jnp.append(preferences, log_stop))
 
-    def __call__(self, observation: Array) -> Heads:
+    def __call__(self, observation: Observation) -> Heads:
         """The same heads for every observation."""
         del observation
         return Heads(self.logits, None, jnp.zeros(()))

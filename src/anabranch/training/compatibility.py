@@ -31,6 +31,8 @@ def require_compatible(setup: Setup) -> None:
     goal = setup.objective
     name = f"The objective {goal.name}"
     regrows = setup.replay is not None or setup.search is not None
+    if setup.condition is not None:
+        require_conditionable(setup)
     if goal.on_policy:
         require_on_policy(setup.explore, type(goal).__name__)
         if regrows:
@@ -66,8 +68,6 @@ def require_compatible(setup: Setup) -> None:
         raise ConfigError(f"{name} needs the sampler that it starts from: give prior=policy (--prior RUN).")
     if regrows and setup.backward is None:
         raise ConfigError(f"{name} has no P_B, by which replay and local search regrow trajectories: leave them out.")
-    if setup.condition is not None:
-        require_conditionable(setup)
     if isinstance(setup.log_reward, PythonReward):
         _require_python_reward(setup, setup.log_reward, name)
     require_own_parts(setup)

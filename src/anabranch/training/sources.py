@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import State, take
 from anabranch.ground.streams import StepStream
-from anabranch.policies.conditioned import Given
+from anabranch.policies.conditioned import Conditioned, Given
 from anabranch.policies.heads import Policy
 from anabranch.rewards.conditional import relative_to
 from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
@@ -147,8 +147,9 @@ class Replayed(Source):
         """Objects under new conditions (hindsight), from what they are worth: nothing is evaluated."""
         condition, setup = now.setup.condition, now.setup
         assert condition is not None
+        assert isinstance(setup.env, Conditioned)
         keys = jax.random.split(jax.random.fold_in(now.key, StepStream.HINDSIGHT), worth.shape[0])
-        conditions = jax.vmap(condition.hindsight)(keys, worth)
+        conditions = setup.env.typed(jax.vmap(condition.hindsight)(keys, worth))
         log_reward = relative_to(condition, worth, conditions, level=setup.level)
         return Given(objects.state, conditions), log_reward
 

@@ -29,7 +29,7 @@ class Condition(abc.ABC):
         @dataclasses.dataclass(frozen=True)
         class Shifted(anabranch.Condition):
             name = "shifted"
-            columns = None
+            columns = property(lambda self: None)
 
             def draw(self, key): return jax.random.uniform(key)
             def middle(self): return jnp.asarray(0.5)
