@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+from examples.two_rewards import SIDE, branin_and_currin
 
 import anabranch as ab
 from anabranch.envs.hypergrid import Hypergrid
@@ -19,7 +19,6 @@ from benchmarks.run import cpu_name
 RESULT = Path(__file__).parent / "results" / "conditions.md"
 SEEDS = (0, 1, 2)
 EXPONENTS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
-SIDE = 32
 DRAWN = 96
 """Objects under each of 21 preferences: 2,016 in all."""
 
@@ -32,23 +31,13 @@ class Asked(ab.Temperature):
         return list(EXPONENTS)
 
 
-def branin_and_currin(state: Any) -> Any:
-    """Two rewards of a cell, each from 0 to 1 and best in another part of the square."""
-    x, y = state[0] / (SIDE - 1), state[1] / (SIDE - 1)
-    a, b = 15.0 * x - 5.0, 15.0 * y
-    bowl = (b - 5.1 / (4.0 * jnp.pi**2) * a**2 + 5.0 / jnp.pi * a - 6.0) ** 2
-    branin = bowl + 10.0 * (1.0 - 1.0 / (8.0 * jnp.pi)) * jnp.cos(a) + 10.0
-    fade = jnp.where(y > 0.0, 1.0 - jnp.exp(-1.0 / (2.0 * jnp.where(y > 0.0, y, 1.0))), 1.0)
-    currin = fade * (2300 * x**3 + 1900 * x**2 + 2092 * x + 60) / (100 * x**3 + 500 * x**2 + 4 * x + 20)
-    return jnp.stack([1.0 - branin / 308.13, currin / 13.77])
-
-
 def trained(env: Any, reward: Any, condition: Any, *, seed: int, steps: int) -> tuple[Conditions, float]:
     """Train, and measure under each condition; and the seconds that the training took, compilation included."""
     began = time.perf_counter()
     options: dict[str, Any] = {"steps": steps, "batch": 64, "explore": ab.Explore(epsilon=0.1), "exact": False}
     run = ab.train(env, reward, objective="tb", condition=condition, seed=seed, **options, callback=lambda row: None)
-    took, rewards = time.perf_counter() - began, run.setup.log_reward
+    took = time.perf_counter() - began
+    rewards: Any = run.setup.log_reward
     measuring: dict[str, Any] = {"backward": "uniform", "samples": DRAWN, "seed": seed, "exact": True}
     return measured_under(env, run.policy, rewards, run.setup.objective, **measuring), took
 
@@ -76,7 +65,7 @@ def preferences() -> list[str]:
     """The rows of the second table."""
     condition, env = ab.Preferences(rewards=2, exponent=16.0), Hypergrid(dim=2, side=SIDE)
     head = "| seed | worst total variation | mean | worst error of log Z | Pareto points | hypervolume | R2 | seconds |"
-    rows = []
+    rows, exact = [], []
     for seed in SEEDS:
         found, seconds = trained(env, branin_and_currin, condition, seed=seed, steps=15_000)
         front = found.front
@@ -84,11 +73,9 @@ def preferences() -> list[str]:
         worst, mean = found.worst("total_variation"), found.mean("total_variation")
         points = f"{front.points_found} of {front.points_exact}"
         volume = f"{front.hypervolume:.6f} of {front.hypervolume_exact:.6f}"
-        error = found.worst("log_z_error")
-        rows.append(
-            f"| {seed} | {worst:.4f} | {mean:.4f} | {error:.4f} | {points} | {volume} | {front.r2:.5f} | {seconds:.0f} |"
-        )
-    exact = [f"{row.log_z_exact:.6f}" for row in found.rows[::5]]
+        distances = f"{worst:.4f} | {mean:.4f} | {found.worst('log_z_error'):.4f}"
+        rows.append(f"| {seed} | {distances} | {points} | {volume} | {front.r2:.5f} | {seconds:.0f} |")
+        exact = [f"{row.log_z_exact:.6f}" for row in found.rows[::5]]
     words = f"Exact log Z at w = (1, 0), (.75, .25), (.5, .5), (.25, .75), (0, 1): {', '.join(exact)}."
     return [head, "|---" * 8 + "|", *rows, "", words]
 
@@ -107,7 +94,8 @@ def main() -> None:
         "",
         f"## Preferences between two rewards on the {SIDE} x {SIDE} grid, 15,000 steps",
         "",
-        f"R = (w f1 + (1 - w) f2)^16 with Branin's and Currin's functions, 21 preferences, {21 * DRAWN:,} objects drawn.",
+        "R = (w f1 + (1 - w) f2)^16 with the functions of Branin and Currin (`examples/two_rewards.py`),",
+        f"21 preferences, {21 * DRAWN:,} objects drawn.",
         "",
         *preferences(),
         "",

@@ -13,6 +13,7 @@ SAID = {
     "phylogeny": "((Homo_sapiens,Pan),Gorilla)",
     "slow_reward": "20 faces evaluated",
     "structure_learning": "P(an edge from row to column)",
+    "two_rewards": "of 36 points of the Pareto front",
 }
 
 

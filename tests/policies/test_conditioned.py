@@ -1,5 +1,6 @@
 """States that carry a condition: the space stays itself, and at the exact flow of each condition all is balanced."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx

@@ -60,12 +60,8 @@ def show_conditions(run: "Run", found: "Conditions") -> None:
         rows.append((label, *(number(measure(name)) if name in spread else "" for name in columns)))
     worst, mean = found.worst("log_z_error"), found.mean("log_z_error")
     note = "" if worst is None else f"log Z is off by {number(worst)} nats at worst, by {number(mean)} on average"
-    show_table(
-        f"Under each of {len(found.rows)} conditions ({run.setup.condition and run.setup.condition.name})",
-        heads,
-        rows,
-        note=note,
-    )
+    name = "" if run.setup.condition is None else run.setup.condition.name
+    show_table(f"Under each of {len(found.rows)} conditions: {name}", heads, rows, note=note)
     front = found.front
     if front is not None:
         true = "" if front.points_exact is None else f"; {front.points_found} of the {front.points_exact} true points"

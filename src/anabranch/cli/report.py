@@ -123,7 +123,8 @@ def as_json(run: "Run", result: "Evaluation") -> dict[str, Any]:
     }
     whole = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     parts = {"estimates": dataclasses.asdict(result.estimates), "metrics": result.metrics.plain}
-    return finite_json({**head, **whole, **parts})
+    conditions = None if result.conditions is None else dataclasses.asdict(result.conditions)
+    return finite_json({**head, **whole, **parts, "conditions": conditions})
 
 
 def _exact(value: float | None) -> str:

@@ -175,21 +175,12 @@ def read_choices(
 
     chosen_objective = _chosen("objective", objective or first.options["objective"], objective_named)
     settings = task.settings(chosen_objective)
-    condition = (
-        None
-        if first.options.get("condition") is None
-        else _chosen("condition", first.options["condition"], condition_of)
-    )
+    condition = None if word is None else _chosen("condition", word, condition_of)
     policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
     if isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
-    records = {
-        "env": task.env,
-        "reward": task.log_reward,
-        "condition": condition,
-        "objective": chosen_objective,
-        "policy": policy,
-    }
+    records = {"env": task.env, "reward": task.log_reward, "objective": chosen_objective, "policy": policy}
+    records["condition"] = condition
     records |= {name: getattr(settings, name) or SETTINGS[name].record() for name in RECORDS}
     records["optimizer"] = settings.optimizer or SETTINGS["optimizer"].table["adam"]()
     keeps = CHECKPOINT in options
@@ -206,8 +197,6 @@ def read_choices(
     for group in (*RECORDS, "policy", "optimizer"):
         suited = getattr(settings, group)
         chosen[group] = flags.record(group, suited if isinstance(suited, type(records[group])) else records[group])
-    plain = {name: flags.options[name] for name, one in SETTINGS.items() if one.kind == "number" and name in FLAGS}
-    plain = {name: getattr(settings, name, None) if value is None else value for name, value in plain.items()}
     if not chosen_objective.has_backward and "backward" in flags.named:
         raise ConfigError(f"--backward: the objective {chosen_objective.name} has no backward policy; leave it out.")
     task = dataclasses.replace(
@@ -220,7 +209,13 @@ def read_choices(
     backward = _chosen("backward", flags.options["backward"], str)
     others = {"backward": backward, "exact": exact_of(flags)}
     others |= {"checkpoint": checkpoint_from(flags)} if keeps else {}
-    return task, flags, {**chosen, **plain, **sources, **others}
+    return task, flags, {**chosen, **_numbers(flags, settings), **sources, **others}
+
+
+def _numbers(flags: Flags, settings: Settings) -> dict[str, Any]:
+    """The settings that are numbers: those of the command line, or those that suit the task."""
+    plain = {name: flags.options[name] for name, one in SETTINGS.items() if one.kind == "number" and name in FLAGS}
+    return {name: getattr(settings, name, None) if value is None else value for name, value in plain.items()}
 
 
 def checkpoint_from(flags: Flags) -> "Checkpoint | str":

@@ -2,13 +2,14 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
 
 from anabranch.ground.errors import ConfigError
 
 Rows = Float[np.ndarray, "n m"]
 
 
-def pareto_front(values: Rows) -> Bool[np.ndarray, " n"]:
+def pareto_front(values: ArrayLike) -> Bool[np.ndarray, " n"]:
     """Which rows no other row beats: none is at least as large in every column and larger in one.
 
     Arguments:
@@ -33,7 +34,7 @@ def pareto_front(values: Rows) -> Bool[np.ndarray, " n"]:
     return front
 
 
-def hypervolume(values: Rows, reference: Float[np.ndarray, " m"] | float = 0.0) -> float:
+def hypervolume(values: ArrayLike, reference: ArrayLike | float = 0.0) -> float:
     """The volume of all points that some row beats and that lie above the reference point.
 
     Exact, by slices along the last reward, which takes n^(m - 1) steps at most.
@@ -74,7 +75,7 @@ def _volume(rows: Rows) -> float:
     return total
 
 
-def generational_distance(values: Rows, front: Rows) -> float:
+def generational_distance(values: ArrayLike, front: ArrayLike) -> float:
     """The mean distance from each row to the nearest row of the true front.
 
     With the two exchanged it is the inverted distance, which also says whether the whole front was found.
@@ -98,9 +99,7 @@ def generational_distance(values: Rows, front: Rows) -> float:
     return float(distances.min(1).mean())
 
 
-def r2_indicator(
-    values: Rows, weights: Float[np.ndarray, "k m"], ideal: Float[np.ndarray, " m"] | float = 1.0
-) -> float:
+def r2_indicator(values: ArrayLike, weights: ArrayLike, ideal: ArrayLike | float = 1.0) -> float:
     """The R2 indicator: over preferences the mean of the least max of w_i (ideal_i - f_i); less is better.
 
     Arguments:
@@ -123,7 +122,7 @@ def r2_indicator(
     return float((preferences[:, None, :] * below[None, :, :]).max(-1).min(1).mean())
 
 
-def _rows(values: Rows, name: str) -> Rows:
+def _rows(values: ArrayLike, name: str) -> Rows:
     rows = np.asarray(values, np.float64)
     if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
         raise ConfigError(f"{name} must be a matrix [objects, rewards] of finite numbers; given shape {rows.shape}.")
