@@ -16,8 +16,10 @@ Written by `anabranch list --markdown`; the tables are those of the code. [Formu
 """
 
 
-KINDS = {"objective": "objective", "backward": "backward policy", "policy": "policy", "metric": "metric"}
-MANY = {"objective": "objectives", "backward": "backward policies", "policy": "policies", "metric": "metrics"}
+KINDS = {"objective": "objective", "backward": "backward policy", "policy": "policy", "condition": "condition"}
+KINDS["metric"] = "metric"
+MANY = {"objective": "objectives", "backward": "backward policies", "policy": "policies", "condition": "conditions"}
+MANY["metric"] = "metrics"
 """What one part of each kind is called, and what several are."""
 
 
@@ -27,8 +29,10 @@ def part_tables() -> "dict[str, Table[Any]]":
     from anabranch.objectives import OBJECTIVES
     from anabranch.policies.backward import BACKWARDS
     from anabranch.policies.recipes import POLICIES
+    from anabranch.rewards.conditions import CONDITIONS
 
-    return {"objective": OBJECTIVES, "backward": BACKWARDS, "policy": POLICIES, "metric": METRICS}
+    tables: dict[str, Table[Any]] = {"objective": OBJECTIVES, "backward": BACKWARDS, "policy": POLICIES}
+    return {**tables, "condition": CONDITIONS, "metric": METRICS}
 
 
 def kinds() -> dict[str, Rows]:

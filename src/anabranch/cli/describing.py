@@ -62,6 +62,7 @@ def example_of(kind: str, name: str, part: type) -> str:
     needs = getattr(part, "needs", frozenset())
     task = next((TASKS[need] for need in sorted(needs) if need in TASKS), "faces")
     words = ["anabranch train", task, f"--{kind} {name}"]
+    words += ["--reward FILE.py:NAME"] if kind == "condition" and part().columns is not None else []
     words += ["--prior RUN"] if "log_prior" in needs else []
     words += ["--data FILE"] if getattr(part, "needs_data", False) else []
     words += ["--replay.share 0.5 --replay.deduplicate false"] if getattr(part, "from_memory", False) else []
