@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from anabranch.policies.network import Network
     from anabranch.policies.observation import observer
     from anabranch.policies.tabular import Tabular
+    from anabranch.policies.transformer import Transformer
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.cache import RewardWarning
     from anabranch.rewards.host_reward import PythonReward, RewardFailureError
@@ -179,6 +180,7 @@ _PUBLIC = {
         "PolicyRecipe",
     ),
     "policies.tabular": ("Tabular",),
+    "policies.transformer": ("Transformer",),
     "sampling.replay": ("Replay",),
     "rewards.cache": ("RewardWarning",),
     "rewards.log_reward": ("log_rewards",),

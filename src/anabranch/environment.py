@@ -109,6 +109,19 @@ class Environment(ByContent, abc.ABC):
         return None
 
     @property
+    def padding_token(self) -> int | None:
+        """Optional: the token that stands for nothing, where `observe` returns tokens; attention leaves it out."""
+        return None
+
+    def sequence(self, state: State) -> tuple[Int[Array, " longest"], Int[Array, ""]]:
+        """Optional, where a state is a word that grows at its end: the labels that wrote it, and how many they are.
+
+        The labels stand in their order, `max_steps` of them; those beyond the number have no meaning. Each step appends
+        its own label. A class that inherits this and grows otherwise writes `sequence = Environment.sequence`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define sequence: its states may be no words.")
+
+    @property
     def backward_slot(self) -> np.ndarray:
         """Optional: int[A], the backward head entry that each label shares; at most one undoable label a slot."""
         return np.arange(self.num_actions)

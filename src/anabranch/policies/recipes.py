@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 POLICIES: "Table[type[PolicyRecipe]]" = Table(
     {
         "mlp": "anabranch.policies.mlp:MLP",
+        "transformer": "anabranch.policies.transformer:Transformer",
         "tabular": "anabranch.policies.tabular:Tabular",
     },
     group="anabranch.policies",
