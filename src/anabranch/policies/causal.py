@@ -43,7 +43,7 @@ class CausalPolicy(Policy):
 
     @classmethod
     def drawn(
-        cls, env: Environment, key: Key[Array, ""], *, width: int, layers: int, heads: int, learned_backward: bool
+        cls, env: Environment, key: Key[Array, ""], learned_backward: bool, *, width: int, layers: int, heads: int
     ) -> "CausalPolicy":
         """Fresh parameters. Raises ConfigError where the states of a space are no words."""
         require_words(env)

@@ -32,8 +32,8 @@ class Policy(eqx.Module):
     """Abstract: an Equinox module that maps one observation to `Heads`. Its inexact array leaves are the parameters.
 
     A subclass has a leaf `log_z`, a number, and writes `__call__(observation)` for a single observation; the library
-    maps it over batches. `remember` and `recall` are optional, and make gradients cheaper; `begin`, `extend` and `whole`
-    are for networks that read a trajectory once.
+    maps it over batches. `remember` and `recall` are optional, and make gradients cheaper; `begin`, `extend` and
+    `whole` are for networks that read a trajectory once.
 
     log_z, log F and log edge flows are learned relative to `level`, in float32 and in nats; what is reported has the
     level added. For a network without any of this, `Network` makes a policy.
@@ -76,7 +76,7 @@ class Policy(eqx.Module):
 
     @property
     def row_cost(self) -> int:
-        """Optional: how many vectors the network keeps of one state for its gradient; chunks have as many rows fewer."""
+        """Optional: how many vectors the network keeps of one state; a chunk has fewer rows where they are many."""
         return 1
 
     def begin(self, start: State | None) -> Any:
@@ -107,7 +107,7 @@ class Policy(eqx.Module):
 
 
 def heads_of(output: Float[Array, " outputs"], *, labels: int, slots: int) -> Heads:
-    """The heads from one vector: logits of labels and STOP, of P_B, log F and, with P_B, log n; the rest is not read."""
+    """The heads from one vector: logits of labels and STOP, of P_B, log F and, with P_B, log n. It may be longer."""
     end = labels + slots
     if not slots:
         return Heads(output[:end], None, output[end])

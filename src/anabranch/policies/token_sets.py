@@ -43,12 +43,12 @@ class TokenSetPolicy(Policy):
         cls,
         observer: Observer,
         key: Key[Array, ""],
+        pooling: str,
+        learned_backward: bool,
         *,
         width: int,
         layers: int,
         heads: int,
-        pooling: str,
-        learned_backward: bool,
     ) -> "TokenSetPolicy":
         """Fresh parameters. Raises ConfigError where an observation has too many tokens."""
         env = observer.env

@@ -21,10 +21,10 @@ class Transformer:
     where it is a vector of floats. The result does not depend on the order of the tokens, nor on those that are
     `padding_token`.
 
-    With `causal` it reads a word from left to right, in spaces whose states are words (`Environment.sequence`): letters,
-    SELFIES, bits in their order. The sampler then keeps keys and values and reads one label a row, and the rows of a
-    trajectory are scored in one pass. Where heads are asked for at single states - P_B learned and regrown, flow
-    matching, exact laws - the whole word is read each time.
+    With `causal` it reads a word from left to right, in spaces whose states are words (`Environment.sequence`):
+    letters, SELFIES, bits in their order. The sampler then keeps keys and values and reads one label a row, and the
+    rows of a trajectory are scored in one pass. Where heads are asked for at single states - P_B learned and regrown,
+    flow matching, exact laws - the whole word is read each time.
 
     Paper: Vaswani et al. 2017, arXiv:1706.03762.
 
@@ -65,6 +65,5 @@ class Transformer:
         """Draw the initial parameters: uniform within 1/sqrt(inputs), biases 0."""
         sizes = {"width": self.width, "layers": self.layers, "heads": self.heads}
         if self.causal:
-            return CausalPolicy.drawn(env, key, learned_backward=learned_backward, **sizes)
-        options = {"pooling": self.pooling, "learned_backward": learned_backward}
-        return TokenSetPolicy.drawn(observer, key, **options, **sizes)
+            return CausalPolicy.drawn(env, key, learned_backward, **sizes)
+        return TokenSetPolicy.drawn(observer, key, self.pooling, learned_backward, **sizes)

@@ -200,8 +200,10 @@ class _Walk(eqx.Module):
             return self
         # False sorts before True: living lanes come first, so that only stopped ones are cut off.
         lanes = jnp.argsort(~self.alive, stable=True)[:width]
-        kept = take((self.column, self.state, self.previous, self.alive, self.cache), lanes)
-        return _Walk(self.t, *kept, self.length, self.written, self.flags, self.left)
+        of_lanes = (self.column, self.state, self.previous, self.alive, self.cache)
+        column, state, previous, alive, cache = take(of_lanes, lanes)
+        rest = (self.length, self.written, self.flags, self.left)
+        return _Walk(self.t, column, state, previous, alive, cache, *rest)
 
 
 def lane_widths(batch: int) -> list[int]:
