@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anabranch.diagnostics.diagnose import diagnose, diagnose_policy
     from anabranch.diagnostics.subject import Finding
-    from anabranch.environment import Environment
+    from anabranch.environment import Environment, Graph
     from anabranch.envs.chemistry import write_molecules
     from anabranch.envs.molecule_reward import MoleculeReward
     from anabranch.envs.tasks import Settings, Task, make, task_names
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from anabranch.policies.backward.learned import LearnedBackward, PessimisticBackward, TrajectoryLikelihoodBackward
     from anabranch.policies.backward.maxent import MaximumEntropyBackward
     from anabranch.policies.backward.uniform import UniformBackward
+    from anabranch.policies.graph_network import GraphNetwork
     from anabranch.policies.heads import Heads, Policy, PolicyRecipe
     from anabranch.policies.mlp import MLP
     from anabranch.policies.network import Network
@@ -113,7 +114,7 @@ _PUBLIC = {
         "sample_trajectories",
         "score_trajectories",
     ),
-    "environment": ("Environment",),
+    "environment": ("Environment", "Graph"),
     "ground.errors": (
         "ConfigError",
         "Error",
@@ -180,6 +181,7 @@ _PUBLIC = {
         "PolicyRecipe",
     ),
     "policies.tabular": ("Tabular",),
+    "policies.graph_network": ("GraphNetwork",),
     "policies.transformer": ("Transformer",),
     "sampling.replay": ("Replay",),
     "rewards.cache": ("RewardWarning",),

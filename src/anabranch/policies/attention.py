@@ -1,7 +1,6 @@
-"""Attention: pre-norm blocks over the tokens of one observation or of one word, and how their parameters are drawn."""
+"""Attention: pre-norm blocks over the tokens of one observation or of one word."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -9,39 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from anabranch.policies.layers import Affine, Norm, affine_layers
+
 EXPANSION = 4
 """How many times as wide as its vectors the inner layer of a block is."""
-LEAST_VARIANCE = 1e-5
-"""Added to the variance in a norm, so that a constant vector is divided by something."""
-
-
-class Norm(eqx.Module):
-    """Layer normalisation: mean 0, variance 1, then a learned scale and shift."""
-
-    scale: Float[Array, " width"]
-    shift: Float[Array, " width"]
-
-    @classmethod
-    def of(cls, width: int) -> "Norm":
-        """The norm before training: scale 1, shift 0."""
-        return cls(jnp.ones(width), jnp.zeros(width))
-
-    def __call__(self, vectors: Float[Array, "*n width"]) -> Float[Array, "*n width"]:
-        """The normalised vectors."""
-        centred = vectors - vectors.mean(-1, keepdims=True)
-        variance = jnp.square(centred).mean(-1, keepdims=True)
-        return centred * jax.lax.rsqrt(variance + LEAST_VARIANCE) * self.scale + self.shift
-
-
-class Affine(eqx.Module):
-    """A matrix product and a bias."""
-
-    weight: Float[Array, "inputs outputs"]
-    bias: Float[Array, " outputs"]
-
-    def __call__(self, vectors: Float[Array, "*n inputs"]) -> Float[Array, "*n outputs"]:
-        """The products."""
-        return vectors @ self.weight + self.bias
 
 
 class Block(eqx.Module):
@@ -111,35 +81,16 @@ def drawn_blocks(key: Key[Array, ""], *, width: int, layers: int, heads: int) ->
     """So many blocks; weights uniform within 1/sqrt(inputs), biases 0."""
     wide = EXPANSION * width
     sizes = {"qkv": (width, 3 * width), "mixed": (width, width), "wide": (width, wide), "narrow": (wide, width)}
-    fresh = drawn(key, {f"{name} {layer}": size for layer in range(layers) for name, size in sizes.items()})
-
-    def affine(name: str, layer: int) -> Affine:
-        weight = fresh[f"{name} {layer}"]
-        return Affine(weight, jnp.zeros(weight.shape[1]))
-
+    fresh = affine_layers(key, sizes, layers)
     return [
         Block(
             before_attention=Norm.of(width),
-            queries_keys_values=affine("qkv", layer),
-            mixed=affine("mixed", layer),
+            queries_keys_values=one["qkv"],
+            mixed=one["mixed"],
             before_layers=Norm.of(width),
-            wide=affine("wide", layer),
-            narrow=affine("narrow", layer),
+            wide=one["wide"],
+            narrow=one["narrow"],
             heads=heads,
         )
-        for layer in range(layers)
+        for one in fresh
     ]
-
-
-def drawn(key: Key[Array, ""], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Float[Array, "inputs outputs"]]:
-    """Matrices of uniform numbers within 1/sqrt(inputs), by name.
-
-    All are cut from one call: the generator takes a tenth of a second to compile for each shape.
-    """
-    numbers = jax.random.uniform(key, (sum(math.prod(size) for size in sizes.values()),), minval=-1.0, maxval=1.0)
-    found, begin = {}, 0
-    for name, size in sizes.items():
-        end = begin + math.prod(size)
-        found[name] = numbers[begin:end].reshape(size) / math.sqrt(max(size[0], 1))
-        begin = end
-    return found

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from anabranch.environment import Environment, State
-from anabranch.policies.attention import Affine, Block, Norm, drawn, drawn_blocks
+from anabranch.policies.attention import Block, drawn_blocks
 from anabranch.policies.heads import Heads, Policy, heads_of
+from anabranch.policies.layers import Affine, Norm, drawn
 from anabranch.policies.mlp import padded_outputs
 from anabranch.policies.words_read import require_words
 
