@@ -50,13 +50,25 @@ class Places:
         return flat if self.index == tuple(range(flat.shape[0])) else flat[np.array(self.index, int)]
 
 
+class PairVectors(eqx.Module):
+    """A vector of each ordered pair of nodes, from those of both and from what is known of the pair."""
+
+    tail: Affine
+    head: Affine
+    pair: Affine
+
+    def __call__(
+        self, vectors: Float[Array, "n width"], pairs: Float[Array, "n n features"]
+    ) -> Float[Array, "n n width"]:
+        """The vectors of the pairs."""
+        return jax.nn.relu(self.tail(vectors)[:, None] + self.head(vectors)[None] + self.pair(pairs))
+
+
 class MessageLayer(eqx.Module):
     """Each node hears the mean of messages from all nodes, which depend on both and on what is known of the pair."""
 
     before_messages: Norm
-    sender: Affine
-    receiver: Affine
-    pair: Affine
+    messages: PairVectors
     heard: Affine
     before_layers: Norm
     wide: Affine
@@ -67,9 +79,7 @@ class MessageLayer(eqx.Module):
     ) -> Float[Array, "n width"]:
         """The vectors of the nodes after the messages."""
         normal = self.before_messages(vectors)
-        messages = jax.nn.relu(self.sender(normal)[:, None] + self.receiver(normal)[None] + self.pair(pairs))
-        heard = masked_mean(messages, there)
-        vectors = vectors + self.heard(heard)
+        vectors = vectors + self.heard(masked_mean(self.messages(normal, pairs), there))
         return vectors + self.narrow(jax.nn.gelu(self.wide(self.before_layers(vectors))))
 
 
@@ -87,12 +97,13 @@ class GraphPolicy(Policy):
     encode: Affine
     layers: list[MessageLayer]
     last_norm: Norm
-    tail: Affine
-    head: Affine
-    pair: Affine
     pooled: Affine
-    outputs: list[Affine]
-    """Logits of the whole graph (STOP, log F and log n first), of each node, and of each pair."""
+    of_graph: Affine
+    """STOP, log F and log n, and the logits of labels about the whole graph."""
+    of_nodes: Affine | None
+    """None where no label is about one node."""
+    of_pairs: Affine | None
+    pair_vectors: PairVectors | None
     log_z: Float[Array, ""]
     labels: Places = eqx.field(static=True)
     slots: Places | None = eqx.field(static=True)
@@ -119,19 +130,15 @@ class GraphPolicy(Policy):
         for layer in self.layers:
             vectors = layer(vectors, pairs, there)
         vectors = self.last_norm(vectors)
-        pooled = jnp.append(masked_mean(vectors, there), there.mean())
-        of_graph = self.outputs[0](jax.nn.gelu(self.pooled(pooled)))
+        # The mean does not tell how many there are.
+        pooled = jnp.append(masked_mean(vectors, there), 1.0 / (1.0 + there.sum()))
+        of_graph = self.of_graph(jax.nn.gelu(self.pooled(pooled)))
         found = {0: of_graph[GLOBALS:]}
-        if 1 in self._orders:
-            found[1] = self.outputs[1](vectors)
-        if 2 in self._orders:
-            joined = jax.nn.relu(self.tail(vectors)[:, None] + self.head(vectors)[None] + self.pair(pairs))
-            found[2] = self.outputs[2](joined)
+        if self.of_nodes is not None:
+            found[1] = self.of_nodes(vectors)
+        if self.of_pairs is not None and self.pair_vectors is not None:
+            found[2] = self.of_pairs(self.pair_vectors(vectors, pairs))
         return self._heads(of_graph, found)
-
-    @property
-    def _orders(self) -> set[int]:
-        return {places.order for places in (self.labels, self.slots) if places is not None}
 
     def _heads(self, of_graph: Float[Array, " outputs"], found: dict[int, Array]) -> Heads:
         # Where labels and slots are about as many nodes each, the kinds of the labels stand first.
@@ -197,20 +204,22 @@ class GraphNetwork:
         kinds = [sum(one.kinds for one in (labels, slots) if one and one.order == order) for order in range(3)]
         width, keys = self.width, jax.random.split(key, 2)
         square = (width, width)
-        ends = {"encode": (features, width), "identity": (width, nodes), "tail": square, "head": square}
-        ends |= {"pair": (pairs, width), "pooled": (width + 1, width)}
-        ends |= {f"outputs {order}": (width, kinds[order] + (0 if order else GLOBALS)) for order in range(3)}
+        ends = {"encode": (features, width), "pooled": (width + 1, width)}
+        ends |= {"graph": (width, GLOBALS + kinds[0]), "nodes": (width, kinds[1]), "pairs": (width, kinds[2])}
+        # Last what depends on the number of nodes: networks of more of them start with the same numbers.
+        ends |= {"tail": square, "head": square, "pair": (pairs, width), "identity": (width, nodes)}
         (fresh,) = affine_layers(keys[0], ends, 1)
+        pair_vectors = PairVectors(fresh["tail"], fresh["head"], fresh["pair"])
         return GraphPolicy(
             identity=fresh["identity"].weight.T if self.identity else None,
             encode=fresh["encode"],
             layers=_message_layers(keys[1], width=width, pairs=pairs, layers=self.layers),
             last_norm=Norm.of(width),
-            tail=fresh["tail"],
-            head=fresh["head"],
-            pair=fresh["pair"],
             pooled=fresh["pooled"],
-            outputs=[fresh[f"outputs {order}"] for order in range(3)],
+            of_graph=fresh["graph"],
+            of_nodes=fresh["nodes"] if kinds[1] else None,
+            of_pairs=fresh["pairs"] if kinds[2] else None,
+            pair_vectors=pair_vectors if kinds[2] else None,
             log_z=jnp.zeros(()),
             labels=labels,
             slots=slots,
@@ -221,10 +230,20 @@ class GraphNetwork:
 
 def _message_layers(key: Key[Array, ""], *, width: int, pairs: int, layers: int) -> list[MessageLayer]:
     square = (width, width)
-    sizes = {"sender": square, "receiver": square, "pair": (pairs, width), "heard": square}
+    sizes = {"tail": square, "head": square, "pair": (pairs, width), "heard": square}
     sizes |= {"wide": (width, 2 * width), "narrow": (2 * width, width)}
     fresh = affine_layers(key, sizes, layers)
-    return [MessageLayer(before_messages=Norm.of(width), before_layers=Norm.of(width), **one) for one in fresh]
+    return [
+        MessageLayer(
+            before_messages=Norm.of(width),
+            messages=PairVectors(one["tail"], one["head"], one["pair"]),
+            heard=one["heard"],
+            before_layers=Norm.of(width),
+            wide=one["wide"],
+            narrow=one["narrow"],
+        )
+        for one in fresh
+    ]
 
 
 def require_graph_of(env: Environment) -> Graph:
