@@ -18,6 +18,7 @@ from anabranch.policies.words_read import require_words
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.score import _by_row, score
 from anabranch.scoring.whole import along_trajectories
+from anabranch.training.memory import needed_bytes
 from anabranch.training.step import init
 from support.my_spaces import Subset
 from support.spaces import Slots
@@ -276,6 +277,31 @@ def test_it_learns(env, causal, objective, changes):
     run = trained(env, causal=causal, objective=objective, **changes)
     assert np.max(run.history[-1]["total_variation"]) < 0.05
     assert np.min(run.history[0]["total_variation"]) > 0.05
+
+
+def test_seeds_side_by_side_are_those_in_turn():
+    """As on an accelerator: the lanes of all seeds are at one row, and carry caches of their own."""
+    policy = ab.Transformer(causal=True, **SMALL)
+    options = {"objective": "tb", "policy": policy, "steps": 4, "batch": 4, "seeds": 2}
+    in_turn = ab.setup(WORDS, log_reward_of, **options)
+    found = []
+    for setup in (in_turn, dataclasses.replace(in_turn, vectorised=True)):
+        state, metrics, _ = ab.advance(setup, init(setup, 0), jnp.array(4))
+        heads = eqx.filter_jit(eqx.filter_vmap(lambda policy: policy.heads(WORDS.initial())))(state.policy)
+        found.append([*jax.tree.leaves(metrics), *jax.tree.leaves(heads)])
+    # Not the parameters: a bias of keys has no effect and a gradient of rounding alone, of which Adam makes steps.
+    for one, other in zip(*found, strict=True):
+        assert float(jnp.abs(one - other).max()) <= 1e-4 * max(float(jnp.abs(one).max()), 1.0)
+
+
+def test_caches_are_part_of_the_bill():
+    """Of each lane the keys and values of 121 rows in each of two layers, as 32-bit numbers."""
+    env = BitsLeftToRight(length=120, word=1)
+    bills = [
+        needed_bytes(ab.setup(env, log_reward_of, objective="tb", policy=one, steps=1, batch=1_000))["the batch"]
+        for one in (ab.Transformer(causal=True, width=32), ab.Transformer(width=32))
+    ]
+    assert bills[0] - bills[1] == 1_000 * 121 * 2 * 2 * 32 * 4
 
 
 def test_the_recipe_has_a_name_and_comes_back(tmp_path):
