@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anabranch.diagnostics.diagnose import diagnose, diagnose_policy
     from anabranch.diagnostics.subject import Finding
-    from anabranch.environment import Environment
+    from anabranch.environment import Environment, Graph
     from anabranch.envs.chemistry import write_molecules
     from anabranch.envs.molecule_reward import MoleculeReward
     from anabranch.envs.tasks import Settings, Task, make, task_names
@@ -67,11 +67,13 @@ if TYPE_CHECKING:
     from anabranch.policies.backward.learned import LearnedBackward, PessimisticBackward, TrajectoryLikelihoodBackward
     from anabranch.policies.backward.maxent import MaximumEntropyBackward
     from anabranch.policies.backward.uniform import UniformBackward
+    from anabranch.policies.graph_network import GraphNetwork
     from anabranch.policies.heads import Heads, Policy, PolicyRecipe
     from anabranch.policies.mlp import MLP
     from anabranch.policies.network import Network
     from anabranch.policies.observation import observer
     from anabranch.policies.tabular import Tabular
+    from anabranch.policies.transformer import Transformer
     from anabranch.rewards.anneal import Anneal
     from anabranch.rewards.cache import RewardWarning
     from anabranch.rewards.conditions.base import Condition, within
@@ -119,7 +121,7 @@ _PUBLIC = {
         "sample_trajectories",
         "score_trajectories",
     ),
-    "environment": ("Environment",),
+    "environment": ("Environment", "Graph"),
     "ground.errors": (
         "ConfigError",
         "Error",
@@ -186,6 +188,8 @@ _PUBLIC = {
         "PolicyRecipe",
     ),
     "policies.tabular": ("Tabular",),
+    "policies.graph_network": ("GraphNetwork",),
+    "policies.transformer": ("Transformer",),
     "sampling.replay": ("Replay",),
     "rewards.cache": ("RewardWarning",),
     "rewards.log_reward": ("log_rewards",),

@@ -14,7 +14,7 @@ translation between two numberings.
 import abc
 import dataclasses
 from functools import cached_property
-from typing import Any, dataclass_transform
+from typing import Any, NamedTuple, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,17 @@ from anabranch.ground.html import html_table
 
 State = PyTree[Any]
 """One unbatched pytree of integer or boolean arrays."""
+
+
+class Graph(NamedTuple):
+    """A state as a graph of n nodes, some of which may be padding."""
+
+    nodes: Float[Array, "n features"]
+    """What is known of each node."""
+    edges: Float[Array, "n n features"]
+    """What is known of each ordered pair of nodes; 0 where there is nothing."""
+    mask: Bool[Array, " n"]
+    """Which nodes are there; the others have no meaning."""
 
 
 @dataclass_transform(frozen_default=True)
@@ -107,6 +118,34 @@ class Environment(ByContent, abc.ABC):
     def vocabulary(self) -> int | None:
         """Optional: how many tokens there are, where `observe` returns tokens."""
         return None
+
+    @property
+    def padding_token(self) -> int | None:
+        """Optional: the token that stands for nothing, where `observe` returns tokens; attention leaves it out."""
+        return None
+
+    def sequence(self, state: State) -> tuple[Int[Array, " longest"], Int[Array, ""]]:
+        """Optional, where a state is a word that grows at its end: the labels that wrote it, and how many they are.
+
+        The labels stand in their order, `max_steps` of them; those beyond the number have no meaning. Each step appends
+        its own label. A class that inherits this and grows otherwise writes `sequence = Environment.sequence`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define sequence: its states may be no words.")
+
+    def graph(self, state: State) -> Graph:
+        """Optional, where a state is a graph: its nodes and the pairs of them, for a network over graphs."""
+        raise NotImplementedError(f"{type(self).__name__} does not define graph: its states may be none.")
+
+    @property
+    def label_nodes(self) -> np.ndarray:
+        """Optional, beside `graph`: int[A, k], the k nodes that each label is about: a pair, one, or none (k = 0)."""
+        return np.zeros((self.num_actions, 0), int)
+
+    @property
+    def slot_nodes(self) -> np.ndarray:
+        """Optional: int[slots, k], the same for backward slots; default: those of the labels, or none."""
+        alone = self.num_slots == self.num_actions and bool((self.backward_slot == np.arange(self.num_slots)).all())
+        return self.label_nodes if alone else np.zeros((self.num_slots, 0), int)
 
     @property
     def backward_slot(self) -> np.ndarray:

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from anabranch.environment import Environment
 from anabranch.envs.bits import SETTINGS, BitStrings, NearestMode
 from anabranch.envs.tasks import Task
 from anabranch.envs.words import Words
@@ -34,6 +35,8 @@ class BitsAtEnds(BitsLeftToRight):
     uniform P_B is the maximum-entropy one. The law of the objects is R / Z all the same. A learned P_B has two
     slots, front and back.
     """
+
+    sequence = Environment.sequence
 
     @property
     def backward_slot(self) -> np.ndarray:

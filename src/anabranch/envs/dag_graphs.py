@@ -7,7 +7,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from anabranch.environment import Environment, State
+from anabranch.environment import Environment, Graph, State
 from anabranch.envs.adjacency import dag_from
 from anabranch.ground.errors import ConfigError
 
@@ -72,6 +72,15 @@ class Dags(Environment):
     def observe(self, state: Dag) -> Float[Array, " pairs"]:
         """The edges, and which node can be reached from which, as floats."""
         return jnp.concatenate([state.edges.ravel(), (state.paths != 0).ravel()]).astype(float)
+
+    def graph(self, state: Dag) -> Graph:
+        """Nodes that are alike; of each pair, whether there is an edge, and whether a path leads there."""
+        pairs = jnp.stack([state.edges, state.paths != 0], axis=-1).astype(float)
+        return Graph(jnp.ones((self.nodes, 1)), pairs, jnp.ones(self.nodes, bool))
+
+    @property
+    def label_nodes(self) -> np.ndarray:
+        return np.stack(np.divmod(np.arange(self.nodes**2), self.nodes), 1)
 
     def decode(self, state: State) -> tuple[tuple[int, ...], ...]:
         """The adjacency matrix, row by row: entry [u][v] is 1 where there is an edge from u to v."""

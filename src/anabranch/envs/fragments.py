@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from anabranch.environment import State
+from anabranch.environment import Graph, State
 from anabranch.envs.chemistry import drawing
 from anabranch.envs.fragment_shapes import Shape, joined, shape_of
 from anabranch.envs.fragment_table import FRAGMENTS
@@ -112,6 +112,23 @@ class Fragments(Words):
 
     def can_stop(self, state: Int[Array, " longest"]) -> Bool[Array, ""]:
         return state[self.written(state) - 1] > 0
+
+    def graph(self, state: Int[Array, " longest"]) -> Graph:
+        """A node for each label so far: what it is, and its point that is served next; pairs: served by which point."""
+        places = jnp.arange(state.shape[0])
+        there, count = state >= 0, self.written(state)
+        opens = jnp.where(there, jnp.asarray(self.tables["opens"])[jnp.maximum(state, 0)], 0)
+        ends = jnp.cumsum(opens.at[0].add(jnp.where(there[0], 1, 0)))
+        # Label `place` serves point `place - 1` of the queue.
+        by = jnp.argmax(ends[None] > places[:, None] - 1, axis=1)
+        point = places - 1 - jnp.where(by > 0, ends[by - 1], 0)
+        points = self.tables["carbon"].shape[1]
+        served = (point[:, None] == jnp.arange(points)).astype(float)
+        pairs = jnp.where((by[:, None] == places)[..., None], served[:, None], 0.0).at[0].set(0.0)
+        following = jnp.where((count > 0) & (count < state.shape[0]), pairs[jnp.minimum(count, places[-1])], 0.0)
+        kinds = (state[:, None] == jnp.arange(self.letters)).astype(float)
+        real = (there[:, None] & there)[..., None]
+        return Graph(jnp.concatenate([kinds, following], 1), jnp.where(real, pairs, 0.0), there)
 
     def tree(self, state: State) -> Tree:
         """The tree of fragments of a word."""

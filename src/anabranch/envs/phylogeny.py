@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from anabranch.environment import Environment, State
+from anabranch.environment import Environment, Graph, State
 from anabranch.envs.alignment_files import load_alignment
 from anabranch.envs.dendrogram import dendrogram
 from anabranch.envs.letters import Alignment
@@ -89,6 +89,21 @@ class Phylogeny(Environment):
         """log of joins! / product over all clades of the joins inside: the orders in which the forest can be made."""
         joins = jnp.maximum(state.sum(1) - 1, 1).astype(float)
         return jax.lax.lgamma(1.0 + state.any(1).sum().astype(float)) - jnp.log(joins).sum()
+
+    def graph(self, state: Bool[Array, "taxa taxa"]) -> Graph:
+        """Taxa; of each, whether it is the least of its tree, and of pairs, which stand in one tree or one clade."""
+        together = self.roots(state)
+        least = ~state.any(1)
+        nodes = jnp.stack([least, together.mean(1), state.mean(1)], 1).astype(float)
+        return Graph(nodes, jnp.stack([together, state], axis=-1).astype(float), jnp.ones(least.shape, bool))
+
+    @property
+    def label_nodes(self) -> np.ndarray:
+        return self.pairs.T
+
+    @property
+    def slot_nodes(self) -> np.ndarray:
+        return np.arange(self.num_slots)[:, None]
 
     def trees(self, state: State) -> list[Tree]:
         """The forest as nested pairs of names, the branch with the lesser taxon first."""

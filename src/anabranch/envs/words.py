@@ -37,6 +37,10 @@ class Words(Environment):
         """How many letters a word has so far."""
         return jnp.sum(state >= 0)
 
+    def sequence(self, state: Int[Array, " longest"]) -> tuple[Int[Array, " longest"], Int[Array, ""]]:
+        """The letters, which are their own labels, and how many there are."""
+        return state, self.written(state)
+
     def initial(self) -> Int[Array, " longest"]:
         return jnp.full(self.sizes[1], -1)
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from anabranch.environment import Environment, State, initial_state, settled
+from anabranch.environment import Environment, Graph, State, initial_state, settled
 
 
 class Given(eqx.Module):
@@ -59,6 +59,24 @@ class Conditioned(Environment):
     @property
     def merges_objects(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.env.merges_objects
+
+    @property
+    def padding_token(self) -> int | None:
+        return self.env.padding_token
+
+    @property
+    def label_nodes(self) -> np.ndarray:
+        return self.env.label_nodes
+
+    @property
+    def slot_nodes(self) -> np.ndarray:
+        return self.env.slot_nodes
+
+    def sequence(self, state: State) -> tuple[Int[Array, " longest"], Int[Array, ""]]:
+        return self.env.sequence(state.state)
+
+    def graph(self, state: State) -> Graph:
+        return self.env.graph(state.state)
 
     def initial(self) -> State:
         return Given(self.env.initial(), self.condition.middle())
@@ -111,3 +129,8 @@ class Conditioned(Environment):
 
     def overrides(self, hook: str) -> bool:
         return self.env.overrides(hook)
+
+
+def told(env: Environment, state: State) -> Float[Array, " k"] | None:
+    """What a network is told of the condition of a state; None in a space without conditions."""
+    return env.condition.features(state.condition) if isinstance(env, Conditioned) else None

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.environment import Environment, State
 from anabranch.ground.arguments import require_instance
@@ -33,7 +33,8 @@ class Policy(eqx.Module):
     """Abstract: an Equinox module that maps one observation to `Heads`. Its inexact array leaves are the parameters.
 
     A subclass has a leaf `log_z`, a number, and writes `__call__(observation)` for a single observation; the library
-    maps it over batches. `remember` and `recall` are optional, and make gradients cheaper.
+    maps it over batches. `remember` and `recall` are optional, and make gradients cheaper; `begin`, `extend` and
+    `whole` are for networks that read a trajectory once.
 
     log_z, log F and log edge flows are learned relative to `level`, in float32 and in nats; what is reported has the
     level added. For a network without any of this, `Network` makes a policy.
@@ -74,6 +75,45 @@ class Policy(eqx.Module):
         """Optional: the same heads, with the right gradient, from what `remember` kept of the same parameters."""
         del memory
         return self.heads(state)
+
+    @property
+    def row_cost(self) -> int:
+        """Optional: how many vectors the network keeps of one state; a chunk has fewer rows where they are many."""
+        return 1
+
+    def begin(self, start: State | None) -> Any:
+        """Optional: what one lane of a sampler carries from row to row, such as the keys and values of attention.
+
+        A pytree of arrays, at a state to start from; None is the initial one. None: a policy that carries nothing, and
+        is asked for its `heads` at each row.
+        """
+        del start
+        return None
+
+    def extend(self, cache: Any, state: State, row: Int[Array, ""]) -> tuple[Heads, Any]:
+        """Optional: the heads at a state, so many rows after the start, and what is carried on."""
+        del row
+        return self.heads(state), cache
+
+    def whole(self, states: State, actions: Int[Array, " rows"]) -> Heads:
+        """Optional: the heads at all rows of one trajectory from the initial state, [rows, ...], in one pass.
+
+        Rows beyond the end have no meaning. A policy that writes it is scored by trajectories, not by rows.
+        """
+        del actions
+        return jax.vmap(self.heads)(states)
+
+    def overrides(self, hook: str) -> bool:
+        """Whether the author wrote this optional hook."""
+        return getattr(type(self), hook) is not getattr(Policy, hook)
+
+
+def heads_of(output: Float[Array, " outputs"], *, labels: int, slots: int) -> Heads:
+    """The heads from one vector: logits of labels and STOP, of P_B, log F and, with P_B, log n. It may be longer."""
+    end = labels + slots
+    if not slots:
+        return Heads(output[:end], None, output[end])
+    return Heads(output[:labels], output[labels:end], output[end], output[end + 1])
 
 
 def observed(policy: Policy, observer: Observer) -> Policy:

@@ -16,7 +16,7 @@ from anabranch.environment import Environment, State
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
 from anabranch.policies.conditioned import Observation
-from anabranch.policies.heads import Heads, Policy
+from anabranch.policies.heads import Heads, Policy, heads_of
 from anabranch.policies.observation import Observer, linear
 
 
@@ -39,6 +39,11 @@ def _known_affine_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 OUTPUT_MULTIPLE = 16
 """The last layer is as wide as a multiple of this: matrix products of odd widths are up to a third slower."""
+
+
+def padded_outputs(labels: int, slots: int) -> int:
+    """The width of a last layer that holds all heads."""
+    return -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
 
 
 class MLPPolicy(Policy):
@@ -83,10 +88,7 @@ class MLPPolicy(Policy):
         if self.skip is not None:
             output = output + linear(observation, self.skip)
         # The vector is wider than the heads need (OUTPUT_MULTIPLE); what is left over is never read.
-        end = self.labels + self.slots
-        if not self.slots:
-            return Heads(output[:end], None, output[end])
-        return Heads(output[: self.labels], output[self.labels : end], output[end], output[end + 1])
+        return heads_of(output, labels=self.labels, slots=self.slots)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,7 @@ class MLP:
         """
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
         inputs = observer.inputs
-        outputs = -(-(labels + slots + 2) // OUTPUT_MULTIPLE) * OUTPUT_MULTIPLE
+        outputs = padded_outputs(labels, slots)
         shapes = list(pairwise([inputs, *[self.width] * self.depth, outputs]))
         bounds = jnp.asarray([1.0 / np.sqrt(max(fan_in, 1)) for fan_in, _ in shapes], jnp.float32)
         layers = jax.vmap(lambda layer: jax.random.split(jax.random.fold_in(key, layer)))(jnp.arange(len(shapes)))

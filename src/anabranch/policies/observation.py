@@ -65,9 +65,13 @@ class Observer:
     @property
     def inputs(self) -> int:
         """The numbers that a linear map takes: a row for each token, or for each float, and for each of a condition."""
+        return (self.size if self.vocabulary is None else self.vocabulary) + self.features
+
+    @property
+    def features(self) -> int:
+        """The numbers that a condition is told by; 0 without conditions."""
         seen = self.shapes
-        states = self.size if self.vocabulary is None else self.vocabulary
-        return states + (seen.features.shape[0] if isinstance(seen, Seen) else 0)
+        return seen.features.shape[0] if isinstance(seen, Seen) else 0
 
 
 def linear(observation: Observation, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 POLICIES: "Table[type[PolicyRecipe]]" = Table(
     {
         "mlp": "anabranch.policies.mlp:MLP",
+        "transformer": "anabranch.policies.transformer:Transformer",
+        "graph": "anabranch.policies.graph_network:GraphNetwork",
         "tabular": "anabranch.policies.tabular:Tabular",
     },
     group="anabranch.policies",

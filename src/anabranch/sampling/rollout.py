@@ -82,8 +82,9 @@ def rollout(
     `remember`: keep what the policy needs for a cheap gradient.
     """
     numbers = luck(reading, key, batch, explore, at_step)
-    start = starts(reading, key, batch) if start is None else start
-    return walked(policy, reading, *numbers, explore=explore, remember=remember, start=start, narrow=narrow)
+    fresh, start = start is None, starts(reading, key, batch) if start is None else start
+    options = {"explore": explore, "remember": remember, "narrow": narrow}
+    return walked(policy, reading, *numbers, start=start, fresh=fresh, **options)
 
 
 def starts(reading: Reading, key: Key[Array, ""], batch: int) -> State:
@@ -110,25 +111,31 @@ def walked(
     *,
     explore: Exploration = ON_POLICY,
     start: State,
+    fresh: bool = True,
     remember: bool = False,
     narrow: bool = True,
 ) -> tuple[Trajectories, DrawnScores, Flags]:
-    """The trajectories that these random numbers draw."""
+    """The trajectories that these random numbers draw; `fresh`: whether `start` holds initial states."""
     env, (rows, batch) = reading.env, uniforms.shape
 
-    def one(state: State, previous: Any, first: Any, uniform: Any, share: Any) -> Any:
-        heads, memory = policy.remember(state) if remember else (policy.heads(state), None)
+    def one(state: State, previous: Any, first: Any, uniform: Any, share: Any, cache: Any, t: Any) -> Any:
+        if cache is None:
+            heads, memory = policy.remember(state) if remember else (policy.heads(state), None)
+        else:
+            (heads, cache), memory = policy.extend(cache, state, t), None
         outputs, mask = read(policy, heads, reading, state)
         weights = explore.probabilities(outputs.log_pf, mask, share, rows - 1)
         action = draw_label(uniform, weights)
         # STOP is no label of the environment: a lane that stops takes the last label, and `body` discards the child.
         child = step(env, state, jnp.minimum(action, env.num_actions - 1))
         row = row_scores(outputs, heads, reading, state, action, previous, first)
-        return action, child, DrawnScores(row, memory), ~mask.any()
+        return action, child, DrawnScores(row, memory), ~mask.any(), cache
 
+    cache = _caches(policy, None if fresh else start, batch)
     none = jnp.zeros(batch, jnp.int32)
-    lanes = (start, none, none == 0, uniforms[0], shares)
-    one, row = traced_once(one, *take(lanes, 0))
+    lanes = (start, none, none == 0, uniforms[0], shares, cache)
+    one, row = traced_once(one, *take(lanes, 0), jnp.array(0))
+    of_lanes = jax.vmap(one, (0, 0, 0, 0, 0, 0, None))
 
     def body(walk: _Walk) -> _Walk:
         t, column, state = walk.t, walk.column, walk.state
@@ -136,7 +143,7 @@ def walked(
         everyone = column.shape[0] == batch
         first = jnp.broadcast_to(t == 0, column.shape)
         here = (uniforms[t], shares) if everyone else (uniforms[t, column], shares[column])
-        action, child, seen, stuck = jax.vmap(one)(state, walk.previous, first, *here)
+        action, child, seen, stuck, cache = of_lanes(state, walk.previous, first, *here, walk.cache, t)
         place = t if everyone else (t, column)
         written = jax.tree.map(lambda buffer, row: buffer.at[place].set(row), walk.written, (state, action, seen))
         flags = _flagged(walk.flags, "dead_end", walk.alive & stuck, state)
@@ -144,9 +151,10 @@ def walked(
         flags = _flagged(flags, "too_long", moving & (t == rows - 1), state)
         state = chosen(moving, child, state)
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
-        return _Walk(t + 1, column, state, action, moving, length, written, flags, _left(moving, reading.axis))
+        left = _left(moving, reading.axis)
+        return _Walk(t + 1, column, state, action, moving, cache, length, written, flags, left)
 
-    walk = _begun(env, start, row, rows)
+    walk = _begun(env, start, cache, row, rows)
     widths = lane_widths(batch) if narrow else [batch]
     # Each loop ends when the living lanes fit into the next width, the last one when no lane is alive.
     for width, enough in zip(widths, [*widths[1:], 0], strict=True):
@@ -155,13 +163,21 @@ def walked(
     return Trajectories(states, actions, walk.length), seen, walk.flags
 
 
-def _begun(env: Environment, start: State, row: Any, rows: int) -> "_Walk":
+def _caches(policy: Policy, start: State | None, batch: int) -> Any:
+    """What each lane carries at the start; None where the policy carries nothing."""
+    if start is not None:
+        return jax.vmap(policy.begin)(start)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.begin(None))
+
+
+def _begun(env: Environment, start: State, cache: Any, row: Any, rows: int) -> "_Walk":
     """The walk before its first step, with room for `rows` rows like that of one lane."""
     batch = jax.tree.leaves(start)[0].shape[0]
-    action, child, seen, _ = row
+    action, child, seen, _, _ = row
     written = jax.tree.map(lambda leaf: jnp.zeros((rows, batch, *leaf.shape), leaf.dtype), (child, action, seen))
     none, calm = jnp.zeros(batch, jnp.int32), Flags(jnp.array(False), jnp.array(False), initial_state(env))
-    return _Walk(jnp.array(0), jnp.arange(batch), start, none, none == 0, none, written, calm, jnp.array(batch))
+    lanes = jnp.arange(batch), start, none, none == 0, cache
+    return _Walk(jnp.array(0), *lanes, none, written, calm, jnp.array(batch))
 
 
 class _Walk(eqx.Module):
@@ -173,6 +189,8 @@ class _Walk(eqx.Module):
     state: State
     previous: Int[Array, " lanes"]
     alive: Bool[Array, " lanes"]
+    cache: Any
+    """What the policy carries for each lane; None where it carries nothing."""
     length: Int[Array, " B"]
     written: Any
     flags: Flags
@@ -185,8 +203,10 @@ class _Walk(eqx.Module):
             return self
         # False sorts before True: living lanes come first, so that only stopped ones are cut off.
         lanes = jnp.argsort(~self.alive, stable=True)[:width]
-        column, state, previous, alive = take((self.column, self.state, self.previous, self.alive), lanes)
-        return _Walk(self.t, column, state, previous, alive, self.length, self.written, self.flags, self.left)
+        of_lanes = (self.column, self.state, self.previous, self.alive, self.cache)
+        column, state, previous, alive, cache = take(of_lanes, lanes)
+        rest = (self.length, self.written, self.flags, self.left)
+        return _Walk(self.t, column, state, previous, alive, cache, *rest)
 
 
 def lane_widths(batch: int) -> list[int]:

@@ -1,16 +1,17 @@
 """What sampling and scoring share: how the heads of a policy are read at one state, and one row of scores."""
 
 import dataclasses
+import math
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State, forward_mask
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Heads, Policy, masked_log_softmax
-from anabranch.trajectories import RowScores
+from anabranch.trajectories import RowScores, Trajectories
 
 CHUNK = 512
 """Real rows a gradient chunk: fast matrix products, and activations that stay in a cache."""
@@ -29,6 +30,20 @@ class Reading:
     """Real rows a gradient chunk; None: the plain form without packing."""
     axis: tuple[str, ...] | None = None
     """The names of the axes of surrounding vmaps."""
+
+
+def chunk_of(reading: Reading, cost: int) -> int | None:
+    """Rows of a gradient chunk, fewer where each takes the memory of several: a power of two."""
+    if reading.chunk is None or cost == 1:
+        return reading.chunk
+    return 2 ** int(math.log2(max(reading.chunk // cost, 1)))
+
+
+def entered_by(trajectories: Trajectories) -> tuple[Int[Array, "rows B"], Bool[Array, "rows B"]]:
+    """The label by which each row was entered, and whether it is a first row, which has none: its 0 is never read."""
+    # The edge into a row is the action out of the row before.
+    previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
+    return previous, jnp.broadcast_to(jnp.arange(previous.shape[0])[:, None] == 0, previous.shape)
 
 
 class StateScores(eqx.Module):

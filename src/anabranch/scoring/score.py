@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, Int
 from anabranch.environment import undo, undoable_by_slot
 from anabranch.policies.heads import Policy, masked_log_softmax
 from anabranch.scoring.packing import on_real_rows
-from anabranch.scoring.reading import DrawnScores, Reading, _with_offset, read, row_scores
+from anabranch.scoring.reading import DrawnScores, Reading, _with_offset, chunk_of, entered_by, read, row_scores
+from anabranch.scoring.whole import along_trajectories
 from anabranch.trajectories import RowScores, Scores, Trajectories
 
 
@@ -28,25 +29,8 @@ def score(
     `known` are the rows as the sampler saw them under the same parameters (on-policy values); without
     them everything is recomputed. `log_reward` is relative to `policy.level` and has its zeros at the floor already.
     """
-    parameters, static = eqx.partition(policy, eqx.is_inexact_array)
-    rows, batch = trajectories.actions.shape
-    mask = trajectories.mask
-
-    def row(parameters: Any, entry: Any) -> RowScores:
-        state, action, previous, first, memory = entry
-        network = eqx.combine(parameters, static)
-        heads = network.heads(state) if memory is None else network.recall(state, memory)
-        outputs, _ = read(network, heads, reading, state)
-        return row_scores(outputs, heads, reading, state, action, previous, first)
-
-    # The edge into a row is the action out of the row before; the first row has none, and its 0 is never read.
-    previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
-    first = jnp.broadcast_to(jnp.arange(rows)[:, None] == 0, (rows, batch))
-    memory = None if known is None else known.memory
-    entries = _flat((trajectories.states, trajectories.actions, previous, first, memory))
-    options = {"chunk": reading.chunk, "axis": reading.axis}
-    seen = on_real_rows(row, parameters, entries, mask.reshape(-1), known=known and _flat(known.rows), **options)
-    seen = jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
+    rows_of = along_trajectories if policy.overrides("whole") else _by_row
+    seen = rows_of(policy, reading, trajectories, known)
     log_z = _log_z(policy, reading, seen.log_flow[0])
     return Scores(
         log_pf=seen.log_pf,
@@ -57,7 +41,7 @@ def score(
         log_stop=seen.log_stop,
         log_reward=log_reward,
         log_z=log_z,
-        mask=mask,
+        mask=trajectories.mask,
         log_inflow=_log_inflow(policy, reading, trajectories) if needs_inflow else None,
         log_paths=seen.log_paths,
     )
@@ -70,6 +54,27 @@ def _log_z(policy: Policy, reading: Reading, log_flow: Float[Array, " B"]) -> Fl
     if reading.env.space is reading.env:
         return jnp.broadcast_to(policy.log_z, log_flow.shape)
     return policy.log_z + (log_flow if policy.log_flow_offset is None else log_flow - policy.log_flow_offset)
+
+
+def _by_row(policy: Policy, reading: Reading, trajectories: Trajectories, known: DrawnScores | None) -> RowScores:
+    """What one network call says about each real row."""
+    parameters, static = eqx.partition(policy, eqx.is_inexact_array)
+    rows, batch = trajectories.actions.shape
+
+    def row(parameters: Any, entry: Any) -> RowScores:
+        state, action, previous, first, memory = entry
+        network = eqx.combine(parameters, static)
+        heads = network.heads(state) if memory is None else network.recall(state, memory)
+        outputs, _ = read(network, heads, reading, state)
+        return row_scores(outputs, heads, reading, state, action, previous, first)
+
+    previous, first = entered_by(trajectories)
+    memory = None if known is None else known.memory
+    entries = _flat((trajectories.states, trajectories.actions, previous, first, memory))
+    options = {"chunk": chunk_of(reading, policy.row_cost), "axis": reading.axis}
+    mask = trajectories.mask.reshape(-1)
+    seen = on_real_rows(row, parameters, entries, mask, known=known and _flat(known.rows), **options)
+    return jax.tree.map(lambda leaf: leaf.reshape(rows, batch), seen)
 
 
 def _flat(rows: Any) -> Any:
@@ -96,7 +101,7 @@ def _log_inflow(policy: Policy, reading: Reading, trajectories: Trajectories) ->
     slots = labels.shape[1]
     number = jnp.repeat(jnp.arange(rows * batch), slots)
     entries = _take_rows(_flat(trajectories.states), number), labels.reshape(-1)
-    options = {"chunk": reading.chunk, "axis": reading.axis}
+    options = {"chunk": chunk_of(reading, policy.row_cost), "axis": reading.axis}
     flows = on_real_rows(edge_flow, parameters, entries, real.reshape(-1), **options).reshape(-1, slots)
     inflow = jax.vmap(lambda flow, allowed: masked_log_softmax(flow, allowed)[1])(flows, real)
     return inflow.reshape(rows, batch)

@@ -46,7 +46,7 @@ def require_memory(setup: Setup) -> None:
     """Raise ConfigError, with the estimate and what to lower, where a training cannot fit into the machine's memory.
 
     The estimate is a lower bound: parameters with their gradient and the optimiser's moments, the rows of one batch as
-    the sampler keeps them, and the replay ring.
+    the sampler keeps them, what its lanes carry, and the replay ring.
     """
     most = memory_bytes()
     parts = needed_bytes(setup)
@@ -78,12 +78,11 @@ def remembers(setup: Setup) -> bool:
 def _remembered_bytes(setup: Setup) -> int:
     state = jax.eval_shape(lambda: initial_state(setup.env))
     kept = eqx.filter_eval_shape(lambda one, state: one.remember(state)[1], _policy_shape(setup), state)
-    return _rows_at_once(setup) * _bytes(kept)
+    return _trajectories_at_once(setup) * rows_of(setup.env) * _bytes(kept)
 
 
-def _rows_at_once(setup: Setup) -> int:
-    lanes = (setup.seeds or 1) if setup.vectorised else 1
-    return lanes * setup.batch * rows_of(setup.env)
+def _trajectories_at_once(setup: Setup) -> int:
+    return setup.batch * ((setup.seeds or 1) if setup.vectorised else 1)
 
 
 def _policy_shape(setup: Setup) -> Any:
@@ -104,9 +103,10 @@ def needed_bytes(setup: Setup) -> dict[str, int]:
         replay, with_actions = setup.replay, setup.backward is not None and setup.backward.from_memory
         ring = _bytes(eqx.filter_eval_shape(lambda: Buffer.empty(setup.env, replay, with_actions=with_actions)))
     kept = _remembered_bytes(setup) if remembers(setup) else 0
+    carried = _bytes(eqx.filter_eval_shape(lambda one: one.begin(None), _policy_shape(setup)))
     return {
         "the network": lanes * ((3 if setup.lag_rate else 2) * _bytes(parameters) + _bytes(moments)),
-        "the batch": _rows_at_once(setup) * row + kept,
+        "the batch": _trajectories_at_once(setup) * (rows_of(setup.env) * row + carried) + kept,
         "the replay buffer": lanes * ring,
     }
 
