@@ -157,3 +157,33 @@ def test_a_policy_is_refused_without_its_condition_and_with_one_it_does_not_have
             call()
     with pytest.raises(ConfigError, match="trained without a condition"):
         ab.sample(TASK.env, plain, 1, seed=0, condition=1)
+
+
+NETWORKS = {
+    "set": ("hypergrid", {"side": 4}, ab.Transformer(width=16, layers=1, heads=2)),
+    "causal": ("bits-left", {"length": 6, "word": 1}, ab.Transformer(width=16, layers=2, heads=2, causal=True)),
+    "graph": ("dags", {"nodes": 3}, ab.GraphNetwork(width=16, layers=1)),
+    "own": ("hypergrid", {"side": 4}, ab.Network(make=lambda n, m, key: eqx.nn.MLP(n, m, 16, 1, key=key))),
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_every_network_is_told_of_the_condition_while_sampling_and_while_scoring(kind):
+    name, fields, recipe = NETWORKS[kind]
+    task = ab.make(name, env=fields)
+    heat = ab.Temperature(low=0.5, high=4.0)
+    small = {"objective": "tb", "steps": 3, "batch": 8, "policy": recipe, "optimizer": ab.Adam(learning_rate=1e-2)}
+    setup = ab.setup(task.env, task.log_reward, condition=heat, **small)
+    state, _, fault = ab.advance(setup, ab.init(setup, 0), jnp.array(3))
+    assert not bool(fault.raised)
+    policy, reading = state.policy, Reading(setup.env, UniformBackward())
+    trajectories, seen, _ = rollout(policy, reading, jax.random.key(2), 16)
+    nothing = jnp.zeros(16)
+    drawn = score(policy, reading, trajectories, nothing, known=seen)
+    anew = score(policy, reading, trajectories, nothing)
+    np.testing.assert_allclose(drawn.log_pf, anew.log_pf, atol=2e-5)
+    np.testing.assert_allclose(drawn.log_z, anew.log_z, atol=2e-5)
+    assert np.ptp(np.asarray(drawn.log_z)) > 1e-4, "log Z follows the condition"
+    cold, hot = held(policy, jnp.asarray(0.5)), held(policy, jnp.asarray(4.0))
+    start = initial_state(task.env)
+    assert np.abs(np.asarray(cold.heads(start).forward - hot.heads(start).forward)).max() > 1e-4
