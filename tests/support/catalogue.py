@@ -37,6 +37,10 @@ CATALOGUE = {
     "dags": lambda: Dags(nodes=3),
     "phylogeny": lambda: Phylogeny("simulated-4"),
     "dna": lambda: DNA(length=2, ngrams=2),
+    "product": lambda: ab.Product([Subsets(items=2), PerfectTree(depth=2)]),
+    "choose": lambda: ab.Choose([Permutations(n=2), Hypergrid(dim=2, side=2)]),
+    "in-order": lambda: ab.InOrder([PerfectTree(depth=1), Subsets(items=2)]),
+    "repeat": lambda: ab.Repeat(Subsets(items=2), 2, least=0),
 }
 """A small instance of each built-in space."""
 

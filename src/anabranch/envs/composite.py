@@ -105,7 +105,7 @@ def _as_floats(watch: Observer, seen: Array) -> Array:
 class Several(Composite):
     """A composite of a list of environments."""
 
-    spaces: tuple[Environment, ...]
+    spaces: Sequence[Environment]
     """The environments, in order."""
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class Several(Composite):
 
     @property
     def parts(self) -> tuple[Environment, ...]:
-        return self.spaces
+        return tuple(self.spaces)
 
     @abc.abstractmethod
     def states(self, state: State) -> tuple[State, ...]:

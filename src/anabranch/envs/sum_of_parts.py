@@ -1,7 +1,7 @@
 """The reward of a composite object from the rewards of its parts."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxtyping import Array, Float
@@ -29,7 +29,7 @@ class SumOfParts:
 
     env: Composite
     """A `Choose`, `InOrder`, `Product` or `Repeat`."""
-    log_rewards: tuple[Callable[[Any], Any], ...]
+    log_rewards: Sequence[Callable[[Any], Any]]
     """log R of each space, a JAX function of one of its states; for `Repeat` a single one."""
 
     def __post_init__(self) -> None:
@@ -61,4 +61,4 @@ class SumOfParts:
     @property
     def _rewards(self) -> tuple[Any, ...]:
         """The rewards as records, which may have more than their value."""
-        return self.log_rewards
+        return tuple(self.log_rewards)
