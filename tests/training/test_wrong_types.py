@@ -132,7 +132,8 @@ SENTENCES = {
     "Repeat(times)": "times must be a positive whole number; given 1.5.",
     "Repeat(least)": "least is a whole number from 0 to times=2; given True.",
     "SumOfParts(env)": "env takes a composite, such as Product([space, other]); given Faces().",
-    "SumOfParts(function)": "log_rewards holds one function for each space, 1 in all; given FacesReward(happy=2.0, sad=1.0, invalid=0.0).",
+    "SumOfParts(function)": "log_rewards holds one function for each space, 1 in all; "
+    "given FacesReward(happy=2.0, sad=1.0, invalid=0.0).",
     "load(Doubled)": "load(objective=...) takes an instance; given the class Doubled: write its brackets.",
 }
 

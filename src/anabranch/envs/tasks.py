@@ -53,6 +53,10 @@ BUILT_IN = {
     "fragments": "anabranch.envs.molecules",
     "rna": "anabranch.envs.rna",
     "tfbind8-model": "anabranch.envs.binding_model",
+    "independent-sets": "anabranch.envs.independent_sets",
+    "knapsack": "anabranch.envs.knapsack",
+    "tours": "anabranch.envs.tours",
+    "job-orders": "anabranch.envs.job_orders",
 }
 """The module of each built-in task; it is imported when the task is used."""
 
@@ -193,7 +197,7 @@ class Task:
             if not dataclasses.is_dataclass(score):
                 raise ConfigError(f"{where}: the reward has no settings; given {', '.join(reward)}.")
             score = replaced(score, reward, where=f"{where}: reward")
-        return dataclasses.replace(self, env=space, log_reward=score)
+        return dataclasses.replace(self, env=space, log_reward=score, facts=_facts_about(self.facts, score))
 
 
 def task_names() -> list[str]:
@@ -243,6 +247,13 @@ def _declared(name: str) -> Task:
             f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(task).__name__}."
         )
     return task
+
+
+def _facts_about(facts: "Mapping[str, Fact]", log_reward: Callable[[Any], Any]) -> "dict[str, Fact]":
+    """The facts with events about another reward, where an event says how: None where it cannot be told of it."""
+    events = {name: getattr(fact.event, "about", lambda _, event=fact.event: event) for name, fact in facts.items()}
+    found = {name: about(log_reward) for name, about in events.items()}
+    return {name: dataclasses.replace(facts[name], event=event) for name, event in found.items() if event is not None}
 
 
 def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:
