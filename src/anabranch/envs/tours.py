@@ -67,9 +67,9 @@ class Tours(Permutations):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TourLength:
-    """log R = -`beta` * length of the round tour, in nats. For the task, log Z is 0.0 and the shortest tour is 0.0.
+    """log R = -`beta` * length of the round tour, in nats.
 
-    Each tour counts twice, once in each direction.
+    Each tour counts twice, once in each direction. For the task, log Z is -15.110821, and the shortest tour 3.204471.
     """
 
     env: Tours
