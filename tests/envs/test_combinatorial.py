@@ -12,7 +12,7 @@ from anabranch.envs.independent_sets import IndependentSets, NodeCount
 from anabranch.envs.instances import IsBest, over_orders, uniforms, whole_numbers
 from anabranch.envs.job_orders import WeightedTardiness
 from anabranch.envs.knapsack import Knapsack, PackedValue
-from anabranch.envs.permutations import Permutations
+from anabranch.envs.orders import Orders
 from anabranch.envs.tours import TourLength, Tours
 from support.catalogue import assert_sound, log_reward_of, log_z_of
 from support.spaces import graph_of
@@ -21,7 +21,7 @@ SMALL = [
     NodeCount(env=IndependentSets(items=6, seed=3, density=0.4), beta=0.7),
     PackedValue(env=Knapsack(items=6, seed=2)),
     TourLength(env=Tours(n=4, seed=1)),
-    WeightedTardiness(env=Permutations(n=4), seed=5),
+    WeightedTardiness(env=Orders(n=4), seed=5),
 ]
 TASKS = ("independent-sets", "knapsack", "tours", "job-orders")
 
@@ -125,7 +125,7 @@ def test_tasks_of_sets_are_enumerated(name, states, objects):
 def test_tasks_of_orders_are_enumerated(name):
     task = ab.make(name)
     graph = ab.state_graph(task.env)
-    assert graph.num_states == sum(math.comb(7, k) ** 2 * math.factorial(k) for k in range(8))
+    assert graph.num_states == sum(math.perm(7, k) for k in range(8))
     assert graph.objects.size == math.factorial(7)
     values = ab.log_rewards(graph, task.log_reward)
     assert np.logaddexp.reduce(values) == pytest.approx(task.log_reward.log_z, abs=1e-6)
@@ -167,8 +167,8 @@ def test_facts_go_with_the_reward():
 
 def test_pieces_of_a_tour_are_drawn_once_both_ends_are_known():
     env = Tours(n=3)
-    count = [env.draw(np.array(state)).count("<line") for state in ([-1, -1, -1], [0, -1, -1], [-1, 2, -1], [2, 0, 1])]
-    assert count == [0, 1, 0, 4]
+    count = [env.draw(np.array(state)).count("<line") for state in ([-1, -1, -1], [0, -1, -1], [2, 1, -1], [2, 0, 1])]
+    assert count == [0, 1, 2, 4]
 
 
 def test_given_numbers_take_the_place_of_drawn_ones():
@@ -197,7 +197,7 @@ def test_given_numbers_take_the_place_of_drawn_ones():
         (lambda: PackedValue(env=Knapsack(), values=(1, 2)).listed, "2 values were given for 12 items"),
         (lambda: TourLength(env=Tours(), beta=0.0), "beta is a finite number above 0"),
         (lambda: Tours(n=0), "at least one position"),
-        (lambda: WeightedTardiness(env=Permutations(), beta=math.inf), "above 0"),
+        (lambda: WeightedTardiness(env=Orders(), beta=math.inf), "above 0"),
     ],
 )
 def test_bad_input_is_a_sentence(make, words):
