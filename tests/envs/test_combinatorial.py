@@ -1,5 +1,6 @@
 """Independent sets, knapsacks, tours and orders of jobs, each beside plain Python that tries every object."""
 
+import dataclasses
 import itertools
 import math
 
@@ -162,6 +163,8 @@ def test_facts_go_with_the_reward():
     assert task.facts["shortest"].event == IsBest(task.log_reward)
     assert ab.make("tours", env={"n": 20}).facts == {}
     assert ab.make("independent-sets", env={"items": 60}).facts == {}
+    other = dataclasses.replace(task, log_reward=lambda state: state[0] * 0.5)
+    assert other.facts == {}
     assert ab.make("faces", reward={"happy": 3.0}).facts == ab.make("faces").facts
 
 

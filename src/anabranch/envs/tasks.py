@@ -165,7 +165,7 @@ class Task:
     summary: str = ""
     """What it is, in a line."""
     facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
-    """Events whose probability is reported, by name."""
+    """Events whose probability is reported, by name; one with a method `about(reward)` is taken from the reward."""
     settings: Callable[..., Settings] = _default_settings
     """From an objective to its settings; called with a name, it takes the objective of that name."""
     distance: Callable[[Any, Any], float] | None = None
@@ -180,6 +180,7 @@ class Task:
         require_function(self.settings, argument="settings", expected="a function from an objective to Settings")
         if not isinstance(self.settings, SettingsFor):
             object.__setattr__(self, "settings", SettingsFor(self.settings))
+        object.__setattr__(self, "facts", _facts_about(self.facts, self.log_reward))
         try:
             hash(self.log_reward)
         except TypeError as error:
@@ -197,7 +198,7 @@ class Task:
             if not dataclasses.is_dataclass(score):
                 raise ConfigError(f"{where}: the reward has no settings; given {', '.join(reward)}.")
             score = replaced(score, reward, where=f"{where}: reward")
-        return dataclasses.replace(self, env=space, log_reward=score, facts=_facts_about(self.facts, score))
+        return dataclasses.replace(self, env=space, log_reward=score)
 
 
 def task_names() -> list[str]:
@@ -250,10 +251,14 @@ def _declared(name: str) -> Task:
 
 
 def _facts_about(facts: "Mapping[str, Fact]", log_reward: Callable[[Any], Any]) -> "dict[str, Fact]":
-    """The facts with events about another reward, where an event says how: None where it cannot be told of it."""
-    events = {name: getattr(fact.event, "about", lambda _, event=fact.event: event) for name, fact in facts.items()}
-    found = {name: about(log_reward) for name, about in events.items()}
-    return {name: dataclasses.replace(facts[name], event=event) for name, event in found.items() if event is not None}
+    """The facts, their events taken from the reward where they say how; without those that cannot be told of it."""
+    found = {}
+    for name, fact in facts.items():
+        about = getattr(fact.event, "about", None)
+        event = fact.event if about is None else about(log_reward)
+        if event is not None:
+            found[name] = fact if event == fact.event else dataclasses.replace(fact, event=event)
+    return found
 
 
 def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:
