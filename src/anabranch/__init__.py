@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     from anabranch.diagnostics.subject import Finding
     from anabranch.environment import Environment, Graph
     from anabranch.envs.chemistry import write_molecules
+    from anabranch.envs.in_turn import Choose, InOrder
     from anabranch.envs.molecule_reward import MoleculeReward
+    from anabranch.envs.product import Product
+    from anabranch.envs.repeat import Repeat
+    from anabranch.envs.sum_of_parts import SumOfParts
     from anabranch.envs.tasks import Settings, Task, make, task_names
     from anabranch.evaluation.conditional import Conditions, FrontFound, UnderOne
     from anabranch.evaluation.divergences import perfect_sampler_floor, target_distribution
@@ -208,7 +212,11 @@ _PUBLIC = {
     "runs.run": ("Run",),
     "runs.train": ("train",),
     "envs.chemistry": ("write_molecules",),
+    "envs.in_turn": ("Choose", "InOrder"),
     "envs.molecule_reward": ("MoleculeReward",),
+    "envs.product": ("Product",),
+    "envs.repeat": ("Repeat",),
+    "envs.sum_of_parts": ("SumOfParts",),
     "envs.tasks": ("Settings", "Task", "make", "task_names"),
     "training.checkpoint": ("Checkpoint",),
     "training.optimizer": ("Adam",),

@@ -11,7 +11,10 @@ from anabranch.envs.bits_ordered import BitsAtEnds, BitsLeftToRight
 from anabranch.envs.dag_graphs import Dags
 from anabranch.envs.energies import Sites
 from anabranch.envs.hypergrid import Hypergrid
+from anabranch.envs.independent_sets import IndependentSets
 from anabranch.envs.ising import Ising
+from anabranch.envs.knapsack import Knapsack
+from anabranch.envs.orders import Orders
 from anabranch.envs.permutations import Permutations
 from anabranch.envs.phylogeny import Phylogeny
 from anabranch.envs.sequences import Sequences
@@ -37,6 +40,13 @@ CATALOGUE = {
     "dags": lambda: Dags(nodes=3),
     "phylogeny": lambda: Phylogeny("simulated-4"),
     "dna": lambda: DNA(length=2, ngrams=2),
+    "orders": lambda: Orders(n=3),
+    "independent-sets": lambda: IndependentSets(items=4, density=0.5),
+    "knapsack": lambda: Knapsack(items=4),
+    "product": lambda: ab.Product([Subsets(items=2), PerfectTree(depth=2)]),
+    "choose": lambda: ab.Choose([Permutations(n=2), Hypergrid(dim=2, side=2)]),
+    "in-order": lambda: ab.InOrder([PerfectTree(depth=1), Subsets(items=2)]),
+    "repeat": lambda: ab.Repeat(Subsets(items=2), 2, least=0),
 }
 """A small instance of each built-in space."""
 

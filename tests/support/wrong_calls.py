@@ -172,6 +172,15 @@ CALLS = {
     "exact_flows(function)": lambda: flows_of(log_reward) == flows_of(ab.log_rewards(graph, log_reward)),
     "exact_flows(short)": lambda: ab.exact_flows(graph, [0.0, 1.0]),
     "table": lambda: words().table(raising) and ab.tabulate("aa", lambda word: []).table(raising),
+    "Product(env)": lambda: ab.Product(env),
+    "Product(Faces)": lambda: ab.Product([env, Faces]),
+    "InOrder(3)": lambda: ab.InOrder([3]),
+    "Choose(text)": lambda: ab.Choose("faces"),
+    "Repeat(Faces)": lambda: ab.Repeat(Faces, 2),
+    "Repeat(times)": lambda: ab.Repeat(env, 1.5),
+    "Repeat(least)": lambda: ab.Repeat(env, 2, least=True),
+    "SumOfParts(env)": lambda: ab.SumOfParts(env=env, log_rewards=(log_reward,)),
+    "SumOfParts(function)": lambda: ab.SumOfParts(env=ab.Repeat(env, 2), log_rewards=log_reward),
     "load(Doubled)": lambda: loaded(objective=Doubled),
 }
 

@@ -17,6 +17,7 @@ NAMED = "The objective must be a name or a record; given"
 EXPLORE = "explore takes a record such as Explore(epsilon=0.1), or None; given"
 RECIPE = 'policy takes a recipe such as MLP(width=64), or a name such as "mlp"'
 GRAPH = "graph takes a StateGraph, as state_graph(env) gives it; given Faces()."
+PART = "an environment, such as Subsets(items=3)"
 
 SENTENCES = {
     "explore=.1": f"{EXPLORE} 0.1.",
@@ -123,6 +124,16 @@ SENTENCES = {
     "exact_flows(short)": "exact_flows takes a function, or one log R for each of the 20 objects; "
     "given an array of shape (2,).",
     "table": "The reward of 'aa' raised ZeroDivisionError: division by zero.",
+    "Product(env)": "Product takes a list of environments, such as [space, other]; given Faces().",
+    "Product(Faces)": f"spaces[1] of Product takes {PART}; given the class Faces: {BRACKETS}",
+    "InOrder(3)": f"spaces[0] of InOrder takes {PART}; given 3.",
+    "Choose(text)": "Choose takes a list of environments, such as [space, other]; given 'faces'.",
+    "Repeat(Faces)": f"space of Repeat takes {PART}; given the class Faces: {BRACKETS}",
+    "Repeat(times)": "times must be a positive whole number; given 1.5.",
+    "Repeat(least)": "least is a whole number from 0 to times=2; given True.",
+    "SumOfParts(env)": "env takes a composite, such as Product([space, other]); given Faces().",
+    "SumOfParts(function)": "log_rewards holds one function for each space, 1 in all; "
+    "given FacesReward(happy=2.0, sad=1.0, invalid=0.0).",
     "load(Doubled)": "load(objective=...) takes an instance; given the class Doubled: write its brackets.",
 }
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from anabranch.environment import Environment, State
 from anabranch.envs.cells import EMPTY, FULL, cells
+from anabranch.envs.instances import uniforms
 from anabranch.envs.tasks import Task, usual_settings
 from anabranch.ground.errors import ConfigError
 
@@ -144,8 +145,7 @@ class AdditiveEnergy:
     def listed(self) -> Float[np.ndarray, " items"]:
         """The energy of each item. Raises ConfigError where there are more or fewer than items."""
         if self.seed is not None:
-            drawn = np.random.PCG64(self.seed).random_raw(self.env.items) >> np.uint64(11)
-            return 2.0 * drawn.astype(np.float64) / 2**53 - 1.0
+            return 2.0 * uniforms(self.seed, self.env.items) - 1.0
         if self.energies is None:
             return np.resize(PUBLISHED, self.env.items)
         if len(self.energies) != self.env.items:

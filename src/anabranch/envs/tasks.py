@@ -53,6 +53,10 @@ BUILT_IN = {
     "fragments": "anabranch.envs.molecules",
     "rna": "anabranch.envs.rna",
     "tfbind8-model": "anabranch.envs.binding_model",
+    "independent-sets": "anabranch.envs.independent_sets",
+    "knapsack": "anabranch.envs.knapsack",
+    "tours": "anabranch.envs.tours",
+    "job-orders": "anabranch.envs.job_orders",
 }
 """The module of each built-in task; it is imported when the task is used."""
 
@@ -161,7 +165,7 @@ class Task:
     summary: str = ""
     """What it is, in a line."""
     facts: Mapping[str, "Fact"] = dataclasses.field(default_factory=dict)
-    """Events whose probability is reported, by name."""
+    """Events whose probability is reported, by name; one with a method `about(reward)` is taken from the reward."""
     settings: Callable[..., Settings] = _default_settings
     """From an objective to its settings; called with a name, it takes the objective of that name."""
     distance: Callable[[Any, Any], float] | None = None
@@ -176,6 +180,7 @@ class Task:
         require_function(self.settings, argument="settings", expected="a function from an objective to Settings")
         if not isinstance(self.settings, SettingsFor):
             object.__setattr__(self, "settings", SettingsFor(self.settings))
+        object.__setattr__(self, "facts", _facts_about(self.facts, self.log_reward))
         try:
             hash(self.log_reward)
         except TypeError as error:
@@ -243,6 +248,17 @@ def _declared(name: str) -> Task:
             f"The entry point {name!r} of {ENTRY_POINTS} is not an anabranch.Task but {type(task).__name__}."
         )
     return task
+
+
+def _facts_about(facts: "Mapping[str, Fact]", log_reward: Callable[[Any], Any]) -> "dict[str, Fact]":
+    """The facts, their events taken from the reward where they say how; without those that cannot be told of it."""
+    found = {}
+    for name, fact in facts.items():
+        about = getattr(fact.event, "about", None)
+        event = fact.event if about is None else about(log_reward)
+        if event is not None:
+            found[name] = fact if event == fact.event else dataclasses.replace(fact, event=event)
+    return found
 
 
 def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:
