@@ -62,6 +62,10 @@ class Stream(enum.IntEnum):
     """Noise on the parameters, where a user shakes a training; the step is folded in."""
     PASSED_THROUGH = 24
     """Trajectories whose states a page shows, of a space that is not listed."""
+    TEACHER = 30
+    """The parameters of a fresh teacher."""
+    THOMPSON = 31
+    """The parameters of a fresh ensemble, and its priors."""
 
 
 class StepStream(enum.IntEnum):
@@ -71,6 +75,12 @@ class StepStream(enum.IntEnum):
     SEARCH = 12
     MEMORY = 13
     """Remembered trajectories for a backward policy of its own loss."""
+    TEACHER = 21
+    """Trajectories of the teacher."""
+    THOMPSON = 22
+    """Trajectories of the ensemble."""
+    BOOTSTRAP = 23
+    """Which member of the ensemble learns from which trajectory."""
     EPOCH = 2**32 - 1
     """The order of a data set; folded into the key of the run, whose steps never count so far."""
 

@@ -23,6 +23,8 @@ from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
+from anabranch.sampling.teacher import Teacher
+from anabranch.sampling.thompson import Thompson
 from anabranch.storage.directory import require_new
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
 from anabranch.training.optimizer import Adam
@@ -52,6 +54,8 @@ def train(
     zero_floor: float | None = None,
     replay: Replay | None = None,
     search: LocalSearch | None = None,
+    teacher: Teacher | None = None,
+    thompson: Thompson | None = None,
     data: Sequence[Any] | None = None,
     prior: Policy | None = None,
     out: str | Path | None = None,
@@ -65,7 +69,7 @@ def train(
 
     A task, or its name, brings environment, reward and settings that suit the objective; an argument that is given
     wins. An environment needs `log_reward`, `objective`, `steps` and `batch`. Each of `objective`, `backward`,
-    `explore`, `replay` and `search` is chosen on its own.
+    `explore`, `replay`, `search`, `teacher` and `thompson` is chosen on its own.
 
     Arguments:
         env: a task by name ("faces"), a `Task`, or an environment.
@@ -85,6 +89,8 @@ def train(
             Anneal(steps=0): never.
         zero_floor: a reward of 0 counts as zero_floor times e^level; None: 1e-4.
         replay, search: shares of a batch that were seen before, or are improved by local search.
+        teacher, thompson: shares of a batch that are drawn by another sampler, which learns beside the policy: one that
+            seeks where the policy is wrong, or an ensemble.
         data: finished objects, kept in the replay buffer, or to learn from.
         prior: the sampler that relative balance starts from.
         out: a new run directory.
