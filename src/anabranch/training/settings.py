@@ -13,7 +13,6 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from anabranch.ground.arguments import require_whole
-from anabranch.ground.errors import ConfigError
 from anabranch.ground.field_help import help_of
 from anabranch.ground.fields import converted, fields_of
 from anabranch.ground.tables import Table, imported
