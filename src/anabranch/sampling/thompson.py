@@ -72,16 +72,20 @@ class Thompson:
     def build(self, observer: Observer, key: Key[Array, ""]) -> tuple[MLPPolicy, MLPPolicy | None]:
         """A fresh ensemble, as one policy with the labels of all members in a row, and its frozen priors."""
         own, fixed = jax.random.split(key)
-        recipe, labels = MLP(width=self.width, depth=self.depth), self.members * (observer.env.num_actions + 1)
-        trained = observed(mlp_policy(recipe, observer, key=own, labels=labels, slots=0), observer)
+        trained = self._network(observer, own)
         if self.prior == 0.0:
             return trained, None
-        prior = observed(mlp_policy(recipe, observer, key=fixed, labels=labels, slots=0), observer)
+        prior = self._network(observer, fixed)
         # The usual initial logits are a few hundredths of a nat: all members would be alike.
         spread = jnp.std(prior.heads(initial_state(observer.env)).forward)
         last = (prior.weights[-1], prior.biases[-1])
         scaled = jax.tree.map(lambda leaf: leaf * self.prior / spread, last)
         return trained, eqx.tree_at(lambda one: (one.weights[-1], one.biases[-1]), prior, scaled)
+
+    def _network(self, observer: Observer, key: Key[Array, ""]) -> Any:
+        labels = self.members * (observer.env.num_actions + 1)
+        recipe = MLP(width=self.width, depth=self.depth)
+        return observed(mlp_policy(recipe, observer, key=key, labels=labels, slots=0), observer)
 
 
 def member_logits(ensemble: MLPPolicy, prior: MLPPolicy | None, state: State, labels: int) -> Float[Array, "K labels"]:
@@ -151,7 +155,8 @@ def residuals_of_members(
     def row(parameters: Any, entry: Any) -> tuple[Float[Array, " K"], Float[Array, ""]]:
         state, action, entered, first = entry
         allowed = forward_mask(env, state)
-        logits = member_logits(*eqx.combine(parameters, static), state, allowed.shape[0])
+        trained, fixed = eqx.combine(parameters, static)
+        logits = member_logits(trained, fixed, state, allowed.shape[0])
         log_pf = jax.vmap(lambda own: masked_log_softmax(own, allowed)[0][action])(logits)
         nothing = Heads(logits[0], None, jnp.zeros(()))
         log_pb = jnp.where(first, 0.0, UniformBackward().log_prob(env, state, nothing, entered))
