@@ -1,4 +1,4 @@
-"""The teacher and the ensemble by themselves: the formula of the reward, what a member draws, and what it learns from."""
+"""The teacher and the ensemble by themselves: the formula of the reward, what a member draws and learns from."""
 
 import dataclasses
 import math
