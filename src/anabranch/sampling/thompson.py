@@ -50,7 +50,7 @@ class Thompson:
     """Forward heads of the ensemble."""
     bootstrap: float = 0.5
     """Probability with which a member learns from a trajectory."""
-    prior: float = 1.0
+    prior: float = 3.0
     """Standard deviation of the fixed random logits of a member, in nats; 0: none."""
     width: int = 256
     """Units of each hidden layer of the ensemble."""
