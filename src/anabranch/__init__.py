@@ -97,6 +97,8 @@ if TYPE_CHECKING:
     from anabranch.sampling.explore import Exploration, Explore
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
+    from anabranch.sampling.teacher import Teacher
+    from anabranch.sampling.thompson import Thompson
     from anabranch.studio.launch import studio
     from anabranch.training.checkpoint import Checkpoint
     from anabranch.training.optimizer import Adam
@@ -195,6 +197,8 @@ _PUBLIC = {
     "policies.graph_network": ("GraphNetwork",),
     "policies.transformer": ("Transformer",),
     "sampling.replay": ("Replay",),
+    "sampling.teacher": ("Teacher",),
+    "sampling.thompson": ("Thompson",),
     "rewards.cache": ("RewardWarning",),
     "rewards.log_reward": ("log_rewards",),
     "rewards.conditions.base": ("Condition", "within"),

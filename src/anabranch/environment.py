@@ -181,7 +181,7 @@ class Environment(ByContent, abc.ABC):
         return getattr(type(self), hook) is not getattr(Environment, hook)
 
     @property
-    def space(self) -> "Environment":
+    def unconditioned(self) -> "Environment":
         """The space itself; of one whose states carry a condition, the space without it."""
         return self
 

@@ -24,6 +24,11 @@ EXTRAS = {
     "alone": {},
     "replay": {"replay": ab.Replay(share=0.25, capacity=50, priority="reward")},
     "search": {"search": ab.LocalSearch(share=0.25, rounds=1)},
+    "guides": {
+        "teacher": ab.Teacher(share=0.25),
+        "thompson": ab.Thompson(share=0.25, members=2, width=8, depth=1),
+        "replay": ab.Replay(share=0.25),
+    },
 }
 SPACES = {"faces": make("faces"), "grid": make("hypergrid", env={"dim": 2, "side": 4})}
 SUBSETS = make("subsets", env={"items": 5})
@@ -95,12 +100,12 @@ def goes(objective, extra):
     """Whether an objective takes what is not drawn by its own policy."""
     kind = OBJECTIVES[objective]
     if kind.needs_data:
-        return extra != "search" and (extra != "replay")
+        return extra == "alone"
     return extra == "alone" or (kind.has_backward and not kind.on_policy)
 
 
 CASES = [case for case in itertools.product(OBJECTIVES, EXTRAS, SPACES) if goes(case[0], case[1])]
-SAMPLE = {("tb", "replay", "faces"), ("db", "search", "grid"), ("ml", "alone", "faces")}
+SAMPLE = {("tb", "replay", "faces"), ("db", "search", "grid"), ("ml", "alone", "faces"), ("tb", "guides", "grid")}
 MARKED = [case if case in SAMPLE else pytest.param(*case, marks=pytest.mark.faults) for case in CASES]
 
 
@@ -127,6 +132,20 @@ def test_several_seeds_go_on_bit_for_bit(tmp_path):
     task = SPACES["faces"]
     whole = require_the_same(task, tmp_path / "run", **options_of("tb", task, seeds=2, **EXTRAS["replay"]))
     assert not same_bits(whole[0], whole[1])
+
+
+def test_without_its_guides_a_training_does_not_go_on_bit_for_bit(tmp_path):
+    """The negative control: the teacher in the checkpoint is another one."""
+    task, out = SPACES["grid"], tmp_path / "run"
+    options = options_of("tb", task, teacher=ab.Teacher(share=0.25))
+    whole = ab.train(task, **options)
+    killed(task, out, options)
+    kept = RunDirectory(out).checkpoints
+    saved = kept.newest()
+    of_guide = [name for name in saved.arrays if name.startswith(".sources[1].policy")]
+    assert of_guide
+    kept.write(saved.step, saved.arrays | {name: 0 * saved.arrays[name] for name in of_guide}, saved.progress)
+    assert not same_bits(ab.resume(out, callback=lambda row: None, exact=False), whole)
 
 
 def test_without_its_optimiser_a_training_does_not_go_on_bit_for_bit(tmp_path):

@@ -73,6 +73,8 @@ CALLS = {
     "explore=Explore": lambda: train(explore=ab.Explore),
     "replay=True": lambda: train(replay=True),
     "search=2": lambda: train(search=2),
+    "teacher=True": lambda: train(teacher=True),
+    "thompson=10": lambda: train(thompson=10),
     "anneal=100": lambda: train(anneal=100),
     "objective=3": lambda: train(objective=3),
     "objective=TrajectoryBalance": lambda: train(objective=ab.TrajectoryBalance),

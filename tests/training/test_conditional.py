@@ -247,6 +247,8 @@ def test_the_exact_distance_on_the_way_is_the_worst_of_all_conditions():
         ({"objective": "fl-db"}, "cannot be conditioned: the energy"),
         ({"policy": ab.Tabular()}, "none for conditions"),
         ({"data": [(0, 0)]}, "takes no data set"),
+        ({"teacher": ab.Teacher()}, "has no teacher"),
+        ({"thompson": ab.Thompson()}, "has no thompson"),
         ({"condition": "hot"}, "There is no condition 'hot'"),
     ],
 )

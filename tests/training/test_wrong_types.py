@@ -25,6 +25,8 @@ SENTENCES = {
     "explore=Explore": f"{EXPLORE} the class Explore: write its brackets.",
     "replay=True": "replay takes a record such as Replay(share=0.5), or None; given True.",
     "search=2": "search takes a record such as LocalSearch(rounds=4), or None; given 2.",
+    "teacher=True": "teacher takes a record such as Teacher(share=0.5), or None; given True.",
+    "thompson=10": "thompson takes a record such as Thompson(members=10), or None; given 10.",
     "anneal=100": "anneal takes a record such as Anneal(start=0.01), or None; given 100.",
     "objective=3": f"{NAMED} 3.",
     "objective=TrajectoryBalance": f"{NAMED} the class TrajectoryBalance: write its brackets.",

@@ -41,7 +41,7 @@ def ignored_condition(run: Trained, *, measured: Conditions | None, seed: int) -
             return None
         evidence = f"{words} the law moves by a total variation of {moves:.2g}, and the target by {due:.2g}"
     else:
-        space, ends = run.setup.env.space, [held(run.policy, condition.settled(one)) for one in (first, last)]
+        space, ends = run.setup.env.unconditioned, [held(run.policy, condition.settled(one)) for one in (first, last)]
         key = key_of(seed, Stream.CONDITIONS)
         distance, objects = _moved(ends[0], ends[1], reading_for(space, None), key)
         worth = worth_of(reward, jax.tree.map(np.asarray, objects))

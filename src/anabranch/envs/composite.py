@@ -74,7 +74,7 @@ class Composite(Environment):
         batches, pieces, offset = self.copies(state), [], 0
         as_tokens = self.vocabulary is not None
         for place, count, watch in self._observers:
-            seen = jax.vmap(watch)(batches[place])
+            seen: Any = jax.vmap(watch)(batches[place])
             if as_tokens:
                 size = watch.vocabulary or 0
                 pieces.append((seen + offset + size * jnp.arange(count)[:, None]).ravel())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from anabranch.sampling.explore import Explore
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
+    from anabranch.sampling.teacher import Teacher
+    from anabranch.sampling.thompson import Thompson
     from anabranch.training.optimizer import Adam
 
 BUILT_IN = {
@@ -95,6 +97,10 @@ class Settings:
     """The share of each batch that was seen before."""
     search: "LocalSearch | None" = None
     """The share of each batch that is improved."""
+    teacher: "Teacher | None" = None
+    """The share of each batch that a teacher draws."""
+    thompson: "Thompson | None" = None
+    """The share of each batch that an ensemble draws."""
 
     def arguments(self) -> dict[str, Any]:
         """As keyword arguments of `train`."""

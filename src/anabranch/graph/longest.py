@@ -18,7 +18,7 @@ MOST_STATES, MOST_CHILDREN = 20_000, 4_000_000
 @functools.lru_cache(maxsize=1024)
 def most_moves(env: Environment) -> int:
     """Moves on the longest path; `env.max_steps` where that is modest, or the space too large to be listed for it."""
-    env = env.space
+    env = env.unconditioned
     if env.max_steps <= MODEST:
         return env.max_steps
     most = min(MOST_STATES, MOST_CHILDREN // (env.num_actions + 1))

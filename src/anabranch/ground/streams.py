@@ -64,6 +64,10 @@ class Stream(enum.IntEnum):
     """Trajectories whose states a page shows, of a space that is not listed."""
     CONDITIONS = 25
     """Objects that are drawn under each condition of a grid."""
+    TEACHER = 30
+    """The parameters of a fresh teacher."""
+    THOMPSON = 31
+    """The parameters of a fresh ensemble, and its priors."""
 
 
 class StepStream(enum.IntEnum):
@@ -77,6 +81,12 @@ class StepStream(enum.IntEnum):
     """The conditions of new trajectories."""
     HINDSIGHT = 16
     """The conditions under which replayed objects are judged anew."""
+    TEACHER = 21
+    """Trajectories of the teacher."""
+    THOMPSON = 22
+    """Trajectories of the ensemble."""
+    BOOTSTRAP = 23
+    """Which member of the ensemble learns from which trajectory."""
     EPOCH = 2**32 - 1
     """The order of a data set; folded into the key of the run, whose steps never count so far."""
 

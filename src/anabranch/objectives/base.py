@@ -76,6 +76,13 @@ class Objective(abc.ABC):
     def loss(self, scores: Scores) -> Float[Array, ""]:
         """The loss of one batch."""
 
+    def trajectory_residual(self, scores: Scores) -> Float[Array, " B"]:
+        """By how many nats the policy draws each trajectory too often, in the balance of whole trajectories.
+
+        It is log Z + log P_F - log R - log P_B; where no log Z is learned, the mean over the batch stands for it.
+        """
+        return (scores.log_z if self.has_log_z else scores.zeta.mean()) - scores.zeta
+
     def log_target(
         self, log_reward: Float[np.ndarray, " X"], log_chance: Float[np.ndarray, " X"]
     ) -> Float[np.ndarray, " X"]:

@@ -63,6 +63,16 @@ class FlowMatching(BalanceObjective):
         residuals = jnp.concatenate([states, (stop_flow - reward)[None, :]])
         return residuals, jnp.concatenate([inner_weight, stop_weight[None, :]])
 
+    def trajectory_residual(self, scores: Scores) -> Float[Array, " B"]:
+        """That of the P_B which the flows imply: an edge's flow over the inflow of the state that it leads to."""
+        assert scores.log_inflow is not None
+        at_object, flow = scores.mask & ~scores.moves, scores.log_flow
+        if self.form == "linear":
+            flow = jnp.where(at_object & (scores.log_stop == 0.0), scores.log_reward, flow)
+        # The flows of the edges are in P_F and in P_B, and cancel.
+        inner = jnp.where(scores.mask.at[0].set(False), scores.log_inflow - flow, 0.0)
+        return jnp.sum(inner + jnp.where(at_object, flow + scores.log_pf, 0.0), axis=0) - scores.log_reward
+
     def equations(self, scores: Scores) -> list[Equation]:
         """What flows out of each state and into it, and the flow of STOP beside R(x): in nats in either form."""
         one = one_trajectory(scores)

@@ -57,6 +57,9 @@ class RelativeTrajectoryBalance(BalanceObjective):
         residual = (scores.log_z + ahead - self.beta * scores.log_reward)[None, :]
         return residual, jnp.ones_like(residual)
 
+    def trajectory_residual(self, scores: Scores) -> Float[Array, " B"]:
+        return self.residual(scores)[0][0]
+
     def equations(self, scores: Scores) -> list[Equation]:
         """Both products of the whole trajectory."""
         one = one_trajectory(scores)

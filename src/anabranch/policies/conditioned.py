@@ -45,7 +45,7 @@ class Conditioned(Environment):
     """A `Condition`, which says what is drawn and what a network sees of it."""
 
     @property
-    def space(self) -> Environment:
+    def unconditioned(self) -> Environment:
         return self.env
 
     @property

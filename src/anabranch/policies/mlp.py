@@ -126,15 +126,19 @@ class MLP:
         Tokens start as the one-hot vector whose linear map they are: the vocabulary counts as the inputs.
         """
         labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
-        inputs = observer.inputs
-        outputs = padded_outputs(labels, slots)
-        shapes = list(pairwise([inputs, *[self.width] * self.depth, outputs]))
-        bounds = jnp.asarray([1.0 / np.sqrt(max(fan_in, 1)) for fan_in, _ in shapes], jnp.float32)
-        layers = jax.vmap(lambda layer: jax.random.split(jax.random.fold_in(key, layer)))(jnp.arange(len(shapes)))
-        weights = _uniform(layers[:, 0], bounds, shapes)
-        biases = _uniform(layers[:, 1], bounds, [(fan_out,) for _, fan_out in shapes])
-        skip = jnp.zeros((inputs, outputs)) if self.skip else None
-        return MLPPolicy(weights=weights, biases=biases, skip=skip, log_z=jnp.zeros(()), labels=labels, slots=slots)
+        return mlp_policy(self, observer, key=key, labels=labels, slots=slots)
+
+
+def mlp_policy(recipe: MLP, observer: Observer, *, key: Key[Array, ""], labels: int, slots: int) -> MLPPolicy:
+    """A fresh multi-layer perceptron with so many forward logits, and logits of backward slots."""
+    inputs, outputs = observer.inputs, padded_outputs(labels, slots)
+    shapes = list(pairwise([inputs, *[recipe.width] * recipe.depth, outputs]))
+    bounds = jnp.asarray([1.0 / np.sqrt(max(fan_in, 1)) for fan_in, _ in shapes], jnp.float32)
+    layers = jax.vmap(lambda layer: jax.random.split(jax.random.fold_in(key, layer)))(jnp.arange(len(shapes)))
+    weights = _uniform(layers[:, 0], bounds, shapes)
+    biases = _uniform(layers[:, 1], bounds, [(fan_out,) for _, fan_out in shapes])
+    skip = jnp.zeros((inputs, outputs)) if recipe.skip else None
+    return MLPPolicy(weights=weights, biases=biases, skip=skip, log_z=jnp.zeros(()), labels=labels, slots=slots)
 
 
 def _uniform(

@@ -86,7 +86,7 @@ class Tabular:
     def build(self, env: Environment, *, observer: Any, key: Any, learned_backward: bool) -> TabularPolicy:
         """A table over the state graph of `env`."""
         del observer, key
-        if env.space is not env:
+        if env.unconditioned is not env:
             raise ConfigError("A table has a row for each state and none for conditions: choose policy=MLP().")
         graph = state_graph(env)
         states, slots = graph.num_states, env.num_slots

@@ -34,13 +34,13 @@ class ConditionalPythonReward(PythonReward):
 
     def at(self, value: Any) -> "ConditionalPythonReward":
         """The reward under one condition, of states of the space; what was evaluated stays known."""
-        return self._sharing(env=self.env.space, value=frozen_condition(value))
+        return self._sharing(env=self.env.unconditioned, value=frozen_condition(value))
 
     @property
     def plain(self) -> PythonReward:
         """The reward without conditions; what was evaluated stays known."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(PythonReward)}
-        found = PythonReward(**{**fields, "env": self.env.space})
+        found = PythonReward(**{**fields, "env": self.env.unconditioned})
         found.__dict__["service"] = self.service
         return found
 

@@ -28,14 +28,15 @@ from anabranch.storage.directory import RunDirectory
 from anabranch.storage.own_parts import own_part
 from anabranch.training.optimizer import Adam
 from anabranch.training.saved_state import POLICY, is_of_policy, tree_from
-from anabranch.training.settings import REQUIRED, SETTINGS, Setting, Setup
+from anabranch.training.setting import REQUIRED, Setting
+from anabranch.training.settings import SETTINGS, Setup
 from anabranch.training.setup import setup
 
 KEPT = {name: one for name, one in SETTINGS.items() if one.kept}
 ADDED = {name: one.before for name, one in KEPT.items() if one.before is not REQUIRED}
 """Settings that earlier runs of this format did not have, with the values by which these were trained."""
-LATER = {name: value for name, value in ADDED.items() if KEPT[name].optional}
-"""Those that came one by one; the others came together, so that a run that lacks one of them is damaged."""
+TOGETHER = frozenset({"level", "anneal"})
+"""Of these, two that came together: a run that lacks one of them is damaged. The others came one by one."""
 RESULT = {"steps": int, "seconds": float, "interrupted": bool}
 STEERED = ("edited", "steered")
 """Of a training that a page has steered: how its reward was edited, and that it was."""
@@ -81,9 +82,8 @@ def load(
     """
     directory = RunDirectory.open(path)
     config = directory.read_config()
-    config = {**LATER, **config}
-    if not any(key in config for key in ADDED.keys() - LATER.keys()):
-        config = {**ADDED, **config}
+    older = not TOGETHER & config.keys()
+    config = {**{name: value for name, value in ADDED.items() if older or name not in TOGETHER}, **config}
     for key in config:
         if key not in KEYS:
             raise unknown_key(key, KEYS, where=str(directory.path / "run.json"))

@@ -77,7 +77,7 @@ class Run(Trained, Evaluable):
         known = {"objective": setup.objective, "backward": setup.backward, **setup.beside_reward}
         if task is not None:
             known |= {"facts": task.facts, "distance": task.distance}
-        return evaluate(setup.env.space, self.policy, setup.log_reward, **{**known, **options})
+        return evaluate(setup.env.unconditioned, self.policy, setup.log_reward, **{**known, **options})
 
     def diagnose(self, **options: Any) -> list[Finding]:
         """What may be wrong with the sampler, in words: `anabranch.diagnose(run)`, with its options."""
@@ -123,7 +123,7 @@ class Run(Trained, Evaluable):
         self._require_one("sample from")
         setup = self.setup
         options = {"seed": seed, "log_reward": setup.log_reward, "condition": condition}
-        return sample(setup.env.space, self.policy, n, **options)
+        return sample(setup.env.unconditioned, self.policy, n, **options)
 
     def frame(self, *, samples: int | None = None, seed: int = 0) -> Columns:
         """The history, or a sample, as columns: `pandas.DataFrame(run.frame())`, `polars.DataFrame(run.frame())`.
@@ -193,7 +193,7 @@ class Run(Trained, Evaluable):
         """The numbers that a notebook shows first."""
         setup, config = self.setup, self.config
         last = self.history[-1] if self.history else {}
-        name = self.task.name if self.task is not None else config.get("task") or type(setup.env.space).__name__
+        name = self.task.name if self.task is not None else config.get("task") or type(setup.env.unconditioned).__name__
         backward = "" if setup.backward is None else f", P_B {setup.backward.name}"
         seeds = "" if setup.seeds is None else f" to {config['seed'] + setup.seeds - 1}"
         numbers = {"exact TV": "total_variation", "log Z": "log_z", "loss": "loss"}

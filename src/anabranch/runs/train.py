@@ -25,6 +25,8 @@ from anabranch.runs.run import Run
 from anabranch.sampling.explore import Exploration
 from anabranch.sampling.local_search import LocalSearch
 from anabranch.sampling.replay import Replay
+from anabranch.sampling.teacher import Teacher
+from anabranch.sampling.thompson import Thompson
 from anabranch.storage.directory import require_new
 from anabranch.training.checkpoint import Checkpoint, checkpoint_of
 from anabranch.training.conditioning import condition_of
@@ -55,6 +57,8 @@ def train(
     zero_floor: float | None = None,
     replay: Replay | None = None,
     search: LocalSearch | None = None,
+    teacher: Teacher | None = None,
+    thompson: Thompson | None = None,
     data: Sequence[Any] | None = None,
     condition: str | Condition | None = None,
     prior: Policy | None = None,
@@ -69,7 +73,7 @@ def train(
 
     A task, or its name, brings environment, reward and settings that suit the objective; an argument that is given
     wins. An environment needs `log_reward`, `objective`, `steps` and `batch`. Each of `objective`, `backward`,
-    `explore`, `replay` and `search` is chosen on its own.
+    `explore`, `replay`, `search`, `teacher` and `thompson` is chosen on its own.
 
     Arguments:
         env: a task by name ("faces"), a `Task`, or an environment.
@@ -89,6 +93,8 @@ def train(
             Anneal(steps=0): never.
         zero_floor: a reward of 0 counts as zero_floor times e^level; None: 1e-4.
         replay, search: shares of a batch that were seen before, or are improved by local search.
+        teacher, thompson: shares of a batch that are drawn by another sampler, which learns beside the policy: one that
+            seeks where the policy is wrong, or an ensemble.
         data: finished objects, kept in the replay buffer, or to learn from.
         condition: what the reward depends on beside the object, such as Temperature(low=0.25, high=8.0): one sampler
             for all its values. It decides what `log_reward` returns: log R(x), or a row of columns.

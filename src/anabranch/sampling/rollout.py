@@ -36,6 +36,13 @@ class Flags(eqx.Module):
     """The first state at which a flag was raised."""
 
 
+def first_raised(flags: Flags) -> Flags:
+    """Of the flags of several batches, with a leading axis, those of the first that has raised one."""
+    first = (flags.dead_end | flags.too_long).argmax()
+    state = jax.tree.map(lambda leaf: leaf[first], flags.state)
+    return Flags(flags.dead_end.any(), flags.too_long.any(), state)
+
+
 def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> Int[Array, ""]:
     """Inverse-CDF sampling with one number in (0, 1]; a label of weight 0 is never drawn.
 

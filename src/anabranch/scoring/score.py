@@ -51,7 +51,7 @@ def _log_z(policy: Policy, reading: Reading, log_flow: Float[Array, " B"]) -> Fl
     """log Z of each trajectory; under a condition the flow head at the first state says how it differs from `log_z`."""
     if reading.outflow:
         return log_flow
-    if reading.env.space is reading.env:
+    if reading.env.unconditioned is reading.env:
         return jnp.broadcast_to(policy.log_z, log_flow.shape)
     return policy.log_z + (log_flow if policy.log_flow_offset is None else log_flow - policy.log_flow_offset)
 

@@ -37,6 +37,8 @@ def require_compatible(setup: Setup) -> None:
         require_on_policy(setup.explore, type(goal).__name__)
         if regrows:
             raise ConfigError(f"{name} is valid on-policy only: leave out replay, data and local search.")
+    for guide in ("teacher", "thompson"):
+        _require_guide(setup, guide, name)
     if goal.needs_data:
         if setup.data is None:
             raise ConfigError(f"{name} learns from a data set: give data=[object, ...] (--data FILE).")
@@ -46,7 +48,7 @@ def require_compatible(setup: Setup) -> None:
             raise ConfigError(f"{name} learns from its data set as it is: replay.priority must be uniform.")
     elif setup.parts[0] < 1:
         raise ConfigError(
-            f"Replay and local search take the whole batch of {setup.batch}: at least one trajectory of each batch "
+            f"{_others(setup)} take the whole batch of {setup.batch}: at least one trajectory of each batch "
             "must be drawn anew; lower their shares or raise the batch."
         )
     if setup.data is not None and setup.replay is not None and setup.data.size > setup.replay.capacity:
@@ -73,6 +75,29 @@ def require_compatible(setup: Setup) -> None:
     require_own_parts(setup)
     if setup.backward is not None:
         _require_trained(setup, goal, setup.backward)
+
+
+def _others(setup: Setup) -> str:
+    """The sources beside the policy, as the subject of a sentence."""
+    if not any(setup.guided):
+        return "Replay and local search"
+    return "Replay, local search, teacher and thompson"
+
+
+def _require_guide(setup: Setup, guide: str, name: str) -> None:
+    """Raise ConfigError where a training can do nothing with another sampler."""
+    record = getattr(setup, guide)
+    if record is None:
+        return
+    if setup.objective.on_policy:
+        raise ConfigError(f"{name} is valid on-policy only: leave out {guide}.")
+    if setup.objective.needs_data:
+        raise ConfigError(f"{name} learns from its data set alone: leave out {guide}.")
+    if not round(setup.batch * record.share):
+        raise ConfigError(
+            f"{guide}.share={record.share} of batch={setup.batch} is less than one trajectory: raise either, or leave "
+            f"{guide} out."
+        )
 
 
 def _require_python_reward(setup: Setup, reward: PythonReward, name: str) -> None:

@@ -29,7 +29,7 @@ def setup_at(setup: Setup, value: Any) -> Setup:
     condition, reward = setup.condition, setup.log_reward
     assert condition is not None
     assert isinstance(reward, ConditionalReward | ConditionalPythonReward)
-    space, level = setup.env.space, condition.level_at(setup.level, value)
+    space, level = setup.env.unconditioned, condition.level_at(setup.level, value)
     changes = {"env": space, "observer": observer(space), "log_reward": reward.at(value), "level": level}
     return dataclasses.replace(setup, **changes, condition=None)
 
@@ -61,5 +61,8 @@ def require_conditionable(setup: Setup) -> None:
         raise ConfigError(f"{name} cannot be conditioned: what it learns from knows of no condition. Choose tb, db.")
     if "energy" in objective.needs:
         raise ConfigError(f"{name} cannot be conditioned: the energy of a partial object has none. Choose db, subtb.")
+    for guide in ("teacher", "thompson"):
+        if getattr(setup, guide) is not None:
+            raise ConfigError(f"A training under a condition has no {guide}: its sampler knows of none. Leave it out.")
     if setup.data is not None:
         raise ConfigError("A training under a condition takes no data set: leave out data=.")

@@ -26,7 +26,7 @@ def configuration(setup: Setup, *, seed: int, name: str | None, checkpoint: Chec
     reward = without_condition(setup.log_reward)
     return {
         "task": name,
-        "env": {"class": type(setup.env.space).__name__, **to_json(setup.env.space)},
+        "env": {"class": type(setup.env.unconditioned).__name__, **to_json(setup.env.unconditioned)},
         "reward": to_json(reward) if dataclasses.is_dataclass(reward) else {},
         **{name: _written(one, getattr(setup, name), setup) for name, one in SETTINGS.items() if one.kept},
         "seed": seed,

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 from anabranch.environment import take
 from anabranch.ground.sharding import AXIS, cut, device_count, joined
 from anabranch.policies.heads import Policy
-from anabranch.sampling.rollout import Flags, luck, rollout, starts, walked
+from anabranch.sampling.rollout import Flags, first_raised, luck, rollout, starts, walked
 from anabranch.scoring.reading import DrawnScores, Reading
 from anabranch.scoring.score import score
 from anabranch.trajectories import Scores, Trajectories
@@ -35,7 +35,7 @@ def drawn(
 
     blocks = jax.vmap(block, axis_name=AXIS)(numbers)
     trajectories, seen, flags = blocks
-    return joined(trajectories), joined(seen), _first_raised(flags)
+    return joined(trajectories), joined(seen), first_raised(flags)
 
 
 def scored(
@@ -63,10 +63,3 @@ def _of_a_block(reading: Reading) -> Reading:
     """All blocks take as many turns of a loop as the one that needs most, so that its end is one number."""
     outer = () if reading.axis is None else reading.axis
     return dataclasses.replace(reading, axis=(*outer, AXIS))
-
-
-def _first_raised(flags: Flags) -> Flags:
-    """The flags of the first block that has raised one."""
-    first = (flags.dead_end | flags.too_long).argmax()
-    state = jax.tree.map(lambda leaf: leaf[first], flags.state)
-    return Flags(flags.dead_end.any(), flags.too_long.any(), state)

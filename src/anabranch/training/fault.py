@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float
 from anabranch.ground.errors import Error, LawError
 from anabranch.rewards.log_reward import bad_reward
 from anabranch.sampling.rollout import Flags
+from anabranch.training.guides import GuideState
 from anabranch.training.optimizer import Adam
 from anabranch.training.settings import Setup
 from anabranch.training.state import TrainState
@@ -56,9 +57,10 @@ def not_finite(setup: Setup, state: TrainState, loss: Float[Array, "*lanes"]) ->
 
     # A moment of Adam that is infinite would freeze its parameter; another optimiser may start from infinity.
     of_optimizer = infinite if isinstance(setup.optimizer, Adam) else jnp.isnan
-    parameters, moments = (
-        jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array)) for tree in (state.policy, state.optimizer)
-    )
+    guides = [own for own in state.sources if isinstance(own, GuideState)]
+    learned = [state.policy, *(guide.policy for guide in guides)]
+    kept = [state.optimizer, *(guide.optimizer for guide in guides)]
+    parameters, moments = (jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array)) for tree in (learned, kept))
     found = [bad(leaf, infinite) for leaf in parameters] + [bad(leaf, of_optimizer) for leaf in moments]
     return functools.reduce(jnp.logical_or, found, infinite(loss))
 

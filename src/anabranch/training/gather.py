@@ -70,7 +70,7 @@ def gathered(
         after.append(fresh)
         if part is not None:
             parts.append(part)
-    floored = jnp.zeros(()) if rewards is None else rewards.floored.mean()
+    floored = jnp.zeros(()) if rewards is None else rewards.floored[: setup.parts[0]].mean()
     fault = _fault(None if proposal is None else proposal.flags, parts)
     return Batch(parts, floored, fault), tuple(after)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from anabranch.environment import initial_state
@@ -14,6 +15,7 @@ from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.heads import built
 from anabranch.sampling.replay import Buffer
+from anabranch.training.guides import guides_of
 from anabranch.training.settings import Setup
 
 NUMBERS_A_ROW = 8
@@ -104,8 +106,12 @@ def needed_bytes(setup: Setup) -> dict[str, int]:
         ring = _bytes(eqx.filter_eval_shape(lambda: Buffer.empty(setup.env, replay, with_actions=with_actions)))
     kept = _remembered_bytes(setup) if remembers(setup) else 0
     carried = _bytes(eqx.filter_eval_shape(lambda one: one.begin(None), _policy_shape(setup)))
+    begun = [guide.begun for guide in guides_of(setup)]
+    guides = eqx.filter_eval_shape(
+        lambda policy: [one(setup, policy, jnp.array(0)) for one in begun], _policy_shape(setup)
+    )
     return {
-        "the network": lanes * ((3 if setup.lag_rate else 2) * _bytes(parameters) + _bytes(moments)),
+        "the network": lanes * ((3 if setup.lag_rate else 2) * _bytes(parameters) + _bytes(moments) + _bytes(guides)),
         "the batch": _trajectories_at_once(setup) * (rows_of(setup.env) * row + carried) + kept,
         "the replay buffer": lanes * ring,
     }

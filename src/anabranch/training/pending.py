@@ -46,7 +46,7 @@ def first_pending(setup: Setup) -> Pending | None:
         return None
     # In order each step takes one; out of order a step may replay while all of them wait.
     places = reward.inflight - reward.deterministic_order
-    rows, batch = rows_of(setup.env), setup.parts[0]
+    rows, batch = rows_of(setup.env), setup.parts[0] + sum(setup.guided)
     return Pending(
         actions=jnp.zeros((places, rows, batch), jnp.int32),
         length=jnp.ones((places, batch), jnp.int32),

@@ -102,7 +102,7 @@ class Trained:
 
     def objects(self, n: int, *, seed: int = 0) -> list[Any]:
         """n fresh objects from the policy."""
-        return sample(self.setup.env.space, self.policy, n, seed=seed).objects
+        return sample(self.setup.env.unconditioned, self.policy, n, seed=seed).objects
 
     def save(self, path: str | Path) -> None:
         """Write the run, with the state that it can be resumed from, where it has one, into a new directory.

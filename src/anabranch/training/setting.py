@@ -103,3 +103,8 @@ def about(
     known |= {"unset": (off or {}) if unset is None else unset, "kept": kept, "mark": mark}
     known |= {"before": before, "advanced": advanced, "optional": optional}
     return {"setting": known}
+
+
+def share_of_batch(home: str, example: str, **more: Any) -> dict[str, Any]:
+    """The metadata of a record that takes a share of each batch."""
+    return about("record", None, home=home, example=example, off={"share": 0.0}, **more)

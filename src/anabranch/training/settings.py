@@ -11,10 +11,9 @@ import functools
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from anabranch.ground.errors import ConfigError, did_you_mean
 from anabranch.ground.fields import fields_of
 from anabranch.ground.tables import imported
-from anabranch.training.setting import REQUIRED, Setting, about
+from anabranch.training.setting import Setting, about, share_of_batch
 
 if TYPE_CHECKING:
     import optax
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from anabranch.sampling.explore import Exploration
     from anabranch.sampling.local_search import LocalSearch
     from anabranch.sampling.replay import Replay
+    from anabranch.sampling.teacher import Teacher
+    from anabranch.sampling.thompson import Thompson
     from anabranch.scoring.reading import Reading
     from anabranch.training.optimizer import Adam
 
@@ -97,22 +98,20 @@ class Setup:
         )
     )
     """How the exponent of the reward rises to 1; None: fitted to the rewards of random objects."""
-    replay: "Replay | None" = field(
-        metadata=about(
-            "record", None, home="anabranch.sampling.replay:Replay", example="Replay(share=0.5)", off={"share": 0.0}
-        )
-    )
+    replay: "Replay | None" = field(metadata=share_of_batch("anabranch.sampling.replay:Replay", "Replay(share=0.5)"))
     """The share of each batch that comes from objects seen before."""
     search: "LocalSearch | None" = field(
-        metadata=about(
-            "record",
-            None,
-            home="anabranch.sampling.local_search:LocalSearch",
-            example="LocalSearch(rounds=4)",
-            off={"share": 0.0},
-        )
+        metadata=share_of_batch("anabranch.sampling.local_search:LocalSearch", "LocalSearch(rounds=4)")
     )
     """The share of each batch that is improved by local search."""
+    teacher: "Teacher | None" = field(
+        metadata=share_of_batch("anabranch.sampling.teacher:Teacher", "Teacher(share=0.5)", before=None)
+    )
+    """The share of each batch that a teacher draws, where the policy is wrong."""
+    thompson: "Thompson | None" = field(
+        metadata=share_of_batch("anabranch.sampling.thompson:Thompson", "Thompson(members=10)", before=None)
+    )
+    """The share of each batch that an ensemble draws, each trajectory by one member."""
     data: "DataSet | None" = field(metadata=about("source", None, swept=False, mark=int | None))
     """Finished objects to learn from; on the command line a file of them, one a line."""
     condition: "Condition | None" = field(
@@ -169,9 +168,16 @@ class Setup:
         """How many trajectories of a batch are drawn anew, replayed, and improved by local search."""
         if self.objective.needs_data:
             return 0, self.batch, 0
-        replayed = 0 if self.replay is None else round(self.batch * self.replay.share)
-        searched = 0 if self.search is None else round(self.batch * self.search.share)
-        return self.batch - replayed - searched, replayed, searched
+        replayed, searched = self._part(self.replay), self._part(self.search)
+        return self.batch - replayed - searched - sum(self.guided), replayed, searched
+
+    @property
+    def guided(self) -> tuple[int, int]:
+        """How many trajectories of a batch a teacher and an ensemble draw."""
+        return self._part(self.teacher), self._part(self.thompson)
+
+    def _part(self, source: Any) -> int:
+        return 0 if source is None else round(self.batch * source.share)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -195,17 +201,3 @@ def traced_settings() -> tuple[str, ...]:
     inside["optimizer"] = SETTINGS["optimizer"].table["adam"]
     fields = [f"{group}.{one.name}" for group, cls in inside.items() for one in fields_of(cls) if one.traced]
     return (*(name for name, one in SETTINGS.items() if one.traced), *fields)
-
-
-def completed(settings: dict[str, Any]) -> dict[str, Any]:
-    """All settings, with defaults for those that are not given.
-
-    Raises ConfigError for an unknown name, with the nearest one, and for a setting that must be given.
-    """
-    for name in settings:
-        if name not in SETTINGS:
-            raise ConfigError(f"A training has no setting {name!r}{did_you_mean(name, SETTINGS)}")
-    missing = [name for name, one in SETTINGS.items() if one.default is REQUIRED and name not in settings]
-    if missing:
-        raise ConfigError(f"A training needs {', '.join(f'{name}=' for name in missing)}.")
-    return {name: settings.get(name, one.default) for name, one in SETTINGS.items()}

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from anabranch.environment import Environment
 from anabranch.ground.arguments import require_instance, require_objects, require_record
-from anabranch.ground.errors import ConfigError, named
+from anabranch.ground.errors import ConfigError, did_you_mean, named
 from anabranch.ground.tables import imported
 from anabranch.objectives import OBJECTIVES
 from anabranch.objectives.base import BalanceObjective, Objective
@@ -35,7 +35,8 @@ from anabranch.training.conditioning import condition_of
 from anabranch.training.optimizer import Adam
 from anabranch.training.optimizers import OPTIMIZERS
 from anabranch.training.own_parts import require_name
-from anabranch.training.settings import SETTINGS, Prior, Setup, completed
+from anabranch.training.setting import REQUIRED
+from anabranch.training.settings import SETTINGS, Prior, Setup
 
 
 def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
@@ -55,7 +56,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         ConfigError: for an unknown setting, and one out of range or of the wrong type.
         RewardError: where the reward is no JAX function of one state, or spans more than float32 holds.
     """
-    choice = completed(settings)
+    choice = _completed(settings)
     objective = objective_named(choice["objective"])
     require_name(objective, OBJECTIVES, "objective")
     level = choice.pop("level")
@@ -75,7 +76,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     condition = None if choice["condition"] is None else condition_of(choice["condition"])
     measured = env, log_reward = _under(env, log_reward, condition)
     if condition is not None and condition.tempers:
-        measured = env.space, without_condition(log_reward)
+        measured = env.unconditioned, without_condition(log_reward)
     observing = observer(env)
     if level is None:
         level = reference_level(*measured)
@@ -88,7 +89,8 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     data = None if choice["data"] is None else DataSet.of(env, log_reward, choice["data"], **aims)
     values["anneal"] = _annealing(values["anneal"], env, log_reward, objective, values["steps"])
     values["replay"] = _replay_for(values["replay"], data, objective)
-    values["search"] = values["search"] if values["search"].share > 0.0 else None
+    for name in ("search", "teacher", "thompson"):
+        values[name] = values[name] if values[name].share > 0.0 else None
     backward = backward_policy(choice["backward"] or "uniform", env) if objective.has_backward else None
     if backward is not None:
         require_name(backward, BACKWARDS, "backward policy")
@@ -115,6 +117,20 @@ def _under(env: Environment, log_reward: Any, condition: Condition | None) -> tu
     space = Conditioned(env, condition)
     reward = under_condition(env, log_reward, condition)
     return space, reward.on(space) if isinstance(reward, PythonReward) else reward
+
+
+def _completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """All settings, with defaults for those that are not given.
+
+    Raises ConfigError for an unknown name, with the nearest one, and for a setting that must be given.
+    """
+    for name in settings:
+        if name not in SETTINGS:
+            raise ConfigError(f"A training has no setting {name!r}{did_you_mean(name, SETTINGS)}")
+    missing = [name for name, one in SETTINGS.items() if one.default is REQUIRED and name not in settings]
+    if missing:
+        raise ConfigError(f"A training needs {', '.join(f'{name}=' for name in missing)}.")
+    return {name: settings.get(name, one.default) for name, one in SETTINGS.items()}
 
 
 LEAST_FLOOR = 1e-35

@@ -24,6 +24,7 @@ from anabranch.sampling.local_search import LocalSearch, improved
 from anabranch.sampling.regrow import retrace, walk_back
 from anabranch.sampling.replay import Buffer, Replay
 from anabranch.scoring.reading import DrawnScores
+from anabranch.training.guides import Guide, GuideState, guides_of
 from anabranch.training.settings import Setup
 from anabranch.trajectories import Trajectories
 
@@ -40,6 +41,13 @@ class Part(eqx.Module):
     worth: Float[Array, "B *columns"] | None = None
     """Under conditions what the reward function returned."""
 
+    def between(self, start: int, end: int) -> "Part":
+        """The trajectories from one place to another, without what was seen of all."""
+        moves = self.trajectories
+        states, actions = jax.tree.map(lambda leaf: leaf[:, start:end], (moves.states, moves.actions))
+        trajectories = Trajectories(states, actions, moves.length[start:end])
+        return Part(trajectories, None, self.log_reward[start:end], self.bad[start:end])
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Moment:
@@ -52,7 +60,7 @@ class Moment:
     """Of this step."""
     at_step: Int[Array, ""]
     drawn: Part | None
-    """The new trajectories, rewarded; None where a training draws none."""
+    """The new trajectories, rewarded: those of the policy, then those of guides; None where a training draws none."""
     parts: tuple[Part, ...]
 
     def rewarded(self, objects: State) -> Rewarded:
@@ -72,9 +80,9 @@ class Source(abc.ABC):
     changes: ClassVar[bool] = True
     """Whether its state is another after a step."""
 
-    def begun(self, setup: Setup) -> Any:
+    def begun(self, setup: Setup, policy: Policy, seed: Int[Array, ""]) -> Any:
         """The state of the source before the first step: a pytree of arrays, or None."""
-        del setup
+        del setup, policy, seed
         return None
 
     @abc.abstractmethod
@@ -86,7 +94,25 @@ class Drawn(Source):
     """Trajectories of the present policy. They are proposed and rewarded before any source is asked."""
 
     def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
-        return now.drawn, state
+        drawn = now.drawn
+        if drawn is None or drawn.log_reward.shape[0] == self.number:
+            return drawn, state
+        return dataclasses.replace(drawn.between(0, self.number), seen=drawn.seen), state
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Guided(Source):
+    """Trajectories of another sampler, which learns beside the policy. They are proposed with those of the policy."""
+
+    guide: Guide
+    start: int
+    """The place of the first of them among the new trajectories."""
+
+    def begun(self, setup: Setup, policy: Policy, seed: Int[Array, ""]) -> GuideState:
+        return self.guide.begun(setup, policy, seed)
+
+    def part(self, now: Moment, state: GuideState) -> tuple[Part | None, GuideState]:
+        return None if now.drawn is None else now.drawn.between(self.start, self.start + self.number), state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,7 +145,8 @@ class Replayed(Source):
     with_actions: bool
     """Whether the buffer keeps the trajectories too."""
 
-    def begun(self, setup: Setup) -> Buffer:
+    def begun(self, setup: Setup, policy: Policy, seed: Int[Array, ""]) -> Buffer:
+        del policy, seed
         worth = () if setup.condition is None else (setup.condition.columns,)
         buffer = Buffer.empty(setup.env, self.replay, with_actions=self.with_actions, worth=worth)
         if self.data is None:
@@ -168,8 +195,8 @@ class FromData(Source):
     data: DataSet
     changes: ClassVar[bool] = False
 
-    def begun(self, setup: Setup) -> Any:
-        del setup
+    def begun(self, setup: Setup, policy: Policy, seed: Int[Array, ""]) -> Any:
+        del setup, policy, seed
         return jax.tree.map(jnp.asarray, (self.data.states, self.data.log_reward))
 
     def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
@@ -185,6 +212,9 @@ def sources_of(setup: Setup) -> tuple[Source, ...]:
     sources: list[Source] = []
     if drawn:
         sources.append(Drawn(number=drawn))
+    for guide, number in zip(guides_of(setup), (one for one in setup.guided if one), strict=True):
+        sources.append(Guided(number=number, guide=guide, start=drawn))
+        drawn += number
     if setup.search is not None and searched:
         sources.append(Searched(number=searched, search=setup.search))
     if setup.objective.needs_data and setup.data is not None:

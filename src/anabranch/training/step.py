@@ -28,6 +28,7 @@ from anabranch.training.compatibility import require_compatible
 from anabranch.training.devices import drawn, scored
 from anabranch.training.fault import Fault, first_fault, not_finite
 from anabranch.training.gather import Batch, Proposal, gathered
+from anabranch.training.guided import taught, with_guides
 from anabranch.training.memory import make_room_for_programs, remembers, require_memory
 from anabranch.training.needs import filled
 from anabranch.training.pending import first_pending
@@ -105,7 +106,7 @@ def _fresh_state(setup: Setup, policy: Policy, seed: Int[Array, ""], values: dic
         optimizer=setup.transformation.init(eqx.filter(policy, eqx.is_inexact_array)),
         step=jnp.zeros((), jnp.int32),  # strongly typed, as a checkpoint gives it back
         key=jax.random.fold_in(jax.random.key(seed), Stream.TRAIN),
-        sources=tuple(source.begun(setup) for source in sources_of(setup)),
+        sources=tuple(source.begun(setup, policy, seed) for source in sources_of(setup)),
         lagged=policy if setup.lag_rate else None,
         prior=None if setup.prior is None else setup.prior.policy,
         values=values,
@@ -142,7 +143,7 @@ def propose(setup: Setup, state: TrainState) -> Proposal | None:
     # `rollout` splits this key, which is to fold in 0 and 1; sources fold in other numbers (StepStream).
     trajectories, seen, flags = drawn(state.policy, setup.reading, key, fresh, **options)
     # Without chunks automatic differentiation must see the forward pass, so that the sampler's values are not used.
-    return Proposal(trajectories, seen if setup.chunk else None, flags)
+    return with_guides(setup, state, key, Proposal(trajectories, seen if setup.chunk else None, flags))
 
 
 def reward(setup: Setup, proposal: Proposal | None) -> Rewarded | None:
@@ -164,7 +165,7 @@ def learn(
     beta = 1.0 if setup.anneal is None else setup.anneal.beta(state.step)
     parameters, static = eqx.partition(state.policy, eqx.is_inexact_array)
 
-    def loss_of(parameters: Any) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    def loss_of(parameters: Any) -> tuple[Float[Array, ""], tuple[Float[Array, ""], Scores]]:
         policy = eqx.combine(parameters, static)
         scores = _annealed(dataclasses.replace(_scored(setup, policy, batch), **given), beta)
         own = jnp.zeros(())
@@ -174,10 +175,11 @@ def learn(
             log_pb = scores.log_pb if scores.lagged_log_pb is None else scores.lagged_log_pb
             scores = dataclasses.replace(scores, log_pb=jax.lax.stop_gradient(log_pb))
         loss = setup.objective.loss(scores)
-        return loss + own, loss
+        return loss + own, (loss, scores)
 
     # The gradient is that of both losses; the loss that is reported is that of the objective.
-    (_, loss), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+    (_, (loss, scores)), gradient = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+    sources = taught(setup, state, sources, batch, scores)
     updates, optimizer = setup.transformation.update(gradient, state.optimizer, parameters)
     policy = eqx.combine(eqx.apply_updates(parameters, updates), static)
     lagged = None if state.lagged is None else _following(state.lagged, policy, setup.lag_rate)
