@@ -21,6 +21,8 @@ SOURCES_OF_KEYS = {
     "ground/streams.py",
     "sampling/reference_level.py",  # the survey of a space, which belongs to no seed
     "training/step.py",  # traced seeds, with INIT and TRAIN
+    "training/guides.py",  # the same, with TEACHER and THOMPSON
+    "policies/words_read.py",  # walks on which a promise of a space is tried, which belong to no seed
 }
 OWN_GENERATORS = {
     "ground/streams.py",

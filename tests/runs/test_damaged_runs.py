@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import anabranch as ab
-from anabranch.runs.load import KEYS, STEERED
+from anabranch.runs.load import ADDED, KEYS, STEERED, TOGETHER
 from anabranch.storage.checkpoints import RunWarning
 from anabranch.storage.directory import RunDirectory
 from support.tiny import STEPS, train_faces, tree
@@ -166,7 +166,7 @@ def test_the_checkpoint_before_a_damaged_one_is_used(copy, name):
 @pytest.mark.parametrize("name", [name for name in KEYS if name not in ("resumed", *STEERED)])
 def test_each_missing_key_is_named(copy, name):
     rewrite(copy / "run.json", lambda config: config.pop(name))
-    if name in ("versions", "result", "checkpoint", "machine"):
+    if name in ("versions", "result", "checkpoint", "machine", *ADDED.keys() - TOGETHER):
         assert ab.load(copy).steps == STEPS
         return
     with pytest.raises(ab.RunError, match=rf"has no '{name}'|format None|an environment of your own"):

@@ -13,7 +13,8 @@ from anabranch.objectives import OBJECTIVES
 from anabranch.policies.recipes import POLICIES
 from anabranch.scoring.reading import CHUNK
 from anabranch.training.optimizers import OPTIMIZERS
-from anabranch.training.settings import REQUIRED, SETTINGS, traced_settings
+from anabranch.training.setting import REQUIRED
+from anabranch.training.settings import SETTINGS, traced_settings
 from support.house import none_of
 from support.tiny import answer, fine
 

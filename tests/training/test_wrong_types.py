@@ -33,7 +33,7 @@ SENTENCES = {
     "backward=3": "The backward policy must be a name or a record; given 3.",
     "backward=LearnedBackward": "The backward policy must be a name or a record; "
     f"given the class LearnedBackward: {BRACKETS}",
-    "policy='mpl'": "There is no policy 'mpl'; did you mean mlp? Known: mlp, tabular.",
+    "policy='mpl'": "There is no policy 'mpl'; did you mean mlp? Known: graph, mlp, tabular, transformer.",
     "policy=3": f"{RECIPE}; given 3.",
     "policy=MLP": f"{RECIPE}; given the class MLP: write its brackets.",
     "policy=trained": f"{RECIPE} (a trained policy is given as start=); given an object of MLPPolicy.",

@@ -23,8 +23,9 @@ class SumOfParts:
         ConfigError: where `env` is no composite, or the rewards are not one function for each of its spaces.
 
     Example:
-        env = anabranch.Product([space, other])
-        reward = anabranch.SumOfParts(env=env, log_rewards=(log_reward, other_log_reward))
+        one, other = anabranch.make("faces"), anabranch.make("hypergrid")
+        env = anabranch.Product([one.env, other.env])
+        reward = anabranch.SumOfParts(env=env, log_rewards=(one.log_reward, other.log_reward))
     """
 
     env: Composite
