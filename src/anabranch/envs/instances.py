@@ -1,6 +1,8 @@
 """Instances of combinatorial problems: numbers from a seed, the best object, and sums over all orders."""
 
+import abc
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +58,43 @@ class IsBest:
 
 MOST_ORDERED = 14
 """Up to so many items all orders are summed, over 2^n sets and the item that came last."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StepsOfOrder:
+    """What an order weighs at each of its items, in nats."""
+
+    first: Float[np.ndarray, " n"]
+    """At its first item."""
+    following: Callable[[int], Float[np.ndarray, "n n"]]
+    """At each further one, [before, item], with a bit for each earlier item."""
+    last: Float[np.ndarray, " n"]
+    """At its end."""
+
+
+class OrderReward(abc.ABC):
+    """Abstract: a reward of orders that adds up item by item, so that its sum and its best are exact."""
+
+    @abc.abstractmethod
+    def steps_of_order(self) -> StepsOfOrder:
+        """What an order weighs at each of its items."""
+
+    @property
+    def log_z(self) -> float | None:
+        """The exact log Z, over all sets of items and the last of them; None beyond 14 items."""
+        return _over_orders(self, np.logaddexp)
+
+    @property
+    def best(self) -> float | None:
+        """The largest log R; None beyond 14 items."""
+        return _over_orders(self, np.maximum)
+
+
+@functools.lru_cache(maxsize=64)
+def _over_orders(reward: OrderReward, join: np.ufunc) -> float | None:
+    steps = reward.steps_of_order()
+    n = steps.first.size
+    return None if n > MOST_ORDERED else over_orders(n, join, **vars(steps))
 
 
 def over_orders(

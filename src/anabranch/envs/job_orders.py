@@ -1,16 +1,16 @@
 """Orders of jobs on one machine, worth less the later the jobs are."""
 
 import dataclasses
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from anabranch.envs.instances import (
-    MOST_ORDERED,
     IsBest,
-    over_orders,
+    OrderReward,
+    StepsOfOrder,
     require_instance_seed,
     require_positive,
     uniforms,
@@ -24,7 +24,7 @@ LONGEST, WEIGHTIEST, TIGHTNESS = 10, 5, 0.6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WeightedTardiness:
+class WeightedTardiness(OrderReward):
     """log R = -`beta` * total weighted tardiness, in nats: 1 || sum w T of the scheduling literature.
 
     A job that ends at C counts weight * max(0, C - due). Times are whole numbers from 1 to 10, weights from 1 to 5, due
@@ -59,30 +59,16 @@ class WeightedTardiness:
         times, weights, due = jnp.where(state >= 0, jnp.asarray(self.jobs)[:, state], 0)
         return self.beta * jnp.sum(weights * jnp.maximum(jnp.cumsum(times) - due, 0))
 
-    @property
-    def log_z(self) -> float | None:
-        """The exact log Z, over all sets of jobs done; None beyond 14 jobs."""
-        return _joined(self, "sum")
+    def steps_of_order(self) -> StepsOfOrder:
+        """Minus beta times the weighted tardiness of each job, which depends on the jobs before it."""
+        times, weights, due = self.jobs
+        n = times.size
 
-    @property
-    def best(self) -> float | None:
-        """The largest log R, that of the least tardiness; None beyond 14 jobs."""
-        return _joined(self, "best")
+        def following(done: int) -> Float[np.ndarray, "n n"]:
+            ends = times[(done >> np.arange(n)) & 1 == 1].sum() + times
+            return np.broadcast_to(-self.beta * weights * np.maximum(ends - due, 0), (n, n))
 
-
-@lru_cache(maxsize=32)
-def _joined(reward: WeightedTardiness, how: str) -> float | None:
-    n = reward.env.n
-    if n > MOST_ORDERED:
-        return None
-    times, weights, due = reward.jobs
-
-    def following(done: int) -> Float[np.ndarray, "n n"]:
-        ends = times[(done >> np.arange(n)) & 1 == 1].sum() + times
-        return np.broadcast_to(-reward.beta * weights * np.maximum(ends - due, 0), (n, n))
-
-    join = np.logaddexp if how == "sum" else np.maximum
-    return over_orders(n, join, first=following(0)[0], following=following, last=np.zeros(n))
+        return StepsOfOrder(following(0)[0], following, np.zeros(n))
 
 
 ENV = Orders(n=7)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int
 from anabranch.environment import State
 from anabranch.envs.cells import EMPTY, FULL, INK
 from anabranch.envs.instances import (
-    MOST_ORDERED,
     IsBest,
-    over_orders,
+    OrderReward,
+    StepsOfOrder,
     require_instance_seed,
     require_positive,
     uniforms,
@@ -66,7 +66,7 @@ class Tours(Orders):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TourLength:
+class TourLength(OrderReward):
     """log R = -`beta` * length of the round tour, in nats.
 
     Each tour counts twice, once in each direction. For the task, log Z is -15.110821, and the shortest tour 3.204471.
@@ -89,26 +89,10 @@ class TourLength:
         there = jnp.append(state >= 0, state[-1] >= 0)
         return self.beta * jnp.sum(jnp.asarray(self.env.distances, float)[stops, jnp.roll(stops, -1)], where=there)
 
-    @property
-    def log_z(self) -> float | None:
-        """The exact log Z, over all sets of cities and the last of them; None beyond 15 cities."""
-        return _joined(self, "sum")
-
-    @property
-    def best(self) -> float | None:
-        """The largest log R, that of the shortest tour; None beyond 15 cities."""
-        return _joined(self, "best")
-
-
-@lru_cache(maxsize=32)
-def _joined(reward: TourLength, how: str) -> float | None:
-    n = reward.env.n
-    if n > MOST_ORDERED:
-        return None
-    far = -reward.beta * reward.env.distances
-    between = far[1:, 1:]
-    join = np.logaddexp if how == "sum" else np.maximum
-    return over_orders(n, join, first=far[0, 1:], following=lambda done: between, last=far[1:, 0])
+    def steps_of_order(self) -> StepsOfOrder:
+        """Minus beta times the way to each city, and the way back."""
+        far = -self.beta * self.env.distances
+        return StepsOfOrder(far[0, 1:], lambda done: far[1:, 1:], far[1:, 0])
 
 
 ENV = Tours()
