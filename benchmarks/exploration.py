@@ -2,7 +2,7 @@
 
 Trajectory balance with a uniform P_B and the same network, rates and number of trajectories for each: on-policy,
 epsilon-greedy, replay of the best, a teacher, and Thompson sampling, all with the library's defaults. None of them was
-chosen by looking at the seeds that are reported; the prior of the ensemble was, on 2x32 with seeds 10 and 11. At the
+chosen by looking at the seeds that are reported; the prior of the ensemble was set on 2x32 with seeds 10 and 11. At the
 end the exact law says how far it is from R / Z, and how many of the 2^dim corners, and of the modes in them, have at
 least half of their mass. GRID is `4x20`, the hard one (R0 = 1e-4, R1 = 1, R2 = 3), whose rows are written to
 `benchmarks/results/exploration.md`, or `2x32`, to see that it works.

@@ -163,7 +163,8 @@ def test_the_batch_has_the_shares_that_were_asked_for(kind):
     assert [part.log_reward.shape[0] for part in batch.parts] == [8, 4, 4]
     drawn, guided, _ = batch.parts
     assert (drawn.seen is None, guided.seen is None) == (False, True)
-    for part in (drawn, guided):
+    for part, place in ((drawn, slice(0, 8)), (guided, slice(8, 12))):
+        np.testing.assert_array_equal(part.trajectories.actions, proposal.trajectories.actions[:, place])
         wanted = jax.vmap(HIDDEN)(part.trajectories.objects) - setup.level
         np.testing.assert_allclose(part.log_reward, wanted, rtol=1e-5)
     alone = ab.setup(GRID, HIDDEN, objective="tb", steps=40, batch=8, policy=setup.policy)

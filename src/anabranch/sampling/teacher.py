@@ -25,7 +25,7 @@ class Teacher:
     it stays in checkpoints, and a policy that is loaded is the student.
 
     Unlike in the paper, delta is of the one trajectory in the batch, before the student's step, and the teacher draws
-    its share of every batch instead of whole batches in turn. The paper's weight of undersampled trajectories is 19.
+    its share of every batch instead of whole batches in turn.
 
     Paper: Kim et al. 2024, arXiv:2410.01432.
 

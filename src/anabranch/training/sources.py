@@ -46,7 +46,8 @@ class Part(eqx.Module):
         moves = self.trajectories
         states, actions = jax.tree.map(lambda leaf: leaf[:, start:end], (moves.states, moves.actions))
         trajectories = Trajectories(states, actions, moves.length[start:end])
-        return Part(trajectories, None, self.log_reward[start:end], self.bad[start:end])
+        worth = None if self.worth is None else self.worth[start:end]
+        return Part(trajectories, None, self.log_reward[start:end], self.bad[start:end], worth)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
