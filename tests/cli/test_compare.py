@@ -102,6 +102,7 @@ def test_walk_without_a_log_z_has_no_balance(compared):
     assert "pg has no balance: its loss compares no two sides" in out
 
 
+@pytest.mark.thorough
 def test_plot_sets_the_flow_of_another_run_beside(compared, tmp_path):
     place = compared[0]
     out = fine(answer("plot", place / "tb", "--beside", place / "pg", "--out", tmp_path / "pictures"))
@@ -110,6 +111,7 @@ def test_plot_sets_the_flow_of_another_run_beside(compared, tmp_path):
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pair)
 
 
+@pytest.mark.thorough
 def test_a_run_of_another_space_cannot_stand_beside(compared, tmp_path):
     fine(answer("train", "hypergrid", "--env.side", 3, "--steps", 2, "--policy.width", 8, "--out", tmp_path / "grid"))
     code, out, err = answer("plot", compared[0] / "tb", "--beside", tmp_path / "grid", "--out", tmp_path / "pictures")

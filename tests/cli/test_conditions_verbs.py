@@ -67,7 +67,7 @@ def test_walk_and_plot_take_the_middle_and_say_so(heated):
     assert "temperature 2" not in fine(answer("walk", heated[0], "--condition", "2"))
 
 
-@pytest.mark.parametrize("reward", ["two", "in_python"])
+@pytest.mark.parametrize("reward", [pytest.param("two", marks=pytest.mark.thorough), "in_python"])
 def test_columns_of_a_users_file_are_taken_with_preferences(folder, reward):
     out = folder / f"pair-{reward}"
     spec = f"{folder / 'rewards.py'}:{reward}"

@@ -99,6 +99,7 @@ def test_a_training_that_nobody_listens_to_any_more_keeps_its_run(tmp_path):
     assert ab.load(tmp_path / "run").interrupted
 
 
+@pytest.mark.thorough
 def test_without_a_home_every_verb_works(tmp_path):
     environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("HOME", "XDG_CACHE_HOME")}
     for words in (

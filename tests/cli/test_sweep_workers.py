@@ -64,6 +64,7 @@ def test_a_combination_is_tried_again_where_its_worker_dies_and_is_a_row_where_a
     assert not (tmp_path / "tb-8").exists()
 
 
+@pytest.mark.thorough
 def test_a_combination_that_is_refused_is_a_row_and_the_others_are_kept(tmp_path):
     over = ("--over", "batch=8,0")
     code, out, _ = answer(*SWEEP[:6], "--seeds", 1, *over, "--out", tmp_path / "sweep", "--workers", 1)

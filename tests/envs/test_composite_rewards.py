@@ -53,6 +53,7 @@ def test_log_z_of_a_repetition_is_a_geometric_sum(least):
         assert reward.log_z == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_energies_and_log_z_are_had_where_the_parts_have_them():
     rewards = REWARDS[0], REWARDS[2], REWARDS[3]
     for kind in (ab.Product, ab.InOrder, ab.Choose):

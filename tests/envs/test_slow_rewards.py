@@ -45,6 +45,7 @@ def test_a_forest_learns_what_was_measured(tmp_path):
         BindingModelReward(trees=0)
 
 
+@pytest.mark.thorough
 def test_drawn_objects_are_written_into_files(tmp_path):
     molecules, faces = tmp_path / "molecules", tmp_path / "faces"
     quick = ("--steps", 2, "--batch", 4, "--exact", "false")

@@ -42,6 +42,7 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.thorough
 def test_a_package_adds_a_task_and_parts_of_each_kind(site):
     names = ("--objective", "huber-tb", "--policy", "narrow", "--backward", "first", "--reward", "even")
     fields = ("--objective.width", 4, "--policy.width", 8, "--env.n", 3, "--steps", 20)
@@ -69,6 +70,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.thorough
 def test_a_broken_package_is_named_and_harms_nobody(tmp_path):
     site = installed(tmp_path, {group: rows for group, (rows, _) in BROKEN.items()}, name="broken-one")
     words = {

@@ -63,6 +63,7 @@ def test_a_space_without_labels_is_lawful_and_cannot_be_trained():
         ab.train(Subset(0, 0), lambda _: jnp.zeros(()), objective="tb", **QUICK)
 
 
+@pytest.mark.thorough
 def test_a_generous_bound_costs_nothing_and_changes_nothing():
     assert most_moves(Subset(4, 2)) == 2
     assert rows_of(Generous(4, 2)) == 3

@@ -55,7 +55,7 @@ def heads_everywhere(env, recipe):
     return np.concatenate([heads.forward, heads.backward, heads.log_flow[:, None]], 1)
 
 
-@pytest.mark.parametrize("pooling", ["class", "mean"])
+@pytest.mark.parametrize("pooling", [pytest.param("class", marks=pytest.mark.thorough), "mean"])
 def test_neither_order_nor_padding_of_tokens_has_a_meaning(pooling):
     recipe = ab.Transformer(pooling=pooling, **SMALL)
     plain = heads_everywhere(Bag(), recipe)

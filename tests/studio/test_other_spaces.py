@@ -41,6 +41,7 @@ def opened(tab, server, name):
     return page, time.monotonic() - began
 
 
+@pytest.mark.thorough
 def test_ten_thousand_states_show_what_carries_the_flow(tab, large, capsys):
     root, server = large
     page, seconds = opened(tab, server, "grid")

@@ -94,6 +94,7 @@ def test_other_objectives_learn_under_conditions_too(objective):
     assert found.worst("log_z_error") < 0.12
 
 
+@pytest.mark.thorough
 def test_a_learned_backward_policy_replay_and_search_learn_the_same_targets():
     options = {**LONGER, "backward": "learned", "replay": ab.Replay(share=0.5), "search": ab.LocalSearch(share=0.25)}
     found = quiet(condition=HEAT, **options).evaluate(samples=256).conditions
@@ -108,6 +109,7 @@ def test_preferences_trace_the_front():
     assert found.front.hypervolume == pytest.approx(1.0)
 
 
+@pytest.mark.thorough
 def test_goals_are_met():
     goal = ab.Goal(low=(0.0,), high=(6.0,), width=0.7, tolerance=0.6)
     run = quiet(reward=lambda state: state.sum()[None].astype(float), condition=goal, **LONGER)

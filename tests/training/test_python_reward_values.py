@@ -56,6 +56,7 @@ def test_a_quarantine_drops_objects_and_goes_on_until_its_budget_is_spent():
     assert np.isneginf(drawn).any(), "what is measured counts them as 0"
 
 
+@pytest.mark.thorough
 def test_a_quarantine_goes_on_where_it_was(tmp_path):
     options = {"on_bad_reward": "quarantine", "version": "1"}
     whole = trained(with_value(math.nan), train={"steps": 20}, **options)

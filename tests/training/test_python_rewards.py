@@ -219,6 +219,7 @@ def test_a_function_that_no_worker_can_load_is_told_before_training():
 # --- the budget, and settings that are none
 
 
+@pytest.mark.thorough
 def test_the_budget_ends_a_training_and_keeps_what_was_learned(tmp_path):
     grid = Hypergrid(dim=2, side=32)
     reward = python_reward(scores.values, max_evaluations=120, survey=32)
