@@ -77,6 +77,14 @@ def test_columns_of_a_users_file_are_taken_with_preferences(folder, reward):
     assert len(fine(answer("sample", out, "--n", "2", "--reward", spec, "--condition", "0.25,0.75")).splitlines()) == 2
 
 
+def test_compare_and_a_static_page_take_the_middle(heated, folder):
+    flags = ("--condition", "temperature", "--objectives", "tb,db", "--seeds", "2")
+    printed = fine(answer("compare", "hypergrid", *flags, *SMALL, "--out", folder / "compared"))
+    assert "in the middle, temperature 1.414" in printed
+    fine(answer("studio", heated[0], "--static", folder / "page.html"))
+    assert (folder / "page.html").stat().st_size > 100_000
+
+
 @pytest.mark.parametrize(
     "words, sentence",
     [

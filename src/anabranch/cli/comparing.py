@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anabranch.cli.conditions import in_the_middle
 from anabranch.cli.flags import Option, parse
 from anabranch.cli.seeds import mean_of, name_of, seeds_of, seeds_text, spread_text, summary_of, write_table
 from anabranch.cli.training import OPTIONS, POSITIONAL, SEEDS, free_directory, read_choices, short_name
@@ -37,7 +38,7 @@ def compare(arguments: Sequence[str]) -> int:
     folder = require_new(first.options["out"] or free_directory(f"compare-{short_name(task)}-{seeds[0]}"))
     where = {"seed": seeds[0], "seeds": count}
     rows = [_one(name, plan[0], where, plan[2], folder / name) for name, plan in zip(names, plans, strict=True)]
-    _show(rows, f"{task.name}, {seeds_text(seeds)}")
+    _show(rows, f"{task.name}, {seeds_text(seeds)}{in_the_middle(plans[0][2].get('condition'))}")
     table = [_as_json(row, folder_name) for row, folder_name in zip(rows, names, strict=True)]
     write_table(folder, {"task": task.name, "seeds": seeds, "rows": table})
     try:
@@ -69,7 +70,8 @@ def _one(name: str, task: Any, seeds: Mapping[str, Any], choices: Mapping[str, A
     if run.interrupted:
         raise KeyboardInterrupt
     aim = {"exact": choices["exact"], "objective": run.setup.objective, **run.setup.beside_reward}
-    results = [exact_summary(one.policy, task.env, run.setup.log_reward, facts=task.facts, **aim) for one in run.each()]
+    alone = [one.in_the_middle() for one in run.each()]  # of a training under conditions
+    results = [exact_summary(one.policy, task.env, one.setup.log_reward, facts=task.facts, **aim) for one in alone]
     columns = {key: [result[key] for result in results] for key in FORMS}
     columns |= {f"P({fact})": [result["facts"][fact] for result in results] for fact in task.facts}
     facts = tuple(task.facts)

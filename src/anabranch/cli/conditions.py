@@ -7,6 +7,7 @@ from anabranch.ground.errors import ConfigError
 
 if TYPE_CHECKING:
     from anabranch.evaluation.conditional import Conditions, UnderOne
+    from anabranch.rewards.conditions.base import Condition
     from anabranch.runs.run import Run
 
 CONDITION = Option(
@@ -39,6 +40,11 @@ def held_run(run: "Run", flags: Flags, *, middle: bool) -> "Run":
         print(f"under the condition in the middle, {words_of(run, run.setup.condition.middle())} (--condition)")
         return found
     return run
+
+
+def in_the_middle(condition: "Condition | None") -> str:
+    """The end of a title: under which condition the numbers are; nothing without conditions."""
+    return "" if condition is None else f", in the middle, {condition.words(condition.middle())}"
 
 
 def words_of(run: "Run", value: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from anabranch.cli.conditions import show_conditions
+from anabranch.cli.conditions import in_the_middle, show_conditions
 from anabranch.cli.prior_and_data import missing_source
 from anabranch.cli.seeds import EXACT_NUMBER, finite_json, interval_of, mean_of, name_of, summary_of
 from anabranch.evaluation.metrics.settings import MetricSettings
@@ -66,9 +66,7 @@ def report(
         )
         return
     if run.setup.seeds is None:
-        condition = run.setup.condition
-        where = "" if condition is None else f", in the middle, {condition.words(condition.middle())}"
-        show_evaluation(run, results[0], title=f"{title}{where}")
+        show_evaluation(run, results[0], title=f"{title}{in_the_middle(run.setup.condition)}")
         if results[0].conditions is not None:
             show_conditions(run, results[0].conditions)
     else:
