@@ -223,7 +223,7 @@ LATER = pytest.mark.thorough
         pytest.param(3, "tb", {}, id="tb"),
         pytest.param(3, "tb", {"backward": "learned", "seeds": 2}, id="tb, two seeds", marks=LATER),
         pytest.param(3, "fm", {"steps": 1_500}, id="fm", marks=LATER),
-        pytest.param(3, "subtb", {"replay": ab.Replay(share=0.25)}, id="subtb, replay", marks=LATER),
+        pytest.param(3, "subtb", {"steps": 1_200, "replay": ab.Replay(share=0.25)}, id="subtb, replay", marks=LATER),
         pytest.param(4, "mdb", {"steps": 2_500}, id="mdb, four nodes", marks=LATER),
     ],
 )

@@ -22,9 +22,10 @@ class Classes(Condition):
         ConfigError: for fewer than two classes.
 
     Example:
-        condition = anabranch.Classes(count=3)
-        run = anabranch.train(env, log_rewards, objective="tb", steps=5_000, batch=64, condition=condition)
-        run.sample(10, condition=2)
+        env, log_rewards = anabranch.make("hypergrid").env, lambda state: -1.0 * state
+        condition = anabranch.Classes(count=2)
+        run = anabranch.train(env, log_rewards, objective="tb", steps=100, batch=64, condition=condition)
+        run.sample(10, condition=1)
     """
 
     count: int = 2

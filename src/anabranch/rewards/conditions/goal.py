@@ -27,9 +27,10 @@ class Goal(Condition):
         ConfigError: for a range, a width or a tolerance that is none.
 
     Example:
-        condition = anabranch.Goal(low=(0.0,), high=(1.0,), width=0.05, tolerance=0.1)
-        run = anabranch.train(env, properties, objective="tb", steps=5_000, batch=64, condition=condition)
-        run.sample(10, condition=(0.7,))
+        env, properties = anabranch.make("hypergrid").env, lambda state: state / 7.0
+        condition = anabranch.Goal(low=(0.0, 0.0), high=(1.0, 1.0), width=0.05, tolerance=0.1)
+        run = anabranch.train(env, properties, objective="tb", steps=100, batch=64, condition=condition)
+        run.sample(10, condition=(0.7, 0.2))
     """
 
     low: tuple[float, ...] = (0.0,)

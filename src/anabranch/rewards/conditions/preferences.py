@@ -28,8 +28,9 @@ class Preferences(Condition):
         ConfigError: for a setting out of range.
 
     Example:
+        env, two_rewards = anabranch.make("hypergrid").env, lambda state: (1.0 + state) / 8.0
         condition = anabranch.Preferences(rewards=2, exponent=16.0)
-        run = anabranch.train(env, two_rewards, objective="tb", steps=5_000, batch=64, condition=condition)
+        run = anabranch.train(env, two_rewards, objective="tb", steps=100, batch=64, condition=condition)
         run.sample(10, condition=(0.3, 0.7))
     """
 
