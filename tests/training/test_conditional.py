@@ -170,6 +170,24 @@ def test_plain_python_columns_teach_what_columns_in_jax_teach():
         np.testing.assert_allclose(one, other, atol=2e-4)
 
 
+def test_what_is_measured_asks_for_few_rewards_in_plain_python():
+    env = ab.make("hypergrid", env={"dim": 3, "side": 12}).env
+    asked = []
+
+    def counted(objects):
+        asked.extend(objects)
+        return [[1.0 + x, 1.0 + y] for x, y, _ in objects]
+
+    run = quiet(env=env, reward=ab.python_reward(counted, survey=32), condition=PAIR, **{**SMALL, "steps": 2})
+    before = len(asked)
+    measured = run.evaluate(exact=False)
+    drawn = 100 + 8 * len(measured.conditions.rows)
+    assert len(asked) - before <= drawn
+    before = len(asked)
+    assert all(finding.what for finding in ab.diagnose(run, evaluations=[measured], exact=False))
+    assert len(asked) - before <= 100
+
+
 def test_a_temperature_over_plain_python_is_the_power_of_its_reward():
     def score(objects):
         return [1.0 + x + y for x, y in objects]

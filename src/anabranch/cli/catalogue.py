@@ -16,10 +16,20 @@ Written by `anabranch list --markdown`; the tables are those of the code. [Formu
 """
 
 
-KINDS = {"objective": "objective", "backward": "backward policy", "policy": "policy", "condition": "condition"}
-KINDS["metric"] = "metric"
-MANY = {"objective": "objectives", "backward": "backward policies", "policy": "policies", "condition": "conditions"}
-MANY["metric"] = "metrics"
+KINDS = {
+    "objective": "objective",
+    "backward": "backward policy",
+    "policy": "policy",
+    "condition": "condition",
+    "metric": "metric",
+}
+MANY = {
+    "objective": "objectives",
+    "backward": "backward policies",
+    "policy": "policies",
+    "condition": "conditions",
+    "metric": "metrics",
+}
 """What one part of each kind is called, and what several are."""
 
 
@@ -31,8 +41,13 @@ def part_tables() -> "dict[str, Table[Any]]":
     from anabranch.policies.recipes import POLICIES
     from anabranch.rewards.conditions import CONDITIONS
 
-    tables: dict[str, Table[Any]] = {"objective": OBJECTIVES, "backward": BACKWARDS, "policy": POLICIES}
-    return {**tables, "condition": CONDITIONS, "metric": METRICS}
+    return {
+        "objective": OBJECTIVES,
+        "backward": BACKWARDS,
+        "policy": POLICIES,
+        "condition": CONDITIONS,
+        "metric": METRICS,
+    }
 
 
 def kinds() -> dict[str, Rows]:

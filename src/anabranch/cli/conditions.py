@@ -36,21 +36,14 @@ def held_run(run: "Run", flags: Flags, *, middle: bool) -> "Run":
     if value is not None:
         return run.at(value)
     if middle and run.setup.condition is not None:
-        found = run.in_the_middle()
-        print(f"under the condition in the middle, {words_of(run, run.setup.condition.middle())} (--condition)")
-        return found
+        print(f"under the condition{in_the_middle(run.setup.condition).removeprefix(',')} (--condition)")
+        return run.in_the_middle()
     return run
 
 
 def in_the_middle(condition: "Condition | None") -> str:
     """The end of a title: under which condition the numbers are; nothing without conditions."""
     return "" if condition is None else f", in the middle, {condition.words(condition.middle())}"
-
-
-def words_of(run: "Run", value: Any) -> str:
-    """A condition as text."""
-    assert run.setup.condition is not None
-    return run.setup.condition.words(value)
 
 
 def show_conditions(run: "Run", found: "Conditions") -> None:
@@ -92,7 +85,8 @@ COLUMNS = {
 
 def _label(row: "UnderOne") -> str:
     value = row.condition
-    return ", ".join(f"{one:.4g}" for one in value) if isinstance(value, tuple) else f"{value:.4g}"
+    numbers = value if isinstance(value, tuple) else (value,)
+    return ", ".join(f"{one:.4g}" if isinstance(one, int | float) else str(one) for one in numbers)
 
 
 def _cell(row: "UnderOne", name: str) -> str:

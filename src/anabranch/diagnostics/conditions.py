@@ -1,5 +1,7 @@
 """Whether a sampler that was trained under conditions heeds them."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,9 @@ from anabranch.evaluation.under_conditions import AnyReward, log_rewards_at, wor
 from anabranch.ground.streams import Stream, key_of
 from anabranch.policies.at_condition import held
 from anabranch.policies.heads import Policy
+from anabranch.rewards.host_reward import PythonReward
 from anabranch.sampling.draw import reading_for
+from anabranch.sampling.reference_level import survey_of
 from anabranch.sampling.rollout import rollout
 from anabranch.scoring.reading import Reading
 from anabranch.scoring.score import score
@@ -44,15 +48,18 @@ def ignored_condition(run: Trained, *, measured: Conditions | None, seed: int) -
         space, ends = run.setup.env.unconditioned, [held(run.policy, condition.settled(one)) for one in (first, last)]
         key = key_of(seed, Stream.CONDITIONS)
         distance, objects = _moved(ends[0], ends[1], reading_for(space, None), key)
+        if isinstance(reward, PythonReward):  # whose evaluations cost: those of its survey are there
+            objects = survey_of(run.setup.env, reward).ends.state
         worth = worth_of(reward, jax.tree.map(np.asarray, objects))
         one, other = (log_rewards_at(condition, worth, condition.settled(value)) for value in (first, last))
         both = np.isfinite(one) & np.isfinite(other)
+        where = "random objects" if isinstance(reward, PythonReward) else "their objects"
         spread = float(np.std((one - other)[both])) if both.any() else 0.0
         if spread < MARKED or float(distance) > SLIGHT:
             return None
         evidence = (
             f"{words} the law of trajectories moves by a total variation of {float(distance):.2g} ({DRAWN} of them), "
-            f"while log R of their objects shifts against each other by {spread:.2g} nats"
+            f"while log R of {where} shifts against each other by {spread:.2g} nats"
         )
     return Finding(
         what="the condition is ignored",
@@ -63,7 +70,7 @@ def ignored_condition(run: Trained, *, measured: Conditions | None, seed: int) -
 
 
 @eqx.filter_jit
-def _moved(first: Policy, last: Policy, reading: Reading, key: Key[Array, ""]) -> tuple[Float[Array, ""], object]:
+def _moved(first: Policy, last: Policy, reading: Reading, key: Key[Array, ""]) -> tuple[Float[Array, ""], Any]:
     """The total variation between two laws of trajectories, estimated on draws of the first, and their objects."""
     trajectories = rollout(first, reading, key, DRAWN)[0]
     nothing = jnp.zeros(DRAWN)

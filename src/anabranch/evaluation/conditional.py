@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anabranch.environment import Environment
-from anabranch.evaluation.affordable import Exact, graph_beside_samples
+from anabranch.evaluation.affordable import Exact, draws_for, graph_beside_samples
 from anabranch.evaluation.divergences import total_variation_distance
 from anabranch.evaluation.estimates import log_ratio_forward
 from anabranch.evaluation.learned import learned_log_z
@@ -17,17 +17,18 @@ from anabranch.evaluation.under_conditions import AnyReward, UnderConditions, lo
 from anabranch.ground.means import Estimate, log_mean_exp_with_error
 from anabranch.ground.streams import Stream, key_of
 from anabranch.objectives.base import Objective
-from anabranch.policies.at_condition import held
+from anabranch.policies.at_condition import held, held_at_its_level
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy
+from anabranch.rewards.conditional_host import ConditionalPythonReward
 from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.conditions.goal import Goal
 from anabranch.rewards.conditions.preferences import Preferences
 from anabranch.sampling.draw import BATCH, reading_for, whole_batches
 from anabranch.scoring.reading import Reading
 
-FEW = 1024
-"""Objects that are drawn under each condition, where that was left open."""
+FEW, FEWEST = 1024, 8
+"""Objects that are drawn under each condition, where that was left open; in plain Python so many at least."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,8 +120,9 @@ def measured_under(
     exact: Exact,
 ) -> Conditions:
     """Measure a policy under each condition of the grid: exactly where the space is listed, and by fresh objects."""
-    condition, count = reward.condition, samples or FEW
+    condition = reward.condition
     grid = [(value, condition.settled(value)) for value in condition.grid()]
+    count = samples or _draws(reward, exact, len(grid))
     graph = graph_beside_samples(env, reward.at(condition.middle()), exact, count)
     under = None if graph is None else UnderConditions.of(graph, reward)
     laws = [None if under is None else under.law(policy, settled) for _, settled in grid]
@@ -135,7 +137,7 @@ def measured_under(
                 condition=value,
                 total_variation=None if law is None else law.total_variation,
                 kl=None if law is None else law.kl,
-                log_z=log_z_under(env, policy, condition, objective, settled),
+                log_z=learned_log_z(held_at_its_level(policy, settled), objective, env),
                 log_z_exact=None if law is None else law.log_z,
                 log_z_weighted=log_mean_exp_with_error(zetas),
                 slope=_slope(env, policy, condition, objective, settled),
@@ -151,11 +153,11 @@ def measured_under(
     )
 
 
-def log_z_under(
-    env: Environment, policy: Policy, condition: Condition, objective: Objective, value: Any
-) -> float | None:
-    """The learned log Z under a condition as arrays, in nats; None where the objective learns none."""
-    return learned_log_z(held(policy, value, level=condition.level_at(policy.level, value)), objective, env)
+def _draws(reward: AnyReward, exact: Exact, conditions: int) -> int:
+    """How many objects to draw under each condition: rewards in plain Python cost, and are shared out among them."""
+    if isinstance(reward, ConditionalPythonReward) and exact is not True:
+        return max(FEWEST, draws_for(reward, None, exact) // conditions)
+    return FEW
 
 
 STEP = 0.05
@@ -168,7 +170,8 @@ def _slope(env: Environment, policy: Policy, condition: Condition, objective: Ob
         return None
     beta, ends = float(value), [float(one) for one in condition.grid()]
     low, high = max(min(ends), beta * (1.0 - STEP)), min(max(ends), beta * (1.0 + STEP))
-    first, last = (log_z_under(env, policy, condition, objective, condition.settled(one)) for one in (low, high))
+    held_policies = (held_at_its_level(policy, condition.settled(one)) for one in (low, high))
+    first, last = (learned_log_z(one, objective, env) for one in held_policies)
     assert first is not None
     assert last is not None
     return (last - first) / (high - low)

@@ -28,7 +28,7 @@ from anabranch.ground.arguments import require_function, require_whole
 from anabranch.ground.streams import Stream, generator_of, key_of
 from anabranch.objectives.base import Objective
 from anabranch.objectives.named import objective_named
-from anabranch.policies.at_condition import held, require_conditioned, space_of
+from anabranch.policies.at_condition import held_at_its_level, require_conditioned, space_of
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Policy, require_policy
 from anabranch.rewards.log_reward import LogReward, log_rewards, usable_log_reward
@@ -176,8 +176,7 @@ def _under_conditions(
     kind = require_conditioned(policy).condition
     reward: Any = under_condition(env, log_reward, kind)
     value = kind.middle() if condition is None else kind.settled(condition)
-    held_policy = held(policy, value, level=kind.level_at(policy.level, value))
-    found = evaluate(env, held_policy, reward.at(value), objective=objective, **options)
+    found = evaluate(env, held_at_its_level(policy, value), reward.at(value), objective=objective, **options)
     if condition is not None:
         return found
     measuring = {name: options[name] for name in ("backward", "samples", "seed", "exact")}

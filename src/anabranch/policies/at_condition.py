@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from anabranch.environment import State, initial_state
 from anabranch.ground.errors import ConfigError
 from anabranch.policies.conditioned import Conditioned, Given, Observation
-from anabranch.policies.heads import Heads, Policy
+from anabranch.policies.heads import Heads, Policy, with_static
 
 
 class ConditionedPolicy(Policy):
@@ -63,19 +63,22 @@ def at_condition(policy: Policy, value: Any) -> Policy:
 
     Raises ConfigError outside of the trained range, and for a policy that was trained without conditions.
     """
-    condition = require_conditioned(policy).condition
-    value = condition.settled(value)
-    return held(policy, value, level=condition.level_at(policy.level, value))
+    return held_at_its_level(policy, require_conditioned(policy).condition.settled(value))
 
 
-def held(policy: Policy, value: Any, *, level: float | None = None) -> ConditionedPolicy:
-    """The same for a condition as arrays; without a level, flows are relative to that of the training, whatever the
-    condition, so that one program serves all."""
+def held_at_its_level(policy: Policy, value: Any) -> Policy:
+    """The same for a condition as arrays."""
+    level = require_conditioned(policy).condition.level_at(policy.level, value)
+    return with_static(held(policy, value), "level", level)
+
+
+def held(policy: Policy, value: Any) -> Policy:
+    """The same with flows relative to the level of the training, whatever the condition: one program serves all."""
     return ConditionedPolicy(
         policy=policy,
         condition=value,
         log_z=log_z_at(policy, value),
-        level=policy.level if level is None else level,
+        level=policy.level,
         log_flow_offset=policy.log_flow_offset,
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
@@ -83,8 +82,7 @@ class Conditioned(Environment):
 
     def starts(self, key: Key[Array, ""], batch: int) -> State:
         conditions = self.typed(jax.vmap(self.condition.draw)(jax.random.split(key, batch)))
-        first = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), initial_state(self.env))
-        return Given(first, conditions)
+        return Given(self.env.starts(key, batch), conditions)
 
     def typed(self, conditions: Any) -> Any:
         """Conditions of the types that the middle one has, whatever drew them."""

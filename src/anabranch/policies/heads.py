@@ -118,10 +118,11 @@ def heads_of(output: Float[Array, " outputs"], *, labels: int, slots: int) -> He
 
 def observed(policy: Policy, observer: Observer) -> Policy:
     """The policy with what it sees of a state."""
-    return _with_static(policy, "observer", observer)
+    return with_static(policy, "observer", observer)
 
 
-def _with_static(policy: Policy, name: str, value: Any) -> Policy:
+def with_static(policy: Policy, name: str, value: Any) -> Policy:
+    """The policy with another value of a static field."""
     # A static field is no leaf, which tree_at could set; and an author's policy may have an __init__ of its own.
     fresh = copy.copy(policy)
     object.__setattr__(fresh, name, value)
@@ -144,7 +145,7 @@ def started(policy: Policy, *, level: float, log_z: Any, log_flow_offset: Any) -
         (log_z, log_flow_offset),
         is_leaf=lambda leaf: leaf is None,
     )
-    return _with_static(fresh, "level", level)
+    return with_static(fresh, "level", level)
 
 
 def masked_log_softmax(

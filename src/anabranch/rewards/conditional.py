@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.environment import Environment, State, initial_state
-from anabranch.ground.arguments import require_function
 from anabranch.ground.errors import RewardError
 from anabranch.rewards.conditions.base import Condition, Value
 
@@ -39,7 +38,7 @@ class ConditionalReward:
 
     def at(self, value: Value) -> "RewardAt":
         """The reward under one condition, as a function of the states of the space."""
-        return RewardAt(self.worth, self.condition, frozen_condition(value))
+        return RewardAt(self.worth, self.condition, Frozen.of(value))
 
 
 def relative_to(condition: Condition, worth: Any, conditions: Value, *, level: float) -> Float[Array, " B"]:
@@ -54,38 +53,45 @@ class RewardAt:
 
     worth: Worth
     condition: Condition
-    value: Any
-    """The condition, as nested tuples."""
+    value: "Frozen"
+    """The condition."""
 
     def __call__(self, state: State) -> Float[Array, ""]:
         """log R(x | c) in nats."""
-        return self.condition.log_reward(self.worth(state), self.condition.settled(self.value))
+        return self.condition.log_reward(self.worth(state), self.value.thawed)
 
 
-def frozen_condition(value: Value) -> Any:
-    """A condition that can be hashed."""
-    return jax.tree.map(lambda leaf: _tuples(np.asarray(leaf).tolist()), value)
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """A condition that can be hashed: a pytree, and of each leaf its type and its numbers."""
+
+    structure: Any
+    leaves: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def of(cls, value: Value) -> "Frozen":
+        """From a condition as arrays."""
+        leaves, structure = jax.tree.flatten(value)
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        return cls(structure, tuple((str(array.dtype), _tuples(array.tolist())) for array in arrays))
+
+    @property
+    def thawed(self) -> Value:
+        """The condition as arrays."""
+        return self.structure.unflatten([jnp.asarray(numbers, kind) for kind, numbers in self.leaves])
 
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
 
 
-def require_worth(env: Environment, worth: Any, condition: Condition) -> str | None:
-    """Whether a function gives what a condition takes: None, or why JAX cannot trace it.
-
-    Raises RewardError for what is no function, and for the wrong number of columns.
-    """
-    require_function(worth, argument="log_reward", expected="a JAX function of one state")
+def require_columns(env: Environment, worth: Worth, condition: Condition) -> None:
+    """Raise RewardError where a function of one state has not the number of columns that a condition takes."""
     state = jax.eval_shape(lambda: initial_state(env))
-    try:
-        shape = jax.eval_shape(lambda state: jnp.asarray(worth(state)), state).shape
-    except (TypeError, jax.errors.JAXTypeError, jax.errors.JAXIndexError, AttributeError, KeyError) as error:
-        return f"cannot be traced by JAX ({type(error).__name__})."
+    shape = jax.eval_shape(lambda state: jnp.asarray(worth(state)), state).shape
     columns = condition.columns
     if shape != (() if columns is None else (columns,)):
         expected = "one number, log R(x) in nats" if columns is None else f"a row of {columns} columns"
         raise RewardError(
             f"The condition {condition.name} takes {expected}; the reward returned shape {list(shape)} for one state."
         )
-    return None

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from anabranch.rewards.conditional import frozen_condition, relative_to
+from anabranch.rewards.conditional import Frozen, relative_to
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.judging import Judged, columns_of, judged
 from anabranch.rewards.outcomes import Outcome
@@ -23,7 +23,7 @@ class ConditionalPythonReward(PythonReward):
 
     condition: Any
     """The `Condition`."""
-    value: Any = None
+    value: Frozen | None = None
     """The one condition under which states of the space are judged; None: states carry their own."""
 
     @classmethod
@@ -34,7 +34,7 @@ class ConditionalPythonReward(PythonReward):
 
     def at(self, value: Any) -> "ConditionalPythonReward":
         """The reward under one condition, of states of the space; what was evaluated stays known."""
-        return self._sharing(env=self.env.unconditioned, value=frozen_condition(value))
+        return self._sharing(env=self.env.unconditioned, value=Frozen.of(value))
 
     @property
     def plain(self) -> PythonReward:
@@ -53,8 +53,7 @@ class ConditionalPythonReward(PythonReward):
         if self.value is None:
             return jax.tree.map(np.asarray, states.condition)
         count = jax.tree.leaves(states)[0].shape[0]
-        value = self.condition.settled(self.value)
-        return jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *leaf.shape)), value)
+        return jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (count, *leaf.shape)), self.value.thawed)
 
     def judged(
         self, outcomes: Sequence[Outcome], log_copies: Float[np.ndarray, " n"], conditions: Any = None

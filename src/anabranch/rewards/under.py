@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from anabranch.environment import Environment, require_environment
-from anabranch.rewards.conditional import ConditionalReward, require_worth
+from anabranch.environment import Environment
+from anabranch.rewards.conditional import ConditionalReward, require_columns
 from anabranch.rewards.conditional_host import ConditionalPythonReward
 from anabranch.rewards.conditions.base import Condition
 from anabranch.rewards.host_reward import PythonReward
-from anabranch.rewards.log_reward import LogReward
+from anabranch.rewards.log_reward import LogReward, usable_log_reward
 
 
 def under_condition(env: Environment, log_reward: Any, condition: Condition) -> LogReward:
@@ -15,14 +15,13 @@ def under_condition(env: Environment, log_reward: Any, condition: Condition) -> 
 
     Raises RewardError for what is no function, and for the wrong number of columns.
     """
-    require_environment(env)
     if isinstance(log_reward, ConditionalPythonReward | ConditionalReward):
         return log_reward
-    why = None if isinstance(log_reward, PythonReward) else require_worth(env, log_reward, condition)
-    if why is None and not isinstance(log_reward, PythonReward):
-        return ConditionalReward(log_reward, condition)
-    reward = log_reward if why is None else PythonReward(function=log_reward, untraceable=why)
-    return ConditionalPythonReward.under(condition, reward.on(env), env)
+    reward = usable_log_reward(env, log_reward, columns=True)
+    if isinstance(reward, PythonReward):
+        return ConditionalPythonReward.under(condition, reward, env)
+    require_columns(env, reward, condition)
+    return ConditionalReward(reward, condition)
 
 
 def without_condition(log_reward: Any) -> LogReward:

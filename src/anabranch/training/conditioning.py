@@ -5,7 +5,7 @@ from typing import Any
 
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.errors import ConfigError, named
-from anabranch.policies.at_condition import held
+from anabranch.policies.at_condition import held_at_its_level
 from anabranch.policies.heads import Policy
 from anabranch.policies.observation import observer
 from anabranch.rewards.conditional import ConditionalReward
@@ -34,12 +34,6 @@ def setup_at(setup: Setup, value: Any) -> Setup:
     return dataclasses.replace(setup, **changes, condition=None)
 
 
-def policy_at(setup: Setup, policy: Policy, value: Any) -> Policy:
-    """The policy under one condition, given as arrays."""
-    assert setup.condition is not None
-    return held(policy, value, level=setup.condition.level_at(policy.level, value))
-
-
 def in_the_middle(setup: Setup) -> Setup:
     """The training at the middle of its conditions: what is shown of it while it goes on; itself without conditions."""
     return setup if setup.condition is None else setup_at(setup, setup.condition.middle())
@@ -47,7 +41,7 @@ def in_the_middle(setup: Setup) -> Setup:
 
 def policy_in_the_middle(setup: Setup, policy: Policy) -> Policy:
     """The policy at the middle of the conditions; itself without conditions."""
-    return policy if setup.condition is None else policy_at(setup, policy, setup.condition.middle())
+    return policy if setup.condition is None else held_at_its_level(policy, setup.condition.middle())
 
 
 def require_conditionable(setup: Setup) -> None:

@@ -8,11 +8,12 @@ import jax
 import numpy as np
 
 from anabranch.ground.errors import ConfigError
+from anabranch.policies.at_condition import held_at_its_level
 from anabranch.policies.heads import Policy
 from anabranch.sampling.draw import sample
 from anabranch.storage.directory import RunDirectory
 from anabranch.storage.files import written
-from anabranch.training.conditioning import policy_at, setup_at
+from anabranch.training.conditioning import setup_at
 from anabranch.training.growth import Growth
 from anabranch.training.saved_state import POLICY, arrays_of_state, arrays_of_tree
 from anabranch.training.settings import Setup
@@ -73,17 +74,7 @@ class Trained:
         return [self] if self.setup.seeds is None else [self[number] for number in range(self.setup.seeds)]
 
     def at(self: AnyTrained, condition: Any) -> AnyTrained:
-        """The sampler held at one condition: a run without conditions, which is evaluated and plotted like any other.
-
-        Arguments:
-            condition: a condition in the trained range, as a number, a tuple of numbers, or a class.
-
-        Returns:
-            The run, which is kept nowhere.
-
-        Raises:
-            ConfigError: outside of the trained range, with the range; and for a training without conditions.
-        """
+        """The sampler held at one condition of the trained range: a run without conditions, which is kept nowhere."""
         kind = self.setup.condition
         if kind is None:
             raise ConfigError("This run was trained without a condition: leave out condition=.")
@@ -92,7 +83,7 @@ class Trained:
                 f"This run has {self.setup.seeds} seeds: hold one of them at a condition, run[0].at(...)."
             )
         value = kind.settled(condition)
-        setup, policy = setup_at(self.setup, value), policy_at(self.setup, self.policy, value)
+        setup, policy = setup_at(self.setup, value), held_at_its_level(self.policy, value)
         return dataclasses.replace(self, policy=policy, setup=setup, directory=None, growth=None)
 
     def in_the_middle(self: AnyTrained) -> AnyTrained:
