@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import anabranch as ab
 from anabranch.evaluation.under_conditions import UnderConditions
@@ -254,6 +255,16 @@ def test_the_exact_distance_on_the_way_is_the_worst_of_all_conditions():
     under = UnderConditions.of(ab.state_graph(TASK.env), run.setup.log_reward)
     assert run.history[-1]["total_variation"] == pytest.approx(under.worst_distance(run.policy), abs=1e-6)
     assert run.history[-1]["log_z"] == pytest.approx(run.in_the_middle().evaluate(samples=16).log_z, abs=1e-5)
+
+
+def test_a_run_at_a_condition_says_so_and_shows_nothing_of_others(heated, tmp_path):
+    at = heated.at(2.0)
+    assert at.under == "temperature 2"
+    assert "under temperature 2" in "".join(text.get_text() for text in at.plot()["distribution"].findobj(match=Text))
+    assert all(row["log_z"] is None and row["total_variation"] is None for row in at.history)
+    assert heated.in_the_middle().history == heated.history
+    with pytest.raises(ConfigError, match="held at temperature 2: save the run itself"):
+        at.save(tmp_path / "held")
 
 
 # --- what does not go together

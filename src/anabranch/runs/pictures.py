@@ -93,4 +93,5 @@ def _distribution(run: Trained, law: ExactLaw) -> "Figure":
 
 def _name(run: Trained) -> str:
     name = run.config.get("task") or type(run.setup.env).__name__
-    return f"{name}, {run.setup.objective.name}"
+    under = f", under {run.under}" if run.under else ""
+    return f"{name}, {run.setup.objective.name}{under}"

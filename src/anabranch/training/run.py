@@ -44,6 +44,8 @@ class Trained:
     """Of compiled training, without compilation and evaluation."""
     interrupted: bool = False
     """Whether it was ended before its last step."""
+    under: str = ""
+    """The condition at which it is held, in words; of a training under conditions alone."""
     growth: Growth | None = dataclasses.field(default=None, repr=False)
     """The whole state in which the training ended, from which `resume` goes on; None in a run that was read back."""
 
@@ -84,12 +86,17 @@ class Trained:
             )
         value = kind.settled(condition)
         setup, policy = setup_at(self.setup, value), held_at_its_level(self.policy, value)
-        return dataclasses.replace(self, policy=policy, setup=setup, directory=None, growth=None)
+        # What was reported on the way is of other conditions: log Z of the middle one, the distance of the worst.
+        history = [{**row, "log_z": None, "total_variation": None} for row in self.history]
+        held = {"policy": policy, "setup": setup, "history": history, "under": kind.words(value)}
+        return dataclasses.replace(self, **held, directory=None, growth=None)
 
     def in_the_middle(self: AnyTrained) -> AnyTrained:
         """The sampler held at the middle of its conditions; itself where it has none."""
         kind = self.setup.condition
-        return self if kind is None else self.at(jax.tree.map(np.asarray, kind.middle()))
+        if kind is None:
+            return self
+        return dataclasses.replace(self.at(jax.tree.map(np.asarray, kind.middle())), history=self.history)
 
     def objects(self, n: int, *, seed: int = 0) -> list[Any]:
         """n fresh objects from the policy."""
@@ -98,8 +105,10 @@ class Trained:
     def save(self, path: str | Path) -> None:
         """Write the run, with the state that it can be resumed from, where it has one, into a new directory.
 
-        Raises RunError where something is there already.
+        Raises RunError where something is there already, ConfigError for a run that is held at a condition.
         """
+        if self.under:
+            raise ConfigError(f"This is a run held at {self.under}: save the run itself, which has every condition.")
         directory = RunDirectory.create(path)
         given = given_arrays(self.setup)
         with written(directory.path):
