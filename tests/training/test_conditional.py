@@ -15,33 +15,7 @@ from anabranch.ground.errors import ConfigError, RewardError
 from anabranch.policies.conditioned import Given
 from anabranch.rewards.conditional import relative_to
 from anabranch.training.sources import Moment, Replayed, sources_of
-
-TASK = ab.make("hypergrid", env={"dim": 2, "side": 4}, reward={"r0": 0.1})
-HEAT = ab.Temperature(low=0.5, high=4.0)
-PAIR = ab.Preferences(rewards=2, exponent=4.0)
-SMALL = {"objective": "tb", "steps": 40, "batch": 8, "policy": ab.MLP(width=16, depth=1), "exact": False}
-LONGER = {**SMALL, "steps": 1_200, "batch": 32, "policy": ab.MLP(width=64), "optimizer": ab.Adam(learning_rate=4e-3)}
-
-
-def quiet(env=TASK.env, reward=TASK.log_reward, **options):
-    return ab.train(env, reward, callback=lambda row: None, **options)
-
-
-def two(state):
-    """Two rewards, each best in a corner."""
-    return jnp.stack([0.1 + 0.3 * state[0], 0.1 + 0.3 * state[1]])
-
-
-def two_in_python(objects):
-    return [[0.1 + 0.3 * x, 0.1 + 0.3 * y] for x, y in objects]
-
-
-def bits(run):
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(run.policy, eqx.is_array))]
-
-
-def same_bits(one, other):
-    return all((a == b).all() for a, b in zip(bits(one), bits(other), strict=True))
+from support.two_rewards import HEAT, LONGER, PAIR, SMALL, TASK, bits, quiet, same_bits, two, two_in_python
 
 
 @pytest.fixture(scope="module")
@@ -146,56 +120,7 @@ def test_replayed_objects_are_judged_anew_and_never_evaluated_again():
     np.testing.assert_allclose(log_reward, expected, rtol=1e-5)
 
 
-def test_a_reward_in_plain_python_is_asked_once_for_an_object_under_all_conditions():
-    asked = []
-
-    def counted(objects):
-        asked.extend(objects)
-        return two_in_python(objects)
-
-    reward = ab.python_reward(counted, survey=32)
-    run = quiet(reward=reward, condition=PAIR, replay=ab.Replay(share=0.5), **{**SMALL, "steps": 30})
-    twice = 2  # objects of the survey that are asked for again, to see whether the function repeats itself
-    assert len(asked) - twice == len(set(asked)) <= 16
-    assert run.evaluate(samples=32).total_variation is not None
-    assert len(asked) - twice == len(set(asked)) <= 16
-
-
-# --- plain Python, late rewards, seeds, resume
-
-
-def test_plain_python_columns_teach_what_columns_in_jax_teach():
-    options = {**SMALL, "level": 0.0, "zero_floor": 1e-4, "condition": PAIR}
-    inside, outside = quiet(reward=two, **options), quiet(reward=ab.python_reward(two_in_python, survey=256), **options)
-    for one, other in zip(bits(inside), bits(outside), strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-4)
-
-
-def test_what_is_measured_asks_for_few_rewards_in_plain_python():
-    env = ab.make("hypergrid", env={"dim": 3, "side": 12}).env
-    asked = []
-
-    def counted(objects):
-        asked.extend(objects)
-        return [[1.0 + x, 1.0 + y] for x, y, _ in objects]
-
-    run = quiet(env=env, reward=ab.python_reward(counted, survey=32), condition=PAIR, **{**SMALL, "steps": 2})
-    before = len(asked)
-    measured = run.evaluate(exact=False)
-    drawn = 100 + 8 * len(measured.conditions.rows)
-    assert len(asked) - before <= drawn
-    before = len(asked)
-    assert all(finding.what for finding in ab.diagnose(run, evaluations=[measured], exact=False))
-    assert len(asked) - before <= 100
-
-
-def test_a_temperature_over_plain_python_is_the_power_of_its_reward():
-    def score(objects):
-        return [1.0 + x + y for x, y in objects]
-
-    run = quiet(reward=ab.python_reward(score, survey=32), condition=HEAT, **SMALL)
-    drawn = run.sample(5, condition=2.0)
-    np.testing.assert_allclose(drawn.log_reward, [2.0 * np.log(1.0 + x + y) for x, y in drawn.objects], rtol=1e-5)
+# --- late rewards, seeds, resume
 
 
 def test_late_batches_keep_their_conditions():
