@@ -206,6 +206,16 @@ class Environment(ByContent, abc.ABC):
         return int(self.backward_slot.max()) + 1 if self.num_actions else 0
 
     @property
+    def forward_logits(self) -> int:
+        """The width of a forward head: one entry a label, and one for STOP."""
+        return self.num_actions + 1
+
+    @property
+    def backward_logits(self) -> int:
+        """The width of a learned backward head."""
+        return self.num_slots
+
+    @property
     def rows(self) -> int:
         """Rows of a trajectory: every move and STOP."""
         return self.max_steps + 1

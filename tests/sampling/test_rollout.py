@@ -19,7 +19,8 @@ from anabranch.evaluation.flows import (
 from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.heads import masked_log_softmax
 from anabranch.sampling.explore import ON_POLICY, Explore
-from anabranch.sampling.rollout import draw_label, luck, rollout
+from anabranch.sampling.labels import draw_label
+from anabranch.sampling.rollout import luck, rollout
 from anabranch.scoring.reading import Reading
 from support.spaces import SPACES, Slots, graph_of, numbers_of, random_log_pb, random_log_reward
 

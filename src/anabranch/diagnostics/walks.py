@@ -89,7 +89,7 @@ def _walks(
 ) -> tuple[State, Float[Array, " B"]]:
     """Ends of walks, and log R - level + pb - pf of each."""
     env = reading.env
-    drawn = jax.random.normal(jax.random.fold_in(key, GROUPS), (GROUPS, env.num_actions))
+    drawn = jax.random.normal(jax.random.fold_in(key, GROUPS), (GROUPS, env.forward_logits - 1))
     preferences = jnp.linspace(0.0, MOST_TILT, GROUPS)[:, None] * drawn
 
     def group(entry: Any) -> tuple[State, Float[Array, " b"]]:
@@ -107,7 +107,7 @@ def _walks(
 def _searched(
     reading: Reading, log_reward: LogReward, level: float, key: Key[Array, ""], starts: State, zero_floor: float
 ) -> State:
-    wanderer = Wanderer.of(reading.env, jnp.zeros(reading.env.num_actions))
+    wanderer = Wanderer.of(reading.env, jnp.zeros(reading.env.forward_logits - 1))
 
     def values_of(states: State) -> Float[Array, " B"]:
         return rewarded(log_reward, states, zero_floor=zero_floor, level=level).log_reward

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.environment import Environment, forward_mask, initial_state, step
 from anabranch.ground.errors import SpaceTooLargeError
 
@@ -74,6 +75,11 @@ def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_d
     the laws: a graph with cycles is enumerated as it is. States deeper than `max_depth` end the walk: they are
     kept, but not expanded, and their `can_stop` is False.
     """
+    if is_continuous(env):
+        raise SpaceTooLargeError(
+            f"{type(env).__name__} is continuous: its states cannot be listed. Use what needs no list: "
+            "anabranch.evaluate, anabranch.estimate and anabranch.log_prob."
+        )
     started = time.monotonic()
     with jax.ensure_compile_time_eval():
         first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], initial_state(env))

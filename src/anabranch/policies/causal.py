@@ -53,7 +53,7 @@ class CausalPolicy(Policy):
         """Fresh parameters. Raises ConfigError where the states of a space are no words."""
         env = observer.env
         require_words(env.unconditioned)
-        labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
+        labels, slots = env.forward_logits, env.backward_logits if learned_backward else 0
         keys = jax.random.split(key)
         # The rows of an embedding are drawn like an input layer whose input is one label and one position.
         sizes = {"positions": (width, env.rows), "embedding": (width, labels)}

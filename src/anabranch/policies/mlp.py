@@ -125,7 +125,7 @@ class MLP:
 
         Tokens start as the one-hot vector whose linear map they are: the vocabulary counts as the inputs.
         """
-        labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
+        labels, slots = env.forward_logits, env.backward_logits if learned_backward else 0
         return mlp_policy(self, observer, key=key, labels=labels, slots=slots)
 
 

@@ -65,7 +65,7 @@ class Network:
     ) -> NetworkPolicy:
         """The network as a policy. Raises ConfigError where its output has another size."""
         inputs = observer.inputs
-        labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
+        labels, slots = env.forward_logits, env.backward_logits if learned_backward else 0
         outputs = labels + slots + 1
         network = self.network if self.make is None else self.make(inputs, outputs, key=key)
         try:

@@ -56,7 +56,7 @@ class TokenSetPolicy(Policy):
     ) -> "TokenSetPolicy":
         """Fresh parameters. Raises ConfigError where an observation has too many tokens."""
         env = observer.env
-        labels, slots = env.num_actions + 1, env.num_slots if learned_backward else 0
+        labels, slots = env.forward_logits, env.backward_logits if learned_backward else 0
         if observer.size > MOST_TOKENS:
             raise ConfigError(
                 f"Transformer attends to each pair of the {observer.size:,} entries of an observation of "

@@ -14,7 +14,7 @@ from anabranch.graph.longest import most_moves
 from anabranch.ground.content import ByContent
 from anabranch.ground.errors import ConfigError
 from anabranch.rewards.log_reward import LogReward, bad_reward, rewarded
-from anabranch.sampling.rollout import chosen
+from anabranch.sampling.flags import chosen
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -14,8 +14,9 @@ from anabranch.graph.longest import most_moves
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.fields import require_types
 from anabranch.policies.heads import Policy
+from anabranch.sampling.flags import chosen
 from anabranch.sampling.regrow import draw_back
-from anabranch.sampling.rollout import chosen, rollout
+from anabranch.sampling.rollout import rollout
 from anabranch.scoring.reading import Reading, read
 
 

@@ -238,7 +238,7 @@ def _usual(log_weight: Float[np.ndarray, "*shape"], of: Bool[np.ndarray, "*shape
 @eqx.filter_jit
 def _walks(reading: Reading, key: Key[Array, ""]) -> tuple[State, Any, Any, Any]:
     env = reading.env
-    wanderer = Wanderer.of(env, jnp.zeros(env.num_actions))
+    wanderer = Wanderer.of(env, jnp.zeros(env.forward_logits - 1))
     trajectories, seen, _ = rollout(wanderer, reading, key, WALKS, narrow=False)
     scores = score(wanderer, reading, trajectories, jnp.zeros(WALKS), known=seen)
     choices = jax.vmap(jax.vmap(lambda state: forward_mask(env, state).sum()))(trajectories.states)

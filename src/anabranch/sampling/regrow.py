@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment, State, step, undo
 from anabranch.graph.longest import rows_of
 from anabranch.policies.heads import Heads, Policy
-from anabranch.sampling.rollout import chosen, draw_label
+from anabranch.sampling.drawn_moves import moves_back
+from anabranch.sampling.flags import chosen
+from anabranch.sampling.labels import draw_label
 from anabranch.scoring.reading import Reading
 from anabranch.trajectories import Trajectories
 
@@ -32,6 +35,8 @@ def walk_back(policy: Policy, reading: Reading, key: Key[Array, ""], objects: St
 
     `objects` is a batch of states; the result is laid out forward like any other Trajectories.
     """
+    if isinstance(reading.env, ContinuousEnvironment):
+        return moves_back(policy, reading, key, objects)
     env, rows = reading.env, rows_of(reading.env)
     batch = jax.tree.leaves(objects)[0].shape[0]
     uniforms = 1.0 - jax.random.uniform(key, (rows, batch))

@@ -12,62 +12,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment, State, initial_state, step, take
 from anabranch.graph.longest import rows_of
 from anabranch.ground.streams import StepStream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
+from anabranch.sampling.drawn_moves import drawn_moves
 from anabranch.sampling.explore import ON_POLICY, Exploration
+from anabranch.sampling.flags import Flags, chosen, flagged
+from anabranch.sampling.labels import draw_label
 from anabranch.scoring.reading import DrawnScores, Reading, read, row_scores
 from anabranch.trajectories import Trajectories
-
-
-class Flags(eqx.Module):
-    """What went wrong while sampling, and one state at which it did.
-
-    A compiled loop cannot raise an error, so that it sets these flags, and Python reads them after the loop.
-    """
-
-    dead_end: Bool[Array, ""]
-    """A state with nothing legal that may not stop."""
-    too_long: Bool[Array, ""]
-    """A trajectory had not stopped after `max_steps` moves."""
-    state: State
-    """The first state at which a flag was raised."""
-
-
-def first_raised(flags: Flags) -> Flags:
-    """Of the flags of several batches, with a leading axis, those of the first that has raised one."""
-    first = (flags.dead_end | flags.too_long).argmax()
-    state = jax.tree.map(lambda leaf: leaf[first], flags.state)
-    return Flags(flags.dead_end.any(), flags.too_long.any(), state)
-
-
-def draw_label(uniform: Float[Array, ""], weights: Float[Array, " labels"]) -> Int[Array, ""]:
-    """Inverse-CDF sampling with one number in (0, 1]; a label of weight 0 is never drawn.
-
-    Many labels are searched in two levels, a block and a label in it: long cumulative sums are slow.
-    """
-    if weights.shape[0] <= 2 * BLOCK:
-        return _first_reaching(jnp.cumsum(weights), uniform * weights.sum())
-    blocks = jnp.pad(weights, (0, -weights.shape[0] % BLOCK)).reshape(-1, BLOCK)
-    ends = jnp.cumsum(blocks.sum(1))
-    target = uniform * ends[-1]
-    block = _first_reaching(ends, target)
-    before = jnp.where(block > 0, ends[block - 1], 0.0)
-    inside = jnp.cumsum(blocks[block])
-    # The sums of blocks and of labels round differently: what is left of the target may lie above its block's total.
-    return block * BLOCK + _first_reaching(inside, jnp.minimum(target - before, inside[-1]))
-
-
-BLOCK = 32
-"""Labels of a block in the search for a label."""
-
-
-def _first_reaching(cumulative: Float[Array, " n"], target: Float[Array, ""]) -> Int[Array, ""]:
-    """The first entry that reaches the target; the last one with a weight where rounding puts the target above all."""
-    reached = jnp.minimum(target, cumulative[-1])
-    return jnp.sum(cumulative < reached).astype(jnp.int32)
 
 
 def rollout(
@@ -88,6 +44,9 @@ def rollout(
     `at_step`: the training step, for annealed exploration. `start`: a batch of states in place of the initial one.
     `remember`: keep what the policy needs for a cheap gradient.
     """
+    if isinstance(reading.env, ContinuousEnvironment):
+        first = starts(reading, key, batch) if start is None else start
+        return drawn_moves(policy, reading, key, first, explore=explore, at_step=at_step, remember=remember)
     numbers = luck(reading, key, batch, explore, at_step)
     fresh, start = start is None, starts(reading, key, batch) if start is None else start
     options = {"explore": explore, "remember": remember, "narrow": narrow}
@@ -153,9 +112,9 @@ def walked(
         action, child, seen, stuck, cache = of_lanes(state, walk.previous, first, *here, walk.cache, t)
         place = t if everyone else (t, column)
         written = jax.tree.map(lambda buffer, row: buffer.at[place].set(row), walk.written, (state, action, seen))
-        flags = _flagged(walk.flags, "dead_end", walk.alive & stuck, state)
+        flags = flagged(walk.flags, "dead_end", walk.alive & stuck, state)
         moving = walk.alive & (action < env.num_actions) & ~stuck
-        flags = _flagged(flags, "too_long", moving & (t == rows - 1), state)
+        flags = flagged(flags, "too_long", moving & (t == rows - 1), state)
         state = chosen(moving, child, state)
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
         left = _left(moving, reading.axis)
@@ -232,23 +191,3 @@ def _left(alive: Bool[Array, " lanes"], axis: tuple[str, ...] | None) -> Int[Arr
     # Under a vmap over seeds the predicate of the loop must be one number: with one for each seed JAX would copy the
     # whole walk at every turn, to select the seeds that go on.
     return alive.sum() if axis is None else jax.lax.pmax(alive.sum(), axis)
-
-
-def chosen(mask: Bool[Array, "*lanes"], new: State, old: State) -> State:
-    """The new state where the mask holds, the old one elsewhere; of one lane or of many."""
-
-    def leaf(new: Array, old: Array) -> Array:
-        return jnp.where(mask.reshape(*mask.shape, *[1] * (new.ndim - mask.ndim)), new, old)
-
-    return jax.tree.map(leaf, new, old)
-
-
-def _flagged(flags: Flags, which: str, where: Bool[Array, " lanes"], states: State) -> Flags:
-    """Raise a flag where it is the first, and keep a state at which it was raised."""
-    raised = where.any()
-    fresh = raised & ~flags.dead_end & ~flags.too_long
-    culprit = jnp.argmax(where)
-    kept = jax.tree.map(lambda old, new: jnp.where(fresh, new[culprit], old), flags.state, states)
-    values = {"dead_end": flags.dead_end, "too_long": flags.too_long}
-    values[which] |= raised
-    return Flags(**values, state=kept)

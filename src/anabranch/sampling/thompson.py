@@ -15,7 +15,8 @@ from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.heads import Heads, Policy, masked_log_softmax, observed
 from anabranch.policies.mlp import MLP, MLPPolicy, mlp_policy
 from anabranch.policies.observation import Observer
-from anabranch.sampling.rollout import Flags, first_raised, rollout
+from anabranch.sampling.flags import Flags, first_raised
+from anabranch.sampling.rollout import rollout
 from anabranch.scoring.packing import on_real_rows
 from anabranch.scoring.reading import Reading
 from anabranch.trajectories import Trajectories

@@ -6,11 +6,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment, State, forward_mask
 from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.heads import Heads, Policy, masked_log_softmax
+from anabranch.scoring.moves import densities, ends_of, move_or_stop
 from anabranch.trajectories import RowScores, Trajectories
 
 CHUNK = 512
@@ -39,11 +41,17 @@ def chunk_of(reading: Reading, cost: int) -> int | None:
     return 2 ** int(math.log2(max(reading.chunk // cost, 1)))
 
 
-def entered_by(trajectories: Trajectories) -> tuple[Int[Array, "rows B"], Bool[Array, "rows B"]]:
-    """The label by which each row was entered, and whether it is a first row, which has none: its 0 is never read."""
+def entered_by(env: Environment, trajectories: Trajectories) -> tuple[Any, Bool[Array, "rows B"]]:
+    """The label by which each row was entered, and whether it is a first row, which has none: its 0 is never read.
+
+    In a continuous space, where labels do not say what a move was, the states on both sides of the row.
+    """
+    actions = trajectories.actions
+    first = jnp.broadcast_to(jnp.arange(actions.shape[0])[:, None] == 0, actions.shape)
+    if isinstance(env, ContinuousEnvironment):
+        return ends_of(trajectories), first
     # The edge into a row is the action out of the row before.
-    previous = jnp.concatenate([jnp.zeros_like(trajectories.actions[:1]), trajectories.actions[:-1]])
-    return previous, jnp.broadcast_to(jnp.arange(previous.shape[0])[:, None] == 0, previous.shape)
+    return jnp.concatenate([jnp.zeros_like(actions[:1]), actions[:-1]]), first
 
 
 class StateScores(eqx.Module):
@@ -73,7 +81,8 @@ def read(policy: Policy, heads: Heads, reading: Reading, state: State) -> tuple[
     """The heads of a policy at one state, masked; and the mask of allowed labels."""
     mask = forward_mask(reading.env, state)
     # In flow matching the logits are log edge flows, and the softmax divides by their sum, the flow of the state.
-    log_pf, log_outflow = masked_log_softmax(heads.forward, mask)
+    logits = move_or_stop(heads) if isinstance(reading.env, ContinuousEnvironment) else heads.forward
+    log_pf, log_outflow = masked_log_softmax(logits, mask)
     return StateScores(log_pf, _with_offset(policy, log_outflow if reading.outflow else heads.log_flow)), mask
 
 
@@ -85,6 +94,10 @@ def row_scores(
     outputs: StateScores, heads: Heads, reading: Reading, state: State, action: Any, previous: Any, first: Any
 ) -> RowScores:
     """One row of a trajectory, left by `action` and entered by `previous`; the first row has no entry."""
+    if isinstance(reading.env, ContinuousEnvironment):
+        kernels = (reading.env, reading.backward, outputs.log_pf, heads)
+        log_pf, entered = densities(*kernels, state, action, previous, first)
+        return RowScores(log_pf, entered, outputs.log_flow, outputs.log_pf[-1])
     # P_B is read where the edge ends: one network call gives P_F of the edge out of a state and P_B of that into it.
     backward, entered, log_paths = reading.backward, jnp.zeros(()), None
     if backward is not None:

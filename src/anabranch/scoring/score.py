@@ -68,7 +68,7 @@ def _by_row(policy: Policy, reading: Reading, trajectories: Trajectories, known:
         outputs, _ = read(network, heads, reading, state)
         return row_scores(outputs, heads, reading, state, action, previous, first)
 
-    previous, first = entered_by(trajectories)
+    previous, first = entered_by(reading.env, trajectories)
     memory = None if known is None else known.memory
     entries = _flat((trajectories.states, trajectories.actions, previous, first, memory))
     options = {"chunk": chunk_of(reading, policy.row_cost), "axis": reading.axis}

@@ -35,7 +35,9 @@ def along_trajectories(
         # No gradient flows from padding either, whose states and labels may be anything.
         return jax.tree.map(lambda leaf: jnp.where(real, leaf, 0.0), seen)
 
-    entries = _by_lane((trajectories.states, trajectories.actions, *entered_by(trajectories), trajectories.mask))
+    entries = _by_lane(
+        (trajectories.states, trajectories.actions, *entered_by(reading.env, trajectories), trajectories.mask)
+    )
     every = jnp.ones(batch, bool)
     options = {"chunk": chunk_of(reading, rows), "axis": reading.axis}
     found = on_real_rows(one, parameters, entries, every, known=known and _masked_lanes(known, trajectories), **options)

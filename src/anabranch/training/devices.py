@@ -10,10 +10,12 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, Key
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.environment import take
 from anabranch.ground.sharding import AXIS, cut, device_count, joined
 from anabranch.policies.heads import Policy
-from anabranch.sampling.rollout import Flags, first_raised, luck, rollout, starts, walked
+from anabranch.sampling.flags import Flags, first_raised
+from anabranch.sampling.rollout import luck, rollout, starts, walked
 from anabranch.scoring.reading import DrawnScores, Reading
 from anabranch.scoring.score import score
 from anabranch.trajectories import Scores, Trajectories
@@ -23,7 +25,7 @@ def drawn(
     policy: Policy, reading: Reading, key: Key[Array, ""], batch: int, *, at_step: Any, **options: Any
 ) -> tuple[Trajectories, DrawnScores, Flags]:
     """`rollout`, spread over the devices."""
-    if device_count() == 1:
+    if device_count() == 1 or is_continuous(reading.env):
         return rollout(policy, reading, key, batch, at_step=at_step, **options)
     # The numbers of the whole batch, so that a trajectory depends on its place in it, not on its device.
     first = jax.tree.map(lambda leaf: leaf[None], starts(reading, key, batch))  # `cut` takes what is time-major
@@ -48,7 +50,7 @@ def scored(
     needs_inflow: bool,
 ) -> Scores:
     """`score`, spread over the devices."""
-    if device_count() == 1 or log_reward.shape[0] % device_count():
+    if device_count() == 1 or is_continuous(reading.env) or log_reward.shape[0] % device_count():
         return score(policy, reading, trajectories, log_reward, known=known, needs_inflow=needs_inflow)
     own = _of_a_block(reading)
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from anabranch.ground.errors import Error, LawError
 from anabranch.rewards.log_reward import bad_reward
-from anabranch.sampling.rollout import Flags
+from anabranch.sampling.flags import Flags
 from anabranch.training.guides import GuideState
 from anabranch.training.optimizer import Adam
 from anabranch.training.settings import Setup

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from anabranch.environment import take
 from anabranch.rewards.log_reward import Rewarded
-from anabranch.sampling.rollout import Flags
+from anabranch.sampling.flags import Flags
 from anabranch.scoring.reading import DrawnScores
 from anabranch.training.fault import Fault
 from anabranch.training.settings import Setup

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from anabranch.sampling.rollout import Flags, first_raised
+from anabranch.sampling.flags import Flags, first_raised
 from anabranch.training.gather import Batch, Proposal
 from anabranch.training.guides import reading_of_guides
 from anabranch.training.settings import Setup

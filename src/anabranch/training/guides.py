@@ -16,7 +16,8 @@ from anabranch.ground.streams import StepStream, Stream
 from anabranch.objectives.trajectory_balance import TrajectoryBalance
 from anabranch.policies.backward.uniform import UniformBackward
 from anabranch.policies.heads import Policy, built, started
-from anabranch.sampling.rollout import Flags, rollout
+from anabranch.sampling.flags import Flags
+from anabranch.sampling.rollout import rollout
 from anabranch.sampling.teacher import Teacher
 from anabranch.sampling.thompson import Thompson, bootstrapped, drawn_by_members, residuals_of_members
 from anabranch.scoring.reading import Reading

@@ -118,7 +118,7 @@ def _tried_policy(setup: Setup) -> Heads:
     policy = _tried(recipe, "build", build, key)
     heads = _tried(policy, "__call__", lambda policy, state: policy.heads(state), policy, state)
     if _is_own(policy):
-        _require_heads(policy, heads, labels=env.num_actions + 1, slots=env.num_slots if learned else 0)
+        _require_heads(policy, heads, labels=env.forward_logits, slots=env.backward_logits if learned else 0)
         _require_array(policy, "log_z", getattr(policy, "log_z", None), (), "one number")
     return heads
 

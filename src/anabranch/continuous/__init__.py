@@ -1,0 +1,1 @@
+"""The second contract: spaces whose steps are densities. The spaces themselves, their kernels, and targets."""
