@@ -134,7 +134,7 @@ class PlateauMixture(Density):
 
 
 def within(value: Float[Array, " d"], low: Any, high: Any) -> Bool[Array, ""]:
-    """Whether a value lies in an interval, but for rounding: its end is a sum on one side, a difference on the other."""
+    """Whether a value lies in an interval, but for rounding: an end is a sum on one side, a difference on the other."""
     return ((value >= low - ROUNDING) & (value <= high + ROUNDING)).all()
 
 

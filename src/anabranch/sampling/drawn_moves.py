@@ -41,6 +41,7 @@ def drawn_moves(
 ) -> tuple[Trajectories, DrawnScores, Flags]:
     """`rollout` in a continuous space: a scan over rows, which may be differentiated through what is drawn."""
     env = reading.env
+    assert isinstance(env, ContinuousEnvironment)
     batch, rows = jax.tree.leaves(start)[0].shape[0], env.max_steps + 1
     walk_key, share_key = jax.random.split(key)
     shares = explore.shares(jax.random.uniform(share_key, (batch,)), jnp.asarray(at_step))
@@ -53,7 +54,7 @@ def drawn_moves(
         label_key, move_key = jax.random.split(own)
         weights = explore.probabilities(outputs.log_pf, mask, lane.share, rows - 1)
         action = draw_label(1.0 - jax.random.uniform(label_key), weights)
-        child = _child(reading.env, kernel_ahead(reading.env, state, heads), state, explore, lane.share, move_key)
+        child = _child(env, kernel_ahead(env, state, heads), state, explore, lane.share, move_key)
         row = row_scores(outputs, heads, reading, state, action, Ends(lane.parent, child), first)
         return action, child, DrawnScores(row, memory), ~mask.any()
 
@@ -75,7 +76,12 @@ def drawn_moves(
 
 
 def _child(
-    env: Any, ahead: Kernel, state: State, explore: Exploration, share: Float[Array, ""], key: Key[Array, ""]
+    env: ContinuousEnvironment,
+    ahead: Kernel,
+    state: State,
+    explore: Exploration,
+    share: Float[Array, ""],
+    key: Key[Array, ""],
 ) -> State:
     """A child: of the policy's kernel, or of a random walk where the trajectory explores."""
     if explore.on_policy:
