@@ -10,6 +10,7 @@ Paper: Lahlou et al. 2023, arXiv:2301.12594 (a theory of continuous generative f
 """
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -83,6 +84,15 @@ class ContinuousEnvironment(Environment):
     def ranges(self) -> tuple[tuple[float, float], ...] | None:
         """Optional: the lowest and highest value of each real coordinate, in the order of the leaves; None: all."""
         return None
+
+    @property
+    def drift_numbers(self) -> int:
+        """Optional: how many of the first forward numbers shift the mean of a step, one a coordinate; 0: none do."""
+        return 0
+
+    def energy(self, state: State, log_reward: Callable[[State], Float[Array, ""]]) -> Float[Array, ""]:
+        """Optional: what a partial object shows of its reward already, -log R(x) at objects."""
+        raise NotImplementedError(f"{type(self).__name__} does not define energy.")
 
     def unit(self, state: State) -> Float[Array, ""]:
         """Optional: a length of the space at `state`, by which a network that follows log R measures its gradient."""

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from anabranch.continuous.contract import ContinuousEnvironment, Kernel
-from anabranch.continuous.densities import Normal
+from anabranch.continuous.densities import Normal, normal_log_density
 from anabranch.continuous.places import Timed
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
@@ -65,6 +66,10 @@ class Diffusion(ContinuousEnvironment):
         return self.dim * (2 if self.variance else 1)
 
     @property
+    def drift_numbers(self) -> int:
+        return self.dim
+
+    @property
     def backward_numbers(self) -> int:
         return 2 * self.dim
 
@@ -99,6 +104,13 @@ class Diffusion(ContinuousEnvironment):
 
     def _widened(self, scale: Float[Array, " d"], numbers: Float[Array, " f"]) -> Float[Array, " d"]:
         return scale * jnp.exp(0.5 * jnp.clip(numbers[self.dim :], *LOG_FACTORS))
+
+    def energy(self, state: State, log_reward: Callable[[State], Float[Array, ""]]) -> Float[Array, ""]:
+        """Between that of the process without a network and that of the target, by the share of the steps done."""
+        share = state.time / self.steps
+        spread = jnp.asarray(self.process_numbers.marginal, float)[state.time]
+        free = normal_log_density(state.place, 0.0, spread).sum()
+        return -(share * log_reward(state) + (1.0 - share) * free)
 
     def unit(self, state: State) -> Float[Array, ""]:
         return self.process_numbers.ahead(state.time)[3]
@@ -141,6 +153,8 @@ class Process:
     """The standard deviation of the noise that is still to come."""
     keeps_back: Float[np.ndarray, " T"]
     width_back: Float[np.ndarray, " T"]
+    marginal: Float[np.ndarray, " times"]
+    """The standard deviation of a coordinate after each number of moves, without a network."""
 
     def ahead(self, time: Any) -> tuple[Any, ...]:
         """What the step out of a time keeps, its width, its gain and the noise that is left."""
@@ -172,7 +186,7 @@ def process_of(kind: str, schedule: str, steps: int, scale: float) -> Process:
     left = np.sqrt(np.maximum(marginal[-1] - (after * keeps) ** 2 * marginal[:-1], 1e-12))
     keeps_back = keeps * marginal[:-1] / marginal[1:]
     width_back = width * np.sqrt(marginal[:-1] / marginal[1:])
-    return Process(keeps, width, width**2 * after / left, left, keeps_back, width_back)
+    return Process(keeps, width, width**2 * after / left, left, keeps_back, width_back, np.sqrt(marginal))
 
 
 LEFT_OF_START = 1e-3

@@ -22,6 +22,7 @@ OBJECTIVES: "Table[type[Objective]]" = Table(
         "soft-dqn": "anabranch.objectives.soft_dqn:SoftDQN",
         "ml": "anabranch.objectives.maximum_likelihood:MaximumLikelihood",
         "soft-pg": "anabranch.objectives.soft_policy_gradient:SoftPolicyGradient",
+        "pathwise-kl": "anabranch.objectives.pathwise_divergence:PathwiseDivergence",
         "pg": "anabranch.objectives.policy_gradient:PolicyGradient",
     },
     group="anabranch.objectives",

@@ -56,6 +56,8 @@ class Objective(abc.ABC):
     """Whether log_z is learned."""
     has_state_flow: ClassVar[bool] = False
     """Whether the head log F(s) is learned; with an energy what it holds is the flow beyond the energy."""
+    pathwise: ClassVar[bool] = False
+    """Its gradient flows through the draws themselves, in continuous spaces with normal steps."""
     compares_trajectories: ClassVar[bool] = False
     """Whether its residuals compare the trajectories of a batch with each other."""
 

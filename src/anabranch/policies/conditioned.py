@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from anabranch.continuous.contract import ContinuousEnvironment, Kernel, require_continuous
 from anabranch.environment import Environment, Graph, State, initial_state, settled
 
 
@@ -127,6 +128,49 @@ class Conditioned(Environment):
 
     def overrides(self, hook: str) -> bool:
         return self.env.overrides(hook)
+
+
+class ConditionedMoves(Conditioned, ContinuousEnvironment):
+    """A continuous space under conditions: its kernels keep the condition."""
+
+    @property
+    def _space(self) -> ContinuousEnvironment:
+        return require_continuous(self.env)
+
+    @property
+    def forward_numbers(self) -> int:
+        return self._space.forward_numbers
+
+    @property
+    def backward_numbers(self) -> int:
+        return self._space.backward_numbers
+
+    @property
+    def drift_numbers(self) -> int:
+        return self._space.drift_numbers
+
+    def forward(self, state: State, numbers: Float[Array, " f"]) -> Kernel:
+        return Given(self._space.forward(state.state, numbers), state.condition)
+
+    def backward(self, state: State, numbers: Float[Array, " b"] | None) -> Kernel:
+        return Given(self._space.backward(state.state, numbers), state.condition)
+
+    def can_move(self, state: State) -> Bool[Array, ""]:
+        return self._space.can_move(state.state)
+
+    def undoable(self, state: State) -> Bool[Array, " A"]:
+        return self._space.undoable(state.state)
+
+    def wander(self, state: State) -> Kernel:
+        return Given(self._space.wander(state.state), state.condition)
+
+    def ranges(self) -> tuple[tuple[float, float], ...] | None:
+        return self._space.ranges()
+
+
+def conditioned(env: Environment, condition: Any) -> Conditioned:
+    """A space under conditions."""
+    return (ConditionedMoves if isinstance(env, ContinuousEnvironment) else Conditioned)(env, condition)
 
 
 def told(env: Environment, state: State) -> Float[Array, " k"] | None:

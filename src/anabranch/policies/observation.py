@@ -1,14 +1,17 @@
 """What a network sees of a state: the author's `observe`, or one derived from the state itself."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment, State, initial_state
 from anabranch.graph.state_graph import small_state_graph
 from anabranch.ground.errors import ConfigError
@@ -26,6 +29,8 @@ class Observer:
     vocabulary: int | None
     ranges: tuple[tuple[int, int], ...] | None = None
     """Lowest and highest value of each leaf of the state, where the observation is derived."""
+    target: Callable[[State], Float[Array, ""]] | None = None
+    """The reward whose gradient is shown behind the observation, in units of the space; None: it is not."""
 
     def __call__(self, state: State) -> Observation:
         if isinstance(self.env, Conditioned):
@@ -38,7 +43,8 @@ class Observer:
             assert not isinstance(seen, Seen)
             return Seen(seen, self.env.condition.features(state.condition))
         if self.ranges is None:
-            return jnp.asarray(self.env.observe(state))
+            seen = jnp.asarray(self.env.observe(state))
+            return seen if self.target is None else jnp.concatenate([seen, self._gradient(state, self.target)])
         leaves = jax.tree.leaves(state)
         if self.vocabulary is None:
             pieces = [_one_hot(leaf, low, high) for leaf, (low, high) in zip(leaves, self.ranges, strict=True)]
@@ -50,6 +56,14 @@ class Observer:
             tokens.append(value + offset + size * jnp.arange(leaf.size))
             offset += size * leaf.size
         return jnp.concatenate(tokens)
+
+    def _gradient(self, state: State, target: Callable[[State], Float[Array, ""]]) -> Float[Array, " d"]:
+        """The gradient of log R in the real coordinates, in units of the space, cut off."""
+        assert isinstance(self.env, ContinuousEnvironment)
+        slope = eqx.filter_grad(lambda state: target(state))(state)
+        flat = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(slope)]) * self.env.unit(state)
+        length = jnp.sqrt(jnp.sum(flat**2) + 1e-12)
+        return jax.lax.stop_gradient(jnp.nan_to_num(flat * jnp.minimum(1.0, LONGEST_GRADIENT / length)))
 
     @property
     def shapes(self) -> Any:
@@ -72,6 +86,10 @@ class Observer:
         """The numbers that a condition is told by; 0 without conditions."""
         seen = self.shapes
         return seen.features.shape[0] if isinstance(seen, Seen) else 0
+
+
+LONGEST_GRADIENT = 10.0
+"""In units of the space: far from the target a gradient says little."""
 
 
 def linear(observation: Observation, weight: Float[Array, "inputs m"]) -> Float[Array, " m"]:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment, State, initial_state, require_environment
 from anabranch.graph.enumeration import chunk_for, in_chunks
 from anabranch.graph.state_graph import StateGraph, require_graph
@@ -103,13 +104,26 @@ def _own_minus(log_reward: LogReward) -> Any:
     return own if callable(own) else None
 
 
-def energies(log_reward: LogReward, states: State, *, zero_floor: float, level: float) -> Float[Array, " n"]:
-    """Energies of partial objects of a reward that has them, E(x) = level - log R(x); infinite ones at the floor."""
+def energies(
+    env: Environment, log_reward: LogReward, states: State, *, zero_floor: float, level: float
+) -> Float[Array, " n"]:
+    """Energies of partial objects, E(x) = level - log R(x) at objects; infinite ones at the floor.
+
+    They are those of the reward, where it has a method `energy`; a continuous space may say them of any reward.
+    """
+    if has_energies(env) and isinstance(env, ContinuousEnvironment):
+        relative = minus_level(log_reward, level)
+        return jax.vmap(lambda state: env.energy(state, relative))(states)
     reward: Any = log_reward
     own = None if level == 0.0 else _own_minus(log_reward)
     precise = None if own is None else getattr(own(level), "energy", None)
     values = jax.vmap(reward.energy)(states) + level if precise is None else jax.vmap(precise)(states)
     return jnp.where(jnp.isposinf(values), -jnp.log(zero_floor), values)
+
+
+def has_energies(env: Environment) -> bool:
+    """Whether a space says itself what energy a partial object has."""
+    return isinstance(env, ContinuousEnvironment) and type(env).energy is not ContinuousEnvironment.energy
 
 
 def log_reward_values(log_reward: LogReward, states: State, *, chunk: int | None = None) -> Float[np.ndarray, " n"]:

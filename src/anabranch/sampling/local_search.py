@@ -28,6 +28,9 @@ class LocalSearch:
     numbers alike (None: half of max_steps), and goes on by P_F. "better" keeps a proposal that is at least as good;
     "metropolis" accepts so that R / Z is left as it is. A round costs as much as a rollout.
 
+    In a continuous space a round is a Langevin step along the gradient of log R, whose size is adapted, and costs one
+    evaluation of the reward and its gradient: take 20 rounds or more, and "metropolis".
+
     Paper: Kim et al. 2024, arXiv:2310.02710.
 
     Raises:
@@ -45,11 +48,15 @@ class LocalSearch:
     """Most moves that a round undoes; none: half of the longest path."""
     accept: Literal["better", "metropolis"] = "better"
     """Which proposals are kept."""
+    step: float = 0.01
+    """Of a Langevin step, the size that is adapted from; squared lengths of the space."""
 
     def __post_init__(self) -> None:
         require_types(self)
         if not 0.0 <= self.share < 1.0:
             raise ConfigError(f"The searched share of a batch lies from 0 to below 1; given {self.share}.")
+        if not 0.0 < self.step < float("inf"):
+            raise ConfigError(f"step is the size of a Langevin step, positive and finite; given {self.step}.")
         if self.rounds < 1 or (self.depth is not None and self.depth < 1):
             raise ConfigError(f"rounds and depth must be positive; given rounds={self.rounds}, depth={self.depth}.")
 

@@ -218,7 +218,7 @@ def flow_start(
         head = head - survey.log_choices
     if "energy" in objective.needs:
         floored = {"zero_floor": zero_floor, "level": level}
-        head = head + beta * survey.on_rows(lambda states: energies(log_reward, states, **floored))
+        head = head + beta * survey.on_rows(lambda states: energies(env, log_reward, states, **floored))
     return FlowStart(log_z=log_z, log_flow=_usual(head, survey.mask & valid))
 
 
@@ -241,6 +241,7 @@ def _walks(reading: Reading, key: Key[Array, ""]) -> tuple[State, Any, Any, Any]
     wanderer = Wanderer.of(env, jnp.zeros(env.forward_logits - 1))
     trajectories, seen, _ = rollout(wanderer, reading, key, WALKS, narrow=False)
     scores = score(wanderer, reading, trajectories, jnp.zeros(WALKS), known=seen)
+    # Of the moves of a continuous space there is no number; only flow matching asks for it, which they do not have.
     choices = jax.vmap(jax.vmap(lambda state: forward_mask(env, state).sum()))(trajectories.states)
     log_choices = jnp.where(trajectories.mask, jnp.log(jnp.maximum(choices, 1)), 0.0)
     return trajectories.states, trajectories.length, scores.log_pb - scores.log_pf, log_choices

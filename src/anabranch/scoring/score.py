@@ -31,6 +31,20 @@ def score(
     """
     rows_of = along_trajectories if policy.overrides("whole") else _by_row
     seen = rows_of(policy, reading, trajectories, known)
+    inflow = _log_inflow(policy, reading, trajectories) if needs_inflow else None
+    return of_rows(policy, reading, trajectories, seen, log_reward, log_inflow=inflow)
+
+
+def of_rows(
+    policy: Policy,
+    reading: Reading,
+    trajectories: Trajectories,
+    seen: RowScores,
+    log_reward: Float[Array, " B"],
+    *,
+    log_inflow: Float[Array, "rows B"] | None = None,
+) -> Scores:
+    """The scores of trajectories from what a network said of each of their rows."""
     log_z = _log_z(policy, reading, seen.log_flow[0])
     return Scores(
         log_pf=seen.log_pf,
@@ -42,7 +56,7 @@ def score(
         log_reward=log_reward,
         log_z=log_z,
         mask=trajectories.mask,
-        log_inflow=_log_inflow(policy, reading, trajectories) if needs_inflow else None,
+        log_inflow=log_inflow,
         log_paths=seen.log_paths,
     )
 

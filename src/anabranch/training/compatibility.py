@@ -5,7 +5,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from anabranch.environment import Environment
+from anabranch.continuous.contract import ContinuousEnvironment
+from anabranch.environment import Environment, initial_state
 from anabranch.graph.longest import rows_of
 from anabranch.graph.state_graph import small_state_graph
 from anabranch.ground.errors import ConfigError
@@ -17,9 +18,11 @@ from anabranch.policies.backward.base import BackwardPolicy
 from anabranch.policies.backward.learned import LearnedBackward
 from anabranch.policies.backward.maxent import CountedPathsBackward
 from anabranch.rewards.host_reward import PythonReward
+from anabranch.rewards.log_reward import has_energies
 from anabranch.sampling.explore import require_on_policy
 from anabranch.training.conditioning import require_conditionable
 from anabranch.training.own_parts import require_own_parts
+from anabranch.training.pathwise import require_pathwise
 from anabranch.training.peers import Peers
 from anabranch.training.settings import Setup
 
@@ -55,7 +58,9 @@ def require_compatible(setup: Setup) -> None:
         raise ConfigError(
             f"The data set has {setup.data.size:,} objects; replay.capacity={setup.replay.capacity:,} is too small."
         )
-    if "energy" in goal.needs and not callable(getattr(setup.log_reward, "energy", None)):
+    _require_continuous(setup, name)
+    has_energy = has_energies(setup.env) or callable(getattr(setup.log_reward, "energy", None))
+    if "energy" in goal.needs and not has_energy:
         kind = type(setup.log_reward).__name__
         raise ConfigError(
             f"{name} needs the energy of partial objects: give the reward {kind} a method energy(state), with "
@@ -75,6 +80,31 @@ def require_compatible(setup: Setup) -> None:
     require_own_parts(setup)
     if setup.backward is not None:
         _require_trained(setup, goal, setup.backward)
+
+
+def _require_continuous(setup: Setup, name: str) -> None:
+    """Raise ConfigError where a training asks for what a space of labels alone has, or draws alone."""
+    if setup.objective.pathwise:
+        require_pathwise(setup)
+    if not isinstance(setup.env, ContinuousEnvironment):
+        return
+    space = f"{type(setup.env.unconditioned).__name__} is continuous"
+    if setup.objective.outflow or "log_inflow" in setup.objective.needs or setup.objective.name in LABELS_ALONE:
+        raise ConfigError(f"{name} adds up over labels, and {space}: choose tb, db, subtb or vargrad.")
+    for guide in ("teacher", "thompson"):
+        if getattr(setup, guide) is not None:
+            raise ConfigError(f"{guide} draws labels, and {space}: replay, or explore with epsilon.")
+    backward = setup.backward
+    if backward is not None and (backward.from_memory or backward.name not in ("uniform", "learned", "tlm")):
+        raise ConfigError(f"The backward policy {backward.name} is one of labels, and {space}: uniform or learned.")
+    if backward is not None and backward.learned and not setup.env.backward_numbers:
+        raise ConfigError(
+            f"{type(setup.env.unconditioned).__name__} has no P_B to learn (backward_numbers is 0): uniform."
+        )
+
+
+LABELS_ALONE = ("fm", "soft-dqn")
+"""Objectives whose targets are sums over all labels of a state."""
 
 
 def _others(setup: Setup) -> str:
@@ -153,6 +183,8 @@ def _require_memory(setup: Setup, what: str) -> None:
 
 def every_state_stops(env: Environment) -> bool:
     """Whether every state is a finished object: of all states of a small space, of some random walks in others."""
+    if isinstance(env, ContinuousEnvironment):
+        return bool(env.can_stop(initial_state(env)))
     graph = small_state_graph(env)
     if graph is not None:
         return bool(graph.can_stop.all())

@@ -65,7 +65,7 @@ def _log_reward_at(others: Others) -> Rows | None:
 def _energy(others: Others) -> Rows | None:
     setup = others.setup
     aims = {"zero_floor": setup.zero_floor, "level": setup.level}
-    return others.on_rows(lambda states: energies(setup.log_reward, states, **aims))
+    return others.on_rows(lambda states: energies(setup.env, setup.log_reward, states, **aims))
 
 
 def _log_prior(others: Others) -> Rows | None:

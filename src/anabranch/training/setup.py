@@ -1,6 +1,7 @@
 """From the arguments of a training to its `Setup`: names, defaults and estimates resolved."""
 
 import copy
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import jax
 import optax
 from jaxtyping import Array, Float
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment
 from anabranch.ground.arguments import require_instance, require_objects, require_record
 from anabranch.ground.errors import ConfigError, did_you_mean, named
@@ -19,9 +21,9 @@ from anabranch.objectives.base import BalanceObjective, Objective
 from anabranch.objectives.named import objective_named
 from anabranch.policies.backward import BACKWARDS
 from anabranch.policies.backward.named import backward_policy
-from anabranch.policies.conditioned import Conditioned
+from anabranch.policies.conditioned import Conditioned, conditioned
 from anabranch.policies.heads import Policy, PolicyRecipe, require_policy
-from anabranch.policies.observation import observer
+from anabranch.policies.observation import Observer, observer
 from anabranch.policies.recipes import POLICIES
 from anabranch.rewards.anneal import Anneal
 from anabranch.rewards.conditions.base import Condition
@@ -77,7 +79,8 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     measured = env, log_reward = _under(env, log_reward, condition)
     if condition is not None and condition.tempers:
         measured = env.unconditioned, without_condition(log_reward)
-    observing = observer(env)
+    recipe = _recipe(choice["policy"])
+    observing = _observing(env, log_reward, recipe)
     if level is None:
         level = reference_level(*measured)
         if isinstance(log_reward, PythonReward):
@@ -100,7 +103,7 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
         observer=observing,
         objective=objective,
         backward=backward,
-        policy=_recipe(choice["policy"]),
+        policy=recipe,
         optimizer=_optimizer(choice["optimizer"]),
         data=data,
         condition=condition,
@@ -110,11 +113,25 @@ def setup(env: Environment, log_reward: LogReward, **settings: Any) -> Setup:
     )
 
 
+def _observing(env: Environment, log_reward: LogReward, recipe: PolicyRecipe) -> Observer:
+    """What the network sees of a state; of a recipe that follows the reward, its gradient too."""
+    if not getattr(recipe, "follows_reward", False):
+        return observer(env)
+    name = type(recipe).__name__
+    if isinstance(log_reward, PythonReward):
+        raise ConfigError(f"{name} follows the gradient of the reward; {log_reward.name} is plain Python: MLP.")
+    if isinstance(env, Conditioned):
+        raise ConfigError(f"{name} follows the gradient of one reward, and not of one for each condition: MLP.")
+    if not isinstance(env, ContinuousEnvironment):
+        raise ConfigError(f"{name} is for spaces whose steps have a drift, such as Diffusion: MLP.")
+    return dataclasses.replace(observer(env), target=log_reward)
+
+
 def _under(env: Environment, log_reward: Any, condition: Condition | None) -> tuple[Environment, LogReward]:
     """The space and the reward of a training, under its condition where there is one."""
     if condition is None:
         return env, usable_log_reward(env, log_reward)
-    space = Conditioned(env, condition)
+    space = conditioned(env, condition)
     reward = under_condition(env, log_reward, condition)
     return space, reward.on(space) if isinstance(reward, PythonReward) else reward
 

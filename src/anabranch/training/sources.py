@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import State, take
 from anabranch.ground.streams import StepStream
 from anabranch.policies.conditioned import Conditioned, Given
@@ -20,6 +21,7 @@ from anabranch.policies.heads import Policy
 from anabranch.rewards.conditional import relative_to
 from anabranch.rewards.log_reward import Rewarded, rewarded, with_floor
 from anabranch.sampling.data_set import DataSet, epoch_places
+from anabranch.sampling.langevin import langevin
 from anabranch.sampling.local_search import LocalSearch, improved
 from anabranch.sampling.regrow import retrace, walk_back
 from anabranch.sampling.replay import Buffer, Replay
@@ -122,6 +124,11 @@ class Searched(Source):
 
     search: LocalSearch
 
+    def begun(self, setup: Setup, policy: Policy, seed: Int[Array, ""]) -> Any:
+        del policy, seed
+        # Of Langevin steps the log of their size, which is adapted.
+        return jnp.log(jnp.array(self.search.step)) if isinstance(setup.env, ContinuousEnvironment) else None
+
     def part(self, now: Moment, state: Any) -> tuple[Part | None, Any]:
         search_key, walk_key = jax.random.split(jax.random.fold_in(now.key, StepStream.SEARCH))
         drawn, floor = now.parts[0], now.setup.zero_floor
@@ -132,7 +139,12 @@ class Searched(Source):
         def log_reward(objects: State) -> Float[Array, " B"]:
             return now.rewarded(objects).log_reward
 
-        objects, _ = improved(now.policy, now.setup.reading, log_reward, search_key, objects, values, self.search)
+        env, search = now.setup.env, self.search
+        if isinstance(env, ContinuousEnvironment):
+            options = {"rounds": search.rounds, "always_better": search.accept == "better"}
+            objects, state = langevin(env, log_reward, search_key, objects, state, **options)
+        else:
+            objects, _ = improved(now.policy, now.setup.reading, log_reward, search_key, objects, values, search)
         rewards = now.rewarded(objects)
         return Part(now.regrown(walk_key, objects), None, rewards.raw, rewards.bad, rewards.worth), state
 

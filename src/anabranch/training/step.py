@@ -31,6 +31,7 @@ from anabranch.training.gather import Batch, Proposal, gathered
 from anabranch.training.guided import taught, with_guides
 from anabranch.training.memory import make_room_for_programs, remembers, require_memory
 from anabranch.training.needs import filled
+from anabranch.training.pathwise import pathwise_scores
 from anabranch.training.pending import first_pending
 from anabranch.training.settings import SEEDS_AXIS, Setup
 from anabranch.training.setup import with_values
@@ -167,7 +168,7 @@ def learn(
 
     def loss_of(parameters: Any) -> tuple[Float[Array, ""], tuple[Float[Array, ""], Scores]]:
         policy = eqx.combine(parameters, static)
-        scores = _annealed(dataclasses.replace(_scored(setup, policy, batch), **given), beta)
+        scores = _annealed(dataclasses.replace(_scores(setup, policy, state, batch), **given), beta)
         own = jnp.zeros(())
         if setup.backward is not None and setup.backward.has_own_loss:
             own = setup.backward.own_loss(_scores_of_backward(setup, policy, scores, state, sources))
@@ -200,6 +201,14 @@ def _metrics(setup: Setup, batch: Batch, loss: Float[Array, ""]) -> StepMetrics:
     main = batch.main
     log_reward = with_floor(main.log_reward, setup.zero_floor)
     return StepMetrics(loss, log_reward.mean(), main.trajectories.length.mean(), batch.floored)
+
+
+def _scores(setup: Setup, policy: Policy, state: TrainState, batch: Batch) -> Scores:
+    if not setup.objective.pathwise:
+        return _scored(setup, policy, batch)
+    # The key that `propose` drew with: the same trajectories, now as functions of the policy.
+    key = jax.random.fold_in(state.key, state.step)
+    return pathwise_scores(setup, policy, key, batch.main.log_reward.shape[0])
 
 
 def _scored(setup: Setup, policy: Policy, batch: Batch) -> Scores:
