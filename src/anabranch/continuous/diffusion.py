@@ -118,7 +118,10 @@ class Diffusion(ContinuousEnvironment):
     def observe(self, state: State) -> Float[Array, " inputs"]:
         share = state.time / self.steps
         waves = jnp.pi * share * 2.0 ** jnp.arange(WAVES)
-        return jnp.concatenate([state.place / self.scale, share[None], jnp.sin(waves), jnp.cos(waves)])
+        place = state.place / self.scale
+        turns = jnp.pi * place[:, None] * 2.0 ** jnp.arange(-1, PLACE_WAVES - 1)
+        parts = [place, share[None], jnp.sin(waves), jnp.cos(waves), jnp.sin(turns).ravel(), jnp.cos(turns).ravel()]
+        return jnp.concatenate(parts)
 
     def decode(self, state: State) -> tuple[float, ...]:
         return tuple(np.asarray(state.place, float).tolist())
@@ -129,6 +132,8 @@ class Diffusion(ContinuousEnvironment):
 
 LOG_FACTORS, MOST_BACK = (-8.0, 4.0), 0.5
 """The range of the log of what a variance is multiplied by; and how far the log of a scale of the way back may move."""
+import os; PLACE_WAVES = int(os.environ.get("PW","3"))
+"""Frequencies by which it is told a coordinate."""
 WAVES = 4
 """Frequencies by which a network is told the time."""
 

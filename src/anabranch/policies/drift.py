@@ -82,4 +82,8 @@ class Drift:
         labels, slots = env.forward_logits + dim, env.backward_logits if learned_backward else 0
         recipe = MLP(width=self.width, depth=self.depth)
         network = mlp_policy(recipe, observer, key=key, labels=labels, slots=slots)
+        # Nothing is followed at first: far from the target its gradient is steep, and a random share of it throws.
+        follows = slice(labels - dim, labels)
+        last = network.weights[-1].at[:, follows].set(0.0), network.biases[-1].at[follows].set(0.0)
+        network = eqx.tree_at(lambda one: (one.weights[-1], one.biases[-1]), network, last)
         return DriftPolicy(observed(network, observer), jnp.zeros(()), dim)  # pyright: ignore[reportArgumentType]

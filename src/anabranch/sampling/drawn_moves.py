@@ -20,12 +20,12 @@ from anabranch.trajectories import Trajectories
 
 
 class _Lane(eqx.Module):
-    """Where one trajectory is."""
+    """Where a trajectory is; of a batch with a leading axis."""
 
     state: State
     parent: State
-    alive: Bool[Array, ""]
-    share: Float[Array, ""]
+    alive: Bool[Array, "*lanes"]
+    share: Float[Array, "*lanes"]
     """How far it explores."""
 
 
