@@ -26,7 +26,8 @@ from anabranch.training.needs import filled
 LOG_C = 0.7
 STEPS, SCALE = 4, 1.5
 BALANCES = sorted(
-    name for name, kind in OBJECTIVES.items()
+    name
+    for name, kind in OBJECTIVES.items()
     if issubclass(kind, BalanceObjective) and name not in ("fm", "mdb", "rtb", "soft-dqn", "ml")
 )
 ENVS = [Diffusion(dim=2, steps=STEPS, scale=SCALE, process=process) for process in ("pinned", "preserving")]
