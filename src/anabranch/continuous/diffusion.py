@@ -132,9 +132,8 @@ class Diffusion(ContinuousEnvironment):
 
 LOG_FACTORS, MOST_BACK = (-8.0, 4.0), 0.5
 """The range of the log of what a variance is multiplied by; and how far the log of a scale of the way back may move."""
-import os
 
-PLACE_WAVES = int(os.environ.get("PW", "3"))
+PLACE_WAVES = 3
 """Frequencies by which it is told a coordinate."""
 WAVES = 4
 """Frequencies by which a network is told the time."""
