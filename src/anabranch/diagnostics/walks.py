@@ -58,8 +58,8 @@ def walked(
     Walks come in groups, from one to which all labels are alike to one that prefers some by far, so that they do not
     all run down the middle of the space. A walk of weight w = R(x) P_B / P_walk tells of the mass w: the mean of w is
     Z, without bias, but where walks rarely reach what counts it is mostly too low. The search leaves R / Z in place,
-    and gets nearer to it the longer it runs. Neither looks at the sampler. Where the reward is a target that can be drawn
-    from, its draws stand before both; a continuous space has no search.
+    and gets nearer to it the longer it runs. Neither looks at the sampler. Where the reward is a target that can be
+    drawn from, its draws stand before both; a continuous space has no search.
     """
     if isinstance(log_reward, PythonReward):  # whose evaluations cost: those of its survey are there
         return [ReferenceObjects.of("random walks", survey_of(env, log_reward).ends, log_reward)]

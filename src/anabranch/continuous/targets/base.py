@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any, Self
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -47,14 +47,15 @@ class Target(abc.ABC):
             )
         return place
 
-    def fitted(self, env: Any) -> Self:
+    def fitted(self, env: Any) -> "Target":
         """The same target for the points of a space: with the `dim` and `kinds` of the space, where it has such fields.
 
         Raises ConfigError where the target is none of that dimension.
         """
-        own = {field.name for field in dataclasses.fields(self)} if dataclasses.is_dataclass(self) else set()
+        record: Any = self
+        own = {field.name for field in dataclasses.fields(record)} if dataclasses.is_dataclass(self) else set()
         shared = {name: getattr(env, name) for name in SHARED if name in own and hasattr(env, name)}
-        return dataclasses.replace(self, **shared) if shared else self  # pyright: ignore[reportArgumentType]
+        return dataclasses.replace(record, **shared) if shared else record
 
     @property
     def log_z(self) -> float | None:

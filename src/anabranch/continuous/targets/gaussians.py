@@ -3,7 +3,6 @@
 import abc
 import dataclasses
 import math
-from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -79,7 +78,7 @@ class TwoGaussians(Gaussians):
         require_dim(self)
         require_positive(self, "apart", "deviation")
 
-    @cached_property
+    @property
     def components(self) -> Components:
         centre = np.full((1, self.dim), 0.5 * self.apart)
         centres = np.concatenate([centre, -centre])
@@ -102,7 +101,7 @@ class GaussianGrid(Gaussians):
         require_dim(self, most=4)
         require_positive(self, "variance")
 
-    @cached_property
+    @property
     def components(self) -> Components:
         return alike(corners(np.linspace(-10.0, 10.0, 5), self.dim), math.sqrt(self.variance))
 
@@ -132,7 +131,7 @@ class ScatteredGaussians(Gaussians):
         require_dim(self)
         require_positive(self, "count", "reach", "deviation")
 
-    @cached_property
+    @property
     def components(self) -> Components:
         drawn = np.random.default_rng(self.seed).uniform(-self.reach, self.reach, (self.count, self.dim))
         return alike(drawn, self.deviation)
@@ -152,7 +151,7 @@ class LineGaussians(Gaussians):
     def __post_init__(self) -> None:
         require_positive(self, "total")
 
-    @cached_property
+    @property
     def components(self) -> Components:
         centres = np.array([[-4.0], [0.0], [3.0]])
         return Components(centres, np.array([0.5, 1.0, 0.3]), np.array([0.3, 0.5, 0.2]))

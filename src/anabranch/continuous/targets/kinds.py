@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -58,7 +59,7 @@ class KindBumps(Target):
             total += self.floor + (kind + 1) * bump**self.dim
         return math.log(total)
 
-    def fitted(self, env: object) -> "KindBumps":
+    def fitted(self, env: Any) -> Target:
         """The target with the kinds and the dim of a space. Raises ConfigError where the space has no kinds."""
         if not hasattr(env, "kinds"):
             raise ConfigError(f"KindBumps is a reward of a kind and a point; {type(env).__name__} has no kinds.")

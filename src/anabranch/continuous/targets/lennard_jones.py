@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +48,7 @@ class LennardJones(Target):
         distances = jnp.sqrt(jnp.sum((particles[first] - particles[second]) ** 2, -1) + TINY)
         return -jnp.sum(self._of_pairs(distances)) - 0.5 * self.stiffness * jnp.sum(place**2)
 
-    def _of_pairs(self, distance: Array) -> Array:
+    def _of_pairs(self, distance: Any) -> Any:
         """The energy of a pair at each distance, in nats; written with operators, for NumPy and JAX alike."""
         far = distance * (distance > self.near) + self.near * (distance <= self.near)
         curve = self.depth * (far**-12 - 2.0 * far**-6)
@@ -67,7 +68,7 @@ class LennardJones(Target):
         while count < n:
             place = generator.standard_normal((BLOCK, PARTICLES, self.dim // PARTICLES)) / math.sqrt(self.stiffness)
             distances = np.linalg.norm(place[:, first] - place[:, second], axis=-1)
-            energy = np.asarray(self._of_pairs(distances)).sum(-1)  # pyright: ignore[reportArgumentType]
+            energy = self._of_pairs(distances).sum(-1)
             # No shape is below all three wells at their lowest.
             accepted = generator.random(BLOCK) < np.exp(-energy - PARTICLES * self.depth)
             kept.append(place[accepted].reshape(-1, self.dim))
@@ -88,7 +89,7 @@ def _log_z(target: LennardJones) -> float:
         cross = math.sqrt(3.0) * radius * length * np.cos(angle)
         even = 0.5 * radius**2 + 1.5 * length**2
         pairs = [np.full_like(even + cross, math.sqrt(2.0) * radius), np.sqrt(even + cross), np.sqrt(abs(even - cross))]
-        energy = sum(np.asarray(target._of_pairs(pair)) for pair in pairs)  # pyright: ignore[reportArgumentType]
+        energy = sum(target._of_pairs(pair) for pair in pairs)
         held = 0.5 * target.stiffness * (radius**2 + length**2)
         heights = np.exp(-energy - held) * length ** (space - 1) * np.sin(angle) ** (space - 2)
         total += weight * radius ** (space - 1) * float(v[1] @ heights @ weights)
