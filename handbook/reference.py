@@ -17,6 +17,11 @@ GROUPS = {
         ("environment", "trajectories", "graph", "laws", "envs"),
         "The contract, the listed space, its proof, tasks.",
     ),
+    "continuous": (
+        "Continuous spaces",
+        ("continuous",),
+        "Spaces whose steps are densities, what their kernels are made of, and targets on them.",
+    ),
     "objectives": (
         "Objectives",
         ("objectives",),

@@ -5,6 +5,30 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anabranch.continuous.box import Box
+    from anabranch.continuous.contract import ContinuousEnvironment
+    from anabranch.continuous.densities import (
+        Categorical,
+        Density,
+        Normal,
+        NormalMixture,
+        Perhaps,
+        PlateauMixture,
+        VonMisesMixture,
+    )
+    from anabranch.continuous.diffusion import Diffusion
+    from anabranch.continuous.kinds import KindsAndPoints
+    from anabranch.continuous.line import Line
+    from anabranch.continuous.targets.angles import CoupledAngles
+    from anabranch.continuous.targets.base import Modes, Target
+    from anabranch.continuous.targets.funnel import Funnel
+    from anabranch.continuous.targets.gaussians import GaussianGrid, LineGaussians, ScatteredGaussians, TwoGaussians
+    from anabranch.continuous.targets.kinds import KindBumps
+    from anabranch.continuous.targets.lennard_jones import LennardJones
+    from anabranch.continuous.targets.logistic import LogisticRegression
+    from anabranch.continuous.targets.many_well import ManyWell
+    from anabranch.continuous.targets.unit_box import BoxCorners
+    from anabranch.continuous.torus import Torus
     from anabranch.diagnostics.diagnose import diagnose, diagnose_policy
     from anabranch.diagnostics.subject import Finding
     from anabranch.environment import Environment, Graph
@@ -109,24 +133,38 @@ if TYPE_CHECKING:
     from anabranch.trajectories import Scores, Trajectories
 
 _PUBLIC = {
-    "policies.backward.base": ("BackwardPolicy",),
-    "policies.backward.learned": (
-        "LearnedBackward",
-        "PessimisticBackward",
-        "TrajectoryLikelihoodBackward",
+    "continuous.box": ("Box",),
+    "continuous.contract": ("ContinuousEnvironment",),
+    "continuous.densities": (
+        "Categorical",
+        "Density",
+        "Normal",
+        "NormalMixture",
+        "Perhaps",
+        "PlateauMixture",
+        "VonMisesMixture",
     ),
+    "continuous.diffusion": ("Diffusion",),
+    "continuous.kinds": ("KindsAndPoints",),
+    "continuous.line": ("Line",),
+    "continuous.targets.angles": ("CoupledAngles",),
+    "continuous.targets.base": ("Modes", "Target"),
+    "continuous.targets.funnel": ("Funnel",),
+    "continuous.targets.gaussians": ("GaussianGrid", "LineGaussians", "ScatteredGaussians", "TwoGaussians"),
+    "continuous.targets.kinds": ("KindBumps",),
+    "continuous.targets.lennard_jones": ("LennardJones",),
+    "continuous.targets.logistic": ("LogisticRegression",),
+    "continuous.targets.many_well": ("ManyWell",),
+    "continuous.targets.unit_box": ("BoxCorners",),
+    "continuous.torus": ("Torus",),
+    "policies.backward.base": ("BackwardPolicy",),
+    "policies.backward.learned": ("LearnedBackward", "PessimisticBackward", "TrajectoryLikelihoodBackward"),
     "policies.backward.maxent": ("MaximumEntropyBackward",),
     "policies.backward.uniform": ("UniformBackward",),
     "laws.check": ("CheckReport", "check"),
     "diagnostics.diagnose": ("diagnose", "diagnose_policy"),
     "diagnostics.subject": ("Finding",),
-    "sampling.draw": (
-        "Samples",
-        "sample",
-        "sample_backward",
-        "sample_trajectories",
-        "score_trajectories",
-    ),
+    "sampling.draw": ("Samples", "sample", "sample_backward", "sample_trajectories", "score_trajectories"),
     "environment": ("Environment", "Graph"),
     "ground.errors": (
         "ConfigError",
@@ -138,15 +176,8 @@ _PUBLIC = {
         "SpaceTooLargeError",
     ),
     "evaluation.estimates": ("Estimates", "estimate", "log_prob"),
-    "evaluation.evaluate": (
-        "Evaluation",
-        "evaluate",
-    ),
-    "evaluation.exact_law": (
-        "ExactLaw",
-        "exact_law",
-        "total_variation",
-    ),
+    "evaluation.evaluate": ("Evaluation", "evaluate"),
+    "evaluation.exact_law": ("ExactLaw", "exact_law", "total_variation"),
     "evaluation.facts": ("Fact",),
     "evaluation.flows": ("Flows", "exact_flows", "exact_policy"),
     "graph.state_graph": ("StateGraph", "state_graph"),
@@ -168,10 +199,7 @@ _PUBLIC = {
     "evaluation.metrics.settings": ("MetricSettings",),
     "evaluation.metrics.summary": ("SampleMetrics",),
     "evaluation.metrics.top_k": ("TopK", "top_k"),
-    "objectives.base": (
-        "BalanceObjective",
-        "Objective",
-    ),
+    "objectives.base": ("BalanceObjective", "Objective"),
     "objectives.detailed_balance": ("DetailedBalance",),
     "objectives.flow_matching": ("FlowMatching",),
     "objectives.forward_looking": ("ForwardLookingDetailedBalance",),
@@ -188,11 +216,7 @@ _PUBLIC = {
     "objectives.vargrad": ("VarGrad",),
     "policies.observation": ("observer",),
     "policies.mlp": ("MLP",),
-    "policies.heads": (
-        "Heads",
-        "Policy",
-        "PolicyRecipe",
-    ),
+    "policies.heads": ("Heads", "Policy", "PolicyRecipe"),
     "policies.tabular": ("Tabular",),
     "policies.graph_network": ("GraphNetwork",),
     "policies.transformer": ("Transformer",),

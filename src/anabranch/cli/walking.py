@@ -61,10 +61,16 @@ def flow_text(log_flow: float | None) -> str:
     return f"{math.exp(log_flow):.6g}" if abs(log_flow) < READABLE else f"exp({log_flow:.5f})"
 
 
+def density_text(log_density: float) -> str:
+    """The logarithm of a density, in nats: the density itself may be above 1, and is no share of anything."""
+    return f"{log_density:.4f}"
+
+
 def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, title: str) -> None:
     import jax.numpy as jnp
 
     from anabranch.cli.tables import show_table
+    from anabranch.continuous.contract import is_continuous
     from anabranch.environment import take
     from anabranch.policies.backward.uniform import UniformBackward
     from anabranch.sampling.draw import score_trajectories
@@ -73,14 +79,17 @@ def _show_trajectory(run: "Run", task: "Task", trajectories: "Trajectories", *, 
     backward = setup.backward or UniformBackward()
     nothing = jnp.zeros(trajectories.length.shape)
     scores = score_trajectories(task.env, run.policy, trajectories, nothing, backward=backward)
+    text, columns = flow_text, ("P_F of the next edge", "P_B of that edge")
+    if is_continuous(task.env):
+        text, columns = density_text, ("log P_F density of the next move", "log P_B density of that move")
     length, rows = int(trajectories.length[0]), []
     for row in range(length):
         move = row < length - 1
-        log_pb = flow_text(float(scores.log_pb[row, 0])) if move and setup.backward is not None else "-"
+        log_pb = text(float(scores.log_pb[row, 0])) if move and setup.backward is not None else "-"
         state = task.env.show(take(trajectories.states, (row, 0)))
-        rows.append((str(row), state, flow_text(float(scores.log_pf[row, 0])), log_pb))
+        rows.append((str(row), state, text(float(scores.log_pf[row, 0])), log_pb))
     rows.append((str(length), "STOP", "", ""))
-    show_table(title, ("row", "state", "P_F of the next edge", "P_B of that edge"), rows, left=2)
+    show_table(title, ("row", "state", *columns), rows, left=2)
 
 
 def _show_balance(objective: "Objective", equations: "list[Equation]") -> None:

@@ -103,6 +103,10 @@ class ContinuousEnvironment(Environment):
         """Optional: what a network sees; default: every leaf as floats."""
         return jnp.concatenate([jnp.ravel(leaf).astype(float) for leaf in jax.tree.leaves(state)])
 
+    def show(self, state: State) -> str:
+        """Optional: a state as text; default: its object, with four significant digits of each number."""
+        return readable(self.decode(state))
+
     # --- what follows from it: one label that means a move, and STOP
 
     @property
@@ -130,6 +134,14 @@ class ContinuousEnvironment(Environment):
         return ConfigError(
             f"{name} is continuous: where a step ends is drawn from {name}.{kernel}, and no label says it."
         )
+
+
+def readable(item: Any) -> str:
+    """An object as text, with four significant digits of each real number."""
+    if isinstance(item, tuple | list):
+        inner = ", ".join(readable(one) for one in item)
+        return f"({inner},)" if len(item) == 1 else f"({inner})"
+    return f"{item:.4g}" if isinstance(item, float) else str(item)
 
 
 def is_continuous(env: Environment) -> bool:

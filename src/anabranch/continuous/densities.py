@@ -40,7 +40,9 @@ class Normal(Density):
     """
 
     mean: Float[Array, "*shape"]
+    """The middle of each number."""
     scale: Float[Array, "*shape"] | Float[Array, ""]
+    """Standard deviation of each, or of all."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, "*shape"]:
         return self.mean + self.scale * jax.random.normal(key, self.mean.shape)
@@ -69,7 +71,9 @@ class NormalMixture(Density):
     log_weights: Float[Array, " K"]
     """Unnormalised, in nats."""
     mean: Float[Array, "K d"]
+    """The middle of each normal."""
     scale: Float[Array, "K d"]
+    """Standard deviations of each."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, " d"]:
         which, where = jax.random.split(key)
@@ -94,12 +98,15 @@ class PlateauMixture(Density):
     log_weights: Float[Array, " K"]
     """Unnormalised, in nats."""
     start: Float[Array, "K d"]
+    """Where each plateau begins."""
     end: Float[Array, "K d"]
-    """Above the start."""
+    """Where it ends, above the start."""
     edge: Float[Array, "K d"]
-    """Above 0."""
+    """The width of its edges, above 0."""
     low: Float[Array, " d"]
+    """Lowest values."""
     high: Float[Array, " d"]
+    """Highest values."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, " d"]:
         which, where = jax.random.split(key)
@@ -109,7 +116,7 @@ class PlateauMixture(Density):
         before, total = _area(self.low, start, end, edge), _area(self.high, start, end, edge)
         target = before + level * (total - before)
 
-        def halved(_: int, interval: Any) -> Any:
+        def halved(_: Any, interval: Any) -> Any:
             left, right = interval
             middle = 0.5 * (left + right)
             below = _area(middle, start, end, edge) < target
@@ -160,6 +167,7 @@ class Categorical(Density):
     """
 
     logits: Float[Array, " n"]
+    """Unnormalised, in nats."""
 
     def draw(self, key: Key[Array, ""]) -> Array:
         return jax.random.categorical(key, self.logits).astype(jnp.int32)
@@ -177,7 +185,9 @@ class Perhaps(Density):
     """A density where a switch is on, and a certain value where it is off: one kind of kernel for several stages."""
 
     on: Bool[Array, ""]
+    """The switch."""
     density: Density
+    """What is drawn from where it is on."""
     otherwise: Any
     """The value where the switch is off."""
 
@@ -199,8 +209,9 @@ class VonMisesMixture(Density):
     log_weights: Float[Array, " K"]
     """Unnormalised, in nats."""
     middle: Float[Array, "K d"]
+    """Of each distribution, in radians."""
     concentration: Float[Array, "K d"]
-    """0: the uniform distribution."""
+    """How narrow each is; 0: the uniform distribution."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, " d"]:
         which, where = jax.random.split(key)

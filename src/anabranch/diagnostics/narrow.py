@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.diagnostics.subject import Finding, Subject
 from anabranch.environment import undoable_by_slot
 from anabranch.ground.streams import Stream, key_of
@@ -21,9 +22,12 @@ NARROW = 0.25
 
 
 def narrow_backward(subject: Subject) -> Finding | None:
-    """The finding about a learned P_B that nearly always walks back by one path where there are many; else None."""
+    """The finding about a learned P_B that nearly always walks back by one path where there are many; else None.
+
+    A density has no number of paths to count: None in a continuous space.
+    """
     backward = subject.backward
-    if backward is None or not backward.learned:
+    if backward is None or not backward.learned or is_continuous(subject.env):
         return None
     reading = reading_for(subject.env, backward)
     entropy, uniform = (

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from anabranch.continuous.contract import is_continuous
+from anabranch.continuous.targets.base import Target
 from anabranch.environment import Environment, State, take
 from anabranch.ground.means import log_mean_exp_with_error
-from anabranch.ground.streams import Stream, key_of
+from anabranch.ground.streams import Stream, generator_of, key_of
 from anabranch.policies.wanderer import Wanderer
 from anabranch.rewards.host_reward import PythonReward
 from anabranch.rewards.log_reward import LogReward, log_reward_values, relative_log_rewards, rewarded
@@ -56,23 +58,37 @@ def walked(
     Walks come in groups, from one to which all labels are alike to one that prefers some by far, so that they do not
     all run down the middle of the space. A walk of weight w = R(x) P_B / P_walk tells of the mass w: the mean of w is
     Z, without bias, but where walks rarely reach what counts it is mostly too low. The search leaves R / Z in place,
-    and gets nearer to it the longer it runs. Neither looks at the sampler.
+    and gets nearer to it the longer it runs. Neither looks at the sampler. Where the reward is a target that can be
+    drawn from, its draws stand before both; a continuous space has no search.
     """
     if isinstance(log_reward, PythonReward):  # whose evaluations cost: those of its survey are there
         return [ReferenceObjects.of("random walks", survey_of(env, log_reward).ends, log_reward)]
     reading = reading_for(env, "uniform")
     walk_key, search_key = jax.random.split(key_of(seed, Stream.REFERENCE_OBJECTS))
     ends, log_weight = jax.tree.map(np.asarray, _walks(reading, log_reward, level, walk_key))
-    groups = []
+    groups = _of_the_target(env, log_reward, seed)
     mass = log_mean_exp_with_error(log_weight.astype(np.float64)).value
     if np.isfinite(mass):
         chosen = _resampled(log_weight.astype(np.float64))
         some = ReferenceObjects.of("random walks", take(ends, chosen), log_reward)
         groups.append(dataclasses.replace(some, log_mass=mass + level))
+    if is_continuous(env):  # whose moves are no labels to search by
+        return groups
     starts = take(ends, slice(None, None, GROUPS * PER_GROUP // RESAMPLED))
     improved_ends = _searched(reading, log_reward, level, search_key, starts, zero_floor)
     groups.append(ReferenceObjects.of("a search that starts from random walks", improved_ends, log_reward))
     return groups
+
+
+def _of_the_target(env: Environment, log_reward: Any, seed: int) -> list[ReferenceObjects]:
+    """Perfect draws, where the reward is a target that has them; none of other rewards."""
+    generator = generator_of(seed, Stream.REFERENCE_OBJECTS)
+    places = log_reward.draws(RESAMPLED, generator) if isinstance(log_reward, Target) else None
+    if places is None:
+        return []
+    states = [jax.tree.map(np.asarray, env.encode(tuple(place))) for place in places]
+    found = ReferenceObjects.of("draws of the target", jax.tree.map(lambda *all_: np.stack(all_), *states), log_reward)
+    return [dataclasses.replace(found, log_mass=log_reward.log_z)]
 
 
 def _resampled(log_weight: Float[np.ndarray, " n"]) -> np.ndarray:

@@ -59,6 +59,19 @@ BUILT_IN = {
     "knapsack": "anabranch.envs.knapsack",
     "tours": "anabranch.envs.tours",
     "job-orders": "anabranch.envs.job_orders",
+    "line": "anabranch.envs.continuous_tasks",
+    "box": "anabranch.envs.continuous_tasks",
+    "cube": "anabranch.envs.continuous_tasks",
+    "torus": "anabranch.envs.continuous_tasks",
+    "kinds-and-points": "anabranch.envs.continuous_tasks",
+    "gaussians-2": "anabranch.envs.continuous_tasks",
+    "gaussians-25": "anabranch.envs.continuous_tasks",
+    "gaussians-40": "anabranch.envs.continuous_tasks",
+    "funnel": "anabranch.envs.continuous_tasks",
+    "many-well": "anabranch.envs.continuous_tasks",
+    "many-well-32": "anabranch.envs.continuous_tasks",
+    "logistic-regression": "anabranch.envs.continuous_tasks",
+    "lennard-jones": "anabranch.envs.continuous_tasks",
 }
 """The module of each built-in task; it is imported when the task is used."""
 
@@ -268,8 +281,10 @@ def _facts_about(facts: "Mapping[str, Fact]", log_reward: Callable[[Any], Any]) 
 
 
 def rebound(log_reward: Callable[[Any], Any], env: "Environment") -> Callable[[Any], Any]:
-    """The reward for another configuration of its environment, where it holds one in a field `env`."""
+    """The reward for another configuration of its environment: its field `env` replaced, or what its `fitted` gives."""
     record: Any = log_reward
+    if hasattr(record, "fitted"):
+        return record.fitted(env)
     holds_env = dataclasses.is_dataclass(record) and not isinstance(record, type)
     if holds_env and any(field.name == "env" for field in dataclasses.fields(record)):
         return dataclasses.replace(record, env=env)  # pyright: ignore[reportArgumentType]
