@@ -76,6 +76,6 @@ def _widened(scene: Scene, places: np.ndarray, length: np.ndarray) -> np.ndarray
     """The ranges, with room for what lies on the way."""
     real = np.arange(len(places))[:, None] < length
     shown = places[real][:, : scene.grid.axes]
-    low, high = scene.grid.ranges.T
+    (low, high), least, most = scene.grid.ranges.T, shown.min(axis=0), shown.max(axis=0)
     air = 0.03 * (high - low)
-    return np.stack([np.minimum(low, shown.min(axis=0) - air), np.maximum(high, shown.max(axis=0) + air)], axis=1)
+    return np.stack([np.where(least < low, least - air, low), np.where(most > high, most + air, high)], axis=1)
