@@ -21,7 +21,11 @@ from anabranch.rewards.log_reward import LogReward, log_reward_values
 MOST_SHOWN = 2
 """Coordinates of a grid; of a space that has more, the first ones."""
 WITHIN, AIR = 0.995, 0.08
-"""The share of the places that a range without ends must hold on each side, and what it has beyond, on each side."""
+"""The quantile of the places, from both sides, that a range without ends must hold; and what it has beyond them."""
+MIDDLE = 0.95
+"""The same of samples, where the range must hold the target as well: an untrained policy is not what is looked at."""
+SEARCHED, COARSE = 0.5, 100
+"""How far beyond the samples a target is looked for, as a share of their range, and on how many cells."""
 FINE = 3
 """Points in each coordinate of a cell over which the target is averaged."""
 DRAWN = 20_000
@@ -125,11 +129,14 @@ class Scene:
         draws = log_reward.draws(DRAWN, np.random.default_rng(0)) if isinstance(log_reward, Target) else None
         # What the reward is of may be a part of the state, so that its draws are not places of the space.
         draws = draws if draws is not None and draws.shape[1] == places.shape[1] else None
-        grid = Grid(ranges_shown(env, places, draws), cells)
+        templates = templates_of(env, states)
+        known = places.shape[1] <= MOST_SHOWN and not isinstance(log_reward, PythonReward)
+        found = _holding_target(env, log_reward, places, templates) if known and draws is None else draws
+        grid = Grid(ranges_shown(env, places, found), cells)
         kinds = tuple(f"kind {kind}" for kind in range(env.kinds)) if isinstance(env, KindsAndPoints) else ("",)
         target = None
-        if places.shape[1] <= MOST_SHOWN and not isinstance(log_reward, PythonReward):
-            target = target_on(env, log_reward, grid, templates_of(env, states))
+        if known:
+            target = target_on(env, log_reward, grid, templates)
         elif draws is not None:
             target = grid.density(draws)[None]
         log_z = log_reward.log_z if isinstance(log_reward, Target) else None
@@ -145,22 +152,36 @@ class Scene:
 
 
 def ranges_shown(
-    env: ContinuousEnvironment, places: Places, draws: Places | None
+    env: ContinuousEnvironment, places: Places, target: Float[np.ndarray, "m d"] | None
 ) -> Float[np.ndarray, "axes 2"]:
-    """What is shown of each coordinate: its ends, or where nearly all samples and draws of the target lie."""
+    """What is shown of each coordinate: its ends, or where the samples and places of the target lie."""
     shown = min(places.shape[1], MOST_SHOWN)
     ends = env.ranges()
     if ends is not None:
         return np.array(ends[:shown], float)
-    found = [
-        np.quantile(one[:, :shown], quantile, axis=0)
-        for one in (places, draws)
-        if one is not None
-        for quantile in (1.0 - WITHIN, WITHIN)
-    ]
+    parts = [(places, WITHIN)] if target is None else [(places, MIDDLE), (target, WITHIN)]
+    found = [np.quantile(one[:, :shown], end, axis=0) for one, share in parts for end in (1.0 - share, share)]
     low, high = np.min(found, axis=0), np.max(found, axis=0)
     air = np.maximum(AIR * (high - low), 1e-3 * np.maximum(1.0, np.abs(high)))
     return np.stack([low - air, high + air], axis=1)
+
+
+def _holding_target(
+    env: ContinuousEnvironment, log_reward: LogReward, places: Places, templates: list[list[State]]
+) -> Float[np.ndarray, "m d"] | None:
+    """Places of the target, drawn from a coarse grid around the samples; None where the space has ends, or R is 0."""
+    if env.ranges() is not None:
+        return None
+    low, high = np.quantile(places, (1.0 - WITHIN, WITHIN), axis=0)
+    air = np.maximum(SEARCHED * (high - low), 1e-3)
+    grid = Grid(np.stack([low - air, high + air], axis=1), COARSE)
+    target = target_on(env, log_reward, grid, templates)
+    if target is None:
+        return None
+    share = target.sum(axis=0).ravel()
+    cells = np.random.default_rng(0).choice(share.size, size=DRAWN, p=share / share.sum())
+    where = np.unravel_index(cells, (COARSE,) * grid.axes)
+    return np.stack([grid.centres(axis)[where[axis]] for axis in range(grid.axes)], axis=1)
 
 
 def templates_of(env: ContinuousEnvironment, states: State) -> list[list[State]]:

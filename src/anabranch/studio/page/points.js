@@ -18,9 +18,9 @@ export function pointsPart(store, root) {
   const box = h("input", { type: "checkbox", id: "points-paths" });
   box.checked = true;
   const legend = h("p", { class: "legend", "aria-hidden": "true" },
-    [["target", "target R/Z"], ["model", "samples"], ["path", "trajectories"]].map(([kind, words]) => h("span", {}, h("i", { class: kind }), words)));
-  const choice = h("div", { class: "field check" }, box, h("label", { for: box.id }, "trajectories"));
-  root.append(title, note, h("div", { class: "row" }, legend, choice), canvas);
+    [["target", "target R/Z"], ["model", "samples"]].map(([kind, words]) => h("span", {}, h("i", { class: kind }), words)));
+  const choice = h("div", { class: "field check" }, box, h("label", { for: box.id, class: "legend" }, h("span", {}, h("i", { class: "path" }), "trajectories")));
+  root.append(title, note, h("div", { class: "legend" }, legend, choice), canvas);
   let seen = null;
   const draw = () => {
     const state = store.get();
@@ -81,6 +81,7 @@ function picture(canvas, space, frame, withPaths) {
     const top = Math.floor(at / panels.columns) * (height / panels.rows) + (kind ? 18 : 6);
     const full = panels.width - SIDE - 8;
     const room = { left, top, width: flat ? full : Math.min(full, 640), height: tall };
+    if (at === 0) set(canvas, { "data-room": [left, top, room.width, tall].join(" ") });
     pen.font = "12px system-ui, 'DejaVu Sans', sans-serif";
     pen.fillStyle = colour.ink;
     pen.textAlign = "left";
@@ -129,16 +130,8 @@ function map(pen, { space, frame, at, room, colour, withPaths }) {
   const size = cells * cells;
   clipped(pen, room, () => {
     if (target) {
-      pen.fillStyle = colour.target;
-      const [wide, tall] = [room.width / cells, room.height / cells];
-      for (let cell = 0; cell < size; cell += 1) {
-        const share = target[at * size + cell] / space.most;
-        if (share < 0.01) continue;
-        pen.globalAlpha = 0.85 * Math.sqrt(share);
-        // A little more than a cell, so that no seam is seen between two.
-        pen.fillRect(room.left + Math.floor(cell / cells) * wide, room.top + room.height - ((cell % cells) + 1) * tall, wide + 0.4, tall + 0.4);
-      }
-      pen.globalAlpha = 1;
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(tinted(target.subarray(at * size, at * size + size), cells, space.most, colour.target), room.left, room.top, room.width, room.height);
     }
     const screen = screenOf(space.ranges, room);
     if (withPaths) lines(pen, space, frame, at, colour, (place) => screen(place));
@@ -146,6 +139,20 @@ function map(pen, { space, frame, at, room, colour, withPaths }) {
   });
   framed(pen, room, colour);
   ends(pen, room, space, colour);
+}
+
+/** The density as a small picture, a pixel a cell: the first coordinate goes to the right, the second one up. */
+function tinted(values, cells, most, colour) {
+  const small = h("canvas", { width: cells, height: cells });
+  const pen = small.getContext("2d");
+  const image = pen.createImageData(cells, cells);
+  const channels = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
+  values.forEach((value, cell) => {
+    const pixel = 4 * ((cells - 1 - (cell % cells)) * cells + Math.floor(cell / cells));
+    image.data.set([...channels, Math.round(216 * Math.sqrt(Math.max(value, 0) / (most || 1)))], pixel);
+  });
+  pen.putImageData(image, 0, 0);
+  return small;
 }
 
 function dots(pen, places, axes, chosen, screen, colour) {
