@@ -115,7 +115,9 @@ INK = """() => {
 def dotted(page, frame):
     """The share of the samples of a frame at whose place the canvas has their colour."""
     ink = page.tell(INK)
-    left, top, width, height = page.tell("document.querySelector('#points-picture').dataset.room.split(' ').map(Number)")
+    left, top, width, height = page.tell(
+        "document.querySelector('#points-picture').dataset.room.split(' ').map(Number)"
+    )
     across = np.floor(left + width * frame[:, 0]).astype(int)
     down = np.floor(top + height * (1 - frame[:, 1])).astype(int)
     inked = set(ink["found"])
@@ -162,7 +164,9 @@ def test_the_page_of_a_continuous_space_is_whole(tab, points, file_of, view, sch
     found = Axe().run(page.page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     assert page.tell("document.documentElement.scrollWidth") <= VIEWS[view]["width"]
-    hidden = page.tell("['network', 'trajectory', 'objects', 'detail', 'law'].map((id) => document.getElementById(id).hidden)")
+    hidden = page.tell(
+        "['network', 'trajectory', 'objects', 'detail', 'law'].map((id) => document.getElementById(id).hidden)"
+    )
     assert hidden == [True] * 5, "there are no states to be shown"
     assert "trajectory balance" in page.text("#objective-words")
     assert page.tell("document.querySelectorAll('.chart canvas').length") == 2, "loss and log Z"

@@ -1,4 +1,4 @@
-"""A continuous space as a page reads it: the density of its target on a grid, and frames of samples and trajectories."""
+"""A continuous space as a page reads it: its target on a grid, and frames of samples and trajectories."""
 
 import dataclasses
 from typing import Any

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +83,8 @@ class Grid:
 
     def edges(self, axis: int) -> Float[np.ndarray, " ends"]:
         """Where the cells end."""
-        return np.linspace(*self.ranges[axis], self.cells + 1)
+        low, high = self.ranges[axis]
+        return np.linspace(low, high, self.cells + 1)
 
     def centres(self, axis: int, cells: int | None = None) -> Float[np.ndarray, " cells"]:
         """The middle of each cell, or of that many."""

@@ -71,7 +71,7 @@ def _maps(target: Any, sampled: Any, ranges: Ranges, labels: Sequence[str], titl
     body = len(labels) * (SIDE + FOOT + HEAD)
     figure, _ = Header(title, notes).sheet(max(LEFT + columns * (SIDE + GAP) + 0.55, 5.2), body)
     most = max((one.max() for one in (target, sampled) if one is not None), default=1.0)
-    image = None
+    image: Any = None
     for row, label in enumerate(labels):
         bottom = body - (row + 1) * (SIDE + FOOT + HEAD) + FOOT
         named = f"{label}: " if label else ""
@@ -130,7 +130,7 @@ def pairs_figure(
 
 
 def _alone(axes: "Axes", samples: Any, draws: Any, ends: Any) -> None:
-    edges = np.linspace(*ends, BINS + 1)
+    edges = np.linspace(ends[0], ends[1], BINS + 1)
     axes.hist(samples, edges, density=True, color=MODEL, alpha=0.45)
     if draws is not None:
         heights, _ = np.histogram(draws, edges, density=True)
@@ -140,8 +140,7 @@ def _alone(axes: "Axes", samples: Any, draws: Any, ends: Any) -> None:
 
 def _pair(axes: "Axes", places: Any, ranges: Ranges, first: int, second: int, name: str) -> None:
     pair = ranges[[first, second]]
-    edges = [np.linspace(*ends, BINS + 1) for ends in pair]
+    edges = [np.linspace(low, high, BINS + 1) for low, high in pair]
     counts, _, _ = np.histogram2d(places[:, first], places[:, second], edges)
     density_map(axes, counts, pair, max(float(counts.max()), 1.0))
     write(axes, 0.04, 0.95, name, fontsize=7.5, color=INK, transform=axes.transAxes, va="top")
-

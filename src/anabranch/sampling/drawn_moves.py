@@ -24,8 +24,8 @@ class _Lane(eqx.Module):
 
     state: State
     parent: State
-    alive: Bool[Array, ""]
-    share: Float[Array, ""]
+    alive: Bool[Array, "*batch"]
+    share: Float[Array, "*batch"]
     """How far it explores."""
 
 

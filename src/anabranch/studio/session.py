@@ -59,8 +59,8 @@ class Space:
         """List the space of a task. Raises ConfigError, SpaceTooLargeError, RewardError where that cannot be done."""
         if is_continuous(task.env):
             raise ConfigError(
-                f"{task.name} is continuous, and the studio steers the rewards of single objects, which cannot be listed "
-                f"there: train it with anabranch train {task.name} --out RUN, and watch it with anabranch studio RUN."
+                f"{task.name} is continuous, and the studio steers the rewards of single objects, which cannot be "
+                f"listed there: train it with anabranch train {task.name} --out RUN, and watch it with anabranch studio RUN."
             )
         graph = state_graph(task.env)
         level = reference_level(task.env, task.log_reward)
