@@ -7,12 +7,15 @@ import pytest
 
 import anabranch as ab
 from anabranch.continuous.line import Line
+from anabranch.continuous.places import Timed
 from anabranch.evaluation.recorded_points import DRAWN, MAP_CELLS, MOST_PLACES, PATHS, RecordedPoints
 from anabranch.ground.errors import ConfigError
 from anabranch.ground.streams import Stream, key_of
+from anabranch.objectives.named import objective_named
 from anabranch.storage.flow_files import FlowFiles, unpacked
 from anabranch.studio.recorder import record
 from anabranch.studio.session import Space
+from anabranch.trajectories import Trajectories
 from support.points import SPACES, trained_points
 from support.studio import serving
 
@@ -83,14 +86,19 @@ def test_a_run_without_a_record_gets_one_when_it_is_opened(points, tmp_path):
 
 
 def test_long_trajectories_are_recorded_by_some_of_their_places():
-    env = Line(steps=100, components=2)
-    policy = ab.train(env, SPACES["line"][1], objective="tb", steps=1, batch=4, policy=ab.MLP(width=4)).policy
-    points = RecordedPoints.of(env, key_of(0, Stream.PASSED_THROUGH))
-    drawn = points.draw(policy)
-    frame = points.frame(drawn, ab.objectives.tb, log_z=None, about={})
-    assert frame["path_lengths"] == [MOST_PLACES] * PATHS
-    paths = unpacked(frame["paths"]).reshape(PATHS, MOST_PLACES)
-    np.testing.assert_allclose(paths[:, -1], drawn.objects.place[:PATHS, 0], rtol=1e-6)
+    rows, env = 101, Line(steps=100)
+    place = np.arange(rows, dtype=np.float32)[:, None, None] + np.zeros((1, DRAWN, 1), np.float32)
+    time = np.broadcast_to(np.arange(rows)[:, None], (rows, DRAWN))
+    length = np.where(np.arange(DRAWN) == 1, 5, rows)
+    drawn = Trajectories(Timed(place, time), np.zeros((rows, DRAWN), np.int32), length.astype(np.int32))
+    points = RecordedPoints(env, key_of(0, Stream.PASSED_THROUGH))
+    frame = points.frame(drawn, objective_named("tb"), log_z=None, about={})
+    assert frame["path_lengths"] == [MOST_PLACES, 5, *[MOST_PLACES] * (PATHS - 2)]
+    paths = unpacked(frame["paths"])
+    np.testing.assert_array_equal(paths[MOST_PLACES : MOST_PLACES + 5], np.arange(5.0))
+    assert (paths[0], paths[MOST_PLACES - 1], paths[-1]) == (0.0, 100.0, 100.0)
+    assert np.diff(paths[:MOST_PLACES]).min() >= 3.0
+    assert np.diff(paths[:MOST_PLACES]).max() <= 4.0
 
 
 def test_steering_a_continuous_space_is_refused_in_a_sentence():
@@ -101,7 +109,10 @@ def test_steering_a_continuous_space_is_refused_in_a_sentence():
 
 INK = """() => {
   const canvas = document.querySelector('#points-picture');
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+  const pen = copy.getContext('2d', { willReadFrequently: true });
+  pen.drawImage(canvas, 0, 0);
+  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
   const style = getComputedStyle(document.documentElement).getPropertyValue('--flow').trim();
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(style.slice(at, at + 2), 16));
   const found = [];
@@ -115,9 +126,7 @@ INK = """() => {
 def dotted(page, frame):
     """The share of the samples of a frame at whose place the canvas has their colour."""
     ink = page.tell(INK)
-    left, top, width, height = page.tell(
-        "document.querySelector('#points-picture').dataset.room.split(' ').map(Number)"
-    )
+    left, top, width, height = map(float, page.page.get_attribute("#points-picture", "data-room").split())
     across = np.floor(left + width * frame[:, 0]).astype(int)
     down = np.floor(top + height * (1 - frame[:, 1])).astype(int)
     inked = set(ink["found"])
@@ -164,10 +173,8 @@ def test_the_page_of_a_continuous_space_is_whole(tab, points, file_of, view, sch
     found = Axe().run(page.page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     assert page.tell("document.documentElement.scrollWidth") <= VIEWS[view]["width"]
-    hidden = page.tell(
-        "['network', 'trajectory', 'objects', 'detail', 'law'].map((id) => document.getElementById(id).hidden)"
-    )
-    assert hidden == [True] * 5, "there are no states to be shown"
+    for part in ("network", "trajectory", "objects", "detail", "law"):
+        assert page.page.is_hidden(f"#{part}"), "there are no states to be shown"
     assert "trajectory balance" in page.text("#objective-words")
     assert page.tell("document.querySelectorAll('.chart canvas').length") == 2, "loss and log Z"
 

@@ -60,7 +60,7 @@ class Space:
         if is_continuous(task.env):
             raise ConfigError(
                 f"{task.name} is continuous, and the studio steers the rewards of single objects, which cannot be "
-                f"listed there: train it with anabranch train {task.name} --out RUN, and watch it with anabranch studio RUN."
+                f"listed there: train it with anabranch train {task.name} --out RUN, and open anabranch studio RUN."
             )
         graph = state_graph(task.env)
         level = reference_level(task.env, task.log_reward)
