@@ -10,7 +10,7 @@ from support.drawings import all_text, assert_legible, by_label
 from support.points import QUIET, trained_points
 
 
-@pytest.mark.parametrize("name", ["line", "box"])
+@pytest.mark.parametrize("name", ["line", pytest.param("box", marks=pytest.mark.thorough)])
 def test_a_run_in_a_continuous_space_is_drawn(name, tmp_path):
     run = trained_points(name)
     figures = run.plot(tmp_path)
@@ -23,12 +23,14 @@ def test_a_run_in_a_continuous_space_is_drawn(name, tmp_path):
     assert by_label(figures["trajectories"], "ends").get_offsets().shape == (30, 2)
     if name == "line":
         heights, edges, _ = by_label(figures["density"], "samples").get_data()
-        assert 0.97 < np.sum(heights * np.diff(edges)) <= 1.0 + 1e-9, "of an untrained policy nearly all"
+        # The range holds the samples between their quantiles of 5 and 95 %, and the target, which may be wider.
+        assert 0.89 < np.sum(heights * np.diff(edges)) <= 1.0 + 1e-9
         target = by_label(figures["density"], "target").get_ydata()
         assert target.sum() * (edges[1] - edges[0]) == pytest.approx(1.0, abs=0.01)
     assert run._repr_html_().count("<img") == 0, "a notebook is not made to wait for draws"
 
 
+@pytest.mark.thorough
 def test_more_coordinates_are_shown_in_pairs_and_a_known_log_z_in_the_curves():
     wide = {**QUIET, "objective": "tb", "steps": 2, "batch": 4, "policy": ab.MLP(width=4)}
     figures = ab.train(Diffusion(dim=4, steps=2), lambda state: -(state.place**2).sum(), **wide).plot()

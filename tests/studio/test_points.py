@@ -2,6 +2,7 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -90,7 +91,7 @@ def test_long_trajectories_are_recorded_by_some_of_their_places():
     place = np.arange(rows, dtype=np.float32)[:, None, None] + np.zeros((1, DRAWN, 1), np.float32)
     time = np.broadcast_to(np.arange(rows)[:, None], (rows, DRAWN))
     length = np.where(np.arange(DRAWN) == 1, 5, rows)
-    drawn = Trajectories(Timed(place, time), np.zeros((rows, DRAWN), np.int32), length.astype(np.int32))
+    drawn = Trajectories(Timed(place, time), jnp.zeros((rows, DRAWN), int), jnp.asarray(length))
     points = RecordedPoints(env, key_of(0, Stream.PASSED_THROUGH))
     frame = points.frame(drawn, objective_named("tb"), log_z=None, about={})
     assert frame["path_lengths"] == [MOST_PLACES, 5, *[MOST_PLACES] * (PATHS - 2)]
