@@ -61,7 +61,7 @@ def test_the_top_level_stays_small():
 
 
 @pytest.mark.parametrize("leaf, readers", [
-    ("plots", ("plots*", "runs.pictures", "cli.plotting", "cli.comparing")),
+    ("plots", ("plots*", "runs.pictures", "runs.places_pictured", "cli.plotting", "cli.comparing")),
     ("cli", ("cli*",)),
     ("envs", ("envs.*", "cli.*", "runs.*", "reproductions.*", "studio.*")),
     ("reproductions", ("reproductions*", "cli.reproducing")),

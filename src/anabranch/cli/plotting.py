@@ -28,15 +28,19 @@ BESIDE = Option(
 
 
 def plot(arguments: Sequence[str]) -> int:
-    """Write graph.png, distribution.png, curves.png and gallery.png; with --beside flows.png and galleries.png."""
+    """Write graph.png, distribution.png, curves.png and gallery.png; with --beside flows.png and galleries.png.
+
+    Of a continuous space density.png, trajectories.png and curves.png; with --beside densities.png.
+    """
     flags = parse("plot", DIRECTORY, (OUT, BESIDE, SEED, CONDITION, WHICH, CHECKPOINT, TASK, REWARD, *PARTS), arguments)
     run, _ = open_one(flags)
     from anabranch.plots import beside_figure
     from anabranch.runs.pictures import flow_of, gallery_of, law_of, pictures_of
 
     seed, other = flags.options["seed"], flags.options["beside"]
+    folder = Path(flags.options["out"] or Path(flags.positional) / "pictures")
     figures = pictures_of(run, seed=seed, words=_in_words(run))
-    if "graph" not in figures:
+    if "graph" not in figures and "density" not in figures:
         print(
             "no picture of the graph and the distribution: the space is too large to be listed, "
             "or its rewards, in plain Python, would have to be asked for"
@@ -48,16 +52,19 @@ def plot(arguments: Sequence[str]) -> int:
                 f"{other} is a run of {second.setup.env}, {flags.positional} of {run.setup.env}: no picture shows both."
             )
         pair = (run, second)
+        if "density" in figures:
+            others = pictures_of(second, seed=seed)
+            figures["densities"] = beside_figure([one["density"] for one in (figures, others)])
+            return _save(figures, folder)
         figures["galleries"] = beside_figure([gallery_of(one, seed=seed) for one in pair])
         laws = [law_of(one) for one in pair]
         flows = [flow_of(one, law, words=_in_words(one)) for one, law in zip(pair, laws, strict=True) if law]
         if flows:
             figures["flows"] = beside_figure(flows)
-    _save(figures, Path(flags.options["out"] or Path(flags.positional) / "pictures"))
-    return 0
+    return _save(figures, folder)
 
 
-def _save(figures: "Mapping[str, Figure]", folder: Path) -> None:
+def _save(figures: "Mapping[str, Figure]", folder: Path) -> int:
     """Write each figure as a PNG file and print its path. Raises RunError where the folder cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +73,7 @@ def _save(figures: "Mapping[str, Figure]", folder: Path) -> None:
     for title, figure in figures.items():
         figure.savefig(folder / f"{title}.png", dpi=150)
         print(folder / f"{title}.png")
+    return 0
 
 
 def _in_words(run: "Run") -> str:

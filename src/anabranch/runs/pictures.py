@@ -4,6 +4,7 @@ import base64
 import html
 from typing import TYPE_CHECKING, Any
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.environment import take
 from anabranch.evaluation.affordable import is_evaluated
 from anabranch.evaluation.exact_law import ExactLaw, exact_law
@@ -12,6 +13,7 @@ from anabranch.graph.state_graph import state_graph
 from anabranch.ground.errors import SpaceTooLargeError
 from anabranch.plots import curves_figure, distribution_figure, gallery_figure, state_graph_figure
 from anabranch.plots.canvas import png_of
+from anabranch.runs.places_pictured import places_pictured
 from anabranch.sampling.draw import sample
 from anabranch.training.run import Trained
 
@@ -28,8 +30,10 @@ MOST_SHOWN = 400
 def pictures_of(run: Trained, *, seed: int = 0, words: str = "") -> "dict[str, Figure]":
     """The gallery and the curves; where the space can be listed the graph and the distribution too.
 
-    `words` end the title of the flow.
+    `words` end the title of the flow. Of a continuous space the density, the trajectories and the curves.
     """
+    if is_continuous(run.setup.env):
+        return places_pictured(run, seed=seed, name=name_of(run))
     figures = {"gallery": gallery_of(run, seed=seed)}
     law = law_of(run)
     if law is not None:
@@ -60,13 +64,13 @@ def gallery_of(run: Trained, *, seed: int) -> "Figure":
     svgs = [env.draw(state) for state in states]
     drawings = svgs if any(svg is not None for svg in svgs) else None
     texts, counts = [env.show(state) for state in states], [len(draws) for draws in often]
-    return gallery_figure(drawings, texts, f"{DRAWS} draws from {_name(run)}", counts=counts)
+    return gallery_figure(drawings, texts, f"{DRAWS} draws from {name_of(run)}", counts=counts)
 
 
 def flow_of(run: Trained, law: ExactLaw, *, words: str = "") -> "Figure":
     """All states and edges, each as wide as its flow."""
     log_z = learned_log_z(run.policy, run.setup.objective, run.setup.env)
-    flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {_name(run)}{words}"}
+    flow = {"log_z": law.log_z if log_z is None else log_z, "title": f"The flow of {name_of(run)}{words}"}
     return state_graph_figure(law.graph, law.law, law.log_reward, **flow)
 
 
@@ -79,7 +83,7 @@ def flow_as_html(run: Trained) -> str:
         figure = flow_of(run, law)
     except ImportError:
         return ""
-    data, words = base64.b64encode(png_of(figure)).decode(), html.escape(f"The flow of {_name(run)}", quote=True)
+    data, words = base64.b64encode(png_of(figure)).decode(), html.escape(f"The flow of {name_of(run)}", quote=True)
     return f'<img style="max-width:100%" alt="{words}" src="data:image/png;base64,{data}">'
 
 
@@ -88,10 +92,11 @@ def _distribution(run: Trained, law: ExactLaw) -> "Figure":
     labels = [graph.show(int(number)) for number in graph.objects]
     few = len(labels) <= MOST_BARS_WITH_PICTURES
     svgs = [env.draw(take(graph.states, number)) for number in graph.objects] if few else None
-    return distribution_figure(law.target, law.model, labels, title=_name(run), svgs=svgs)
+    return distribution_figure(law.target, law.model, labels, title=name_of(run), svgs=svgs)
 
 
-def _name(run: Trained) -> str:
+def name_of(run: Trained) -> str:
+    """A run as a title names it."""
     name = run.config.get("task") or type(run.setup.env).__name__
     under = f", under {run.under}" if run.under else ""
     return f"{name}, {run.setup.objective.name}{under}"

@@ -91,7 +91,8 @@ class Run(Trained, Evaluable):
             seed: of the draws in the gallery.
 
         Returns:
-            Matplotlib figures by name: graph and distribution where the space can be listed, curves, gallery.
+            Matplotlib figures by name: graph and distribution where the space can be listed, curves, gallery; of a
+            continuous space density, trajectories, curves.
 
         Raises:
             ConfigError: for a run of several seeds, or without `anabranch[plots]`.

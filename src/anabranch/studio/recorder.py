@@ -14,6 +14,7 @@ from anabranch.environment import take
 from anabranch.evaluation.affordable import is_evaluated
 from anabranch.evaluation.frames import frame_of_passed
 from anabranch.evaluation.learned import learned_log_z
+from anabranch.evaluation.recorded_points import RecordedPoints
 from anabranch.evaluation.recorded_space import MOST_STATES, PassedThrough, may_be_recorded
 from anabranch.graph.state_graph import StateGraph, state_graph
 from anabranch.ground.errors import Error, RunError, SpaceTooLargeError
@@ -41,7 +42,7 @@ SECONDS = 10.0
 def record(run: Run, place: Path) -> None:
     """Record the flow of a run in its directory, or beside it where that may not be written."""
     one = run.each()[0].in_the_middle()
-    space, frame = _listed(one) or _sampled(one)
+    space, frame = _points(one) or _listed(one) or _sampled(one)
     try:
         _write(FlowFiles(place), space, frame)
     except RunError:
@@ -71,6 +72,16 @@ def _listed(run: Run) -> tuple[dict[str, Any], dict[str, Any]] | None:
     (law,) = truth.laws(run.setup, run.policy)
     about = {**_about(run), "total_variation": law.total_variation}
     return truth.space(), truth.frame(run.setup, law, run.policy, about)
+
+
+def _points(run: Run) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The target on a grid, and samples; None where the space is not continuous."""
+    setup = run.setup
+    points = RecordedPoints.of(setup.env, key_of(run.config["seed"], Stream.PASSED_THROUGH))
+    if points is None:
+        return None
+    drawn, log_z = points.draw(run.policy), learned_log_z(run.policy, setup.objective, setup.env)
+    return points.space(setup.log_reward, drawn), points.frame(drawn, setup.objective, log_z=log_z, about=_about(run))
 
 
 def _about(run: Run) -> dict[str, Any]:

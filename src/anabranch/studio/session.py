@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.envs.tasks import Task
 from anabranch.evaluation.exact_law import ExactLaw
 from anabranch.evaluation.targets import TabulatedReward
@@ -55,7 +56,12 @@ class Space:
 
     @classmethod
     def of(cls, task: Task) -> "Space":
-        """List the space of a task. Raises SpaceTooLargeError, RewardError where that cannot be done."""
+        """List the space of a task. Raises ConfigError, SpaceTooLargeError, RewardError where that cannot be done."""
+        if is_continuous(task.env):
+            raise ConfigError(
+                f"{task.name} is continuous, and the studio steers the rewards of single objects, which cannot be "
+                f"listed there: train it with anabranch train {task.name} --out RUN, and open anabranch studio RUN."
+            )
         graph = state_graph(task.env)
         level = reference_level(task.env, task.log_reward)
         return cls(task, graph, log_rewards(graph, task.log_reward), _objects_of_fields(task, graph), level)

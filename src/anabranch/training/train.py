@@ -20,6 +20,7 @@ from anabranch.training.configuration import configuration
 from anabranch.training.growth import Growth, SpentError, StoppedError
 from anabranch.training.keeping import Keeper
 from anabranch.training.peers import Peers
+from anabranch.training.pictured import Pictured
 from anabranch.training.progress import ProgressLine
 from anabranch.training.python_steps import asks_python, rest, warmed
 from anabranch.training.run import Trained
@@ -116,6 +117,7 @@ class Training:
         self.callback, self.line = callback, line
         self.evaluated = self.last = 0.0
         """Seconds that measuring the exact answer took so far, and took last."""
+        self.pictured = Pictured(growth.setup, keeper)
 
     def advance(self) -> None:
         """One chunk, cut where a checkpoint is due."""
@@ -127,6 +129,7 @@ class Training:
         """Compile what measures the exact answer, so that later times are of measuring."""
         with self.line.during("compiling"):
             truth.total_variation(self.growth.setup, self.growth.policy)
+            self.pictured.warm(self.growth)
 
     def report(self, truth: Truth) -> None:
         """A row of the history, where one is due, the progress, and a checkpoint."""
@@ -150,6 +153,7 @@ class Training:
         if not last_row and self.evaluated + self.last > MOST_EVALUATION_SHARE * growth.seconds:
             return None
         setup, policy = growth.setup, growth.policy
+        self.pictured.record(growth, row)
         laws = truth.laws(setup, policy)
         distance = truth.distance(setup, policy, laws)
         if laws and truth.recorded:

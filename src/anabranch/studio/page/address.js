@@ -77,7 +77,7 @@ function apply(store, state, wanted) {
     const apart = state.frames.map((frame) => Math.abs(frame.step - wanted.step));
     patch.at = apart.indexOf(Math.min(...apart));
   }
-  if (wanted.state !== null && wanted.state < state.space.level.length) patch.selected = { state: wanted.state, ...(wanted.object ? { object: true } : {}) };
+  if (wanted.state !== null && wanted.state < (state.space.level?.length ?? 0)) patch.selected = { state: wanted.state, ...(wanted.object ? { object: true } : {}) };
   if (wanted.lesson) patch.lesson = Math.min(wanted.lesson, 7);
   if (wanted.reward && state.space.steered) patch.edited = wanted.reward;
   store.set(patch);

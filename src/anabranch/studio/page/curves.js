@@ -59,7 +59,7 @@ export function curvesPart(store, root) {
   new ResizeObserver(() => charts.forEach((one) => one.plot?.setSize({ width: widthOf(one.place), height: HEIGHT }))).observe(root);
   let shown = {};
   store.subscribe((state) => {
-    const exact = numbersOf(state)?.logZTrue;
+    const exact = trueLogZ(state);
     if (shown.rows === state.rows && shown.overlays === state.overlays && shown.exact === exact) return;
     shown = { rows: state.rows, overlays: state.overlays, exact };
     draw(state, charts);
@@ -67,12 +67,15 @@ export function curvesPart(store, root) {
   offered(store, picker);
 }
 
+/** log Z as it is known, of the listed rewards or by the target itself. */
+const trueLogZ = (state) => numbersOf(state)?.logZTrue ?? state.space?.logZTrue ?? undefined;
+
 const widthOf = (place) => Math.max(200, Math.floor(place.clientWidth));
 
 function draw(state, charts) {
   const names = [state.run ?? "this run", ...Object.keys(state.overlays)];
   const runs = [state.rows, ...Object.values(state.overlays)];
-  const exact = numbersOf(state)?.logZTrue;
+  const exact = trueLogZ(state);
   for (const one of charts) {
     const data = tableOf(runs, one.key, one.log);
     const truth = one.key === "log_z" && Number.isFinite(exact) ? exact : null;

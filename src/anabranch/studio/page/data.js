@@ -18,6 +18,7 @@ const optional = (value) => (value ? unpacked(value) : null);
 /** The graph of a run. Throws with a sentence where it is of another schema. */
 export function spaceOf(json) {
   if (json.schema !== SCHEMA) throw new Error(`The run has schema ${json.schema}; this page shows ${SCHEMA}.`);
+  if (json.kind === "points") return pointsOf(json);
   const canStop = unpacked(json.can_stop);
   const objects = [];
   canStop.forEach((one, state) => one && objects.push(state));
@@ -44,6 +45,14 @@ export function spaceOf(json) {
   return { ...space, ...adjacency(space) };
 }
 
+/** A continuous space: ranges of its coordinates, and the density of the target on a grid of them. */
+function pointsOf(json) {
+  const target = optional(json.target);
+  const { kind, counts, coordinates, ranges, periods, cells, kinds } = json;
+  const most = target ? target.reduce((best, value) => (value > best ? value : best), 0) : 0;
+  return { kind, counts, coordinates, ranges, periods, cells, kinds, target, most, logZTrue: json.log_z, steered: null };
+}
+
 function adjacency({ source, target, level }) {
   const leaving = Array.from(level, () => []);
   const entering = Array.from(level, () => []);
@@ -55,13 +64,9 @@ function adjacency({ source, target, level }) {
 
 /** What the policy said of the graph at a step. */
 export function frameOf(json) {
+  if (json.places) return frameOfPoints(json);
   return {
-    step: json.step,
-    seconds: json.seconds,
-    loss: json.loss,
-    totalVariation: json.total_variation,
-    objective: json.objective,
-    logZ: json.log_z,
+    ...aboutOf(json),
     logFloor: json.log_floor,
     logPf: unpacked(json.log_pf),
     logStop: unpacked(json.log_stop),
@@ -73,6 +78,29 @@ export function frameOf(json) {
     drawn: json.drawn ?? null,
     trajectories: json.trajectories ?? null,
     now: json.now ?? null,
+  };
+}
+
+/** Where the samples of a step lie, and how some of them came there. */
+function frameOfPoints(json) {
+  return {
+    ...aboutOf(json),
+    places: unpacked(json.places),
+    kindOf: optional(json.kind_of),
+    paths: unpacked(json.paths),
+    pathLengths: json.path_lengths,
+    now: json.now ?? null,
+  };
+}
+
+function aboutOf(json) {
+  return {
+    step: json.step,
+    seconds: json.seconds,
+    loss: json.loss,
+    totalVariation: json.total_variation,
+    objective: json.objective,
+    logZ: json.log_z,
   };
 }
 

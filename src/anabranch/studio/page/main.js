@@ -9,6 +9,7 @@ import { histogramPart } from "./histogram.js";
 import { lessonsPart } from "./lessons.js";
 import { networkPart } from "./network.js";
 import { objectivePart } from "./objective.js";
+import { pointsPart } from "./points.js";
 import { rewardPart } from "./reward.js";
 import { runsPart } from "./runs.js";
 import { scrubberPart } from "./scrubber.js";
@@ -26,6 +27,9 @@ function beforePicture(run) {
   else requestAnimationFrame(run);
 }
 
+/** Parts about single states, which a continuous space has too many of. */
+const OF_STATES = ["network", "trajectory", "objects", "detail", "law"];
+
 const store = createStore(BLANK, beforePicture);
 const file = embedded();
 let end = () => {};
@@ -39,6 +43,7 @@ function open(name) {
   end = follow(name, store);
 }
 
+pointsPart(store, place("points"));
 networkPart(store, place("network"));
 scrubberPart(store, place("scrub"));
 transportPart(store, place("transport"));
@@ -54,6 +59,7 @@ sharePart(store, place("share"));
 addressPart(store);
 
 store.subscribe((state) => {
+  for (const name of OF_STATES) place(name).hidden = state.space?.kind === "points";
   document.body.classList.toggle("disconnected", !state.connected);
   place("main").hidden = !state.space || !frameOfState(state);
   place("blank").hidden = !place("main").hidden;

@@ -22,12 +22,12 @@ export function objectivePart(store, root) {
   store.subscribe((state) => {
     const frame = frameOfState(state);
     const numbers = numbersOf(state);
-    if (!frame || !numbers) return;
+    if (!frame) return;
     const { can, why } = steering(state);
     buttons.forEach((button) => set(button, { "aria-pressed": button.dataset.objective === frame.objective, "aria-disabled": can ? null : "true" }));
     const known = OBJECTIVES.find(([name]) => name === frame.objective);
     say(words, `${known ? known[2] : `trained by ${frame.objective}`}.${can ? "" : ` ${why}`}`);
-    const distance = numbers.totalVariation ?? frame.totalVariation;
-    say(reached, distance === null || distance === undefined ? "The exact distance is not known." : `Total variation ${share(distance)}${numbers.entropy === null ? "" : `, entropy ${share(numbers.entropy)} nats`}`);
+    const distance = numbers?.totalVariation ?? frame.totalVariation;
+    say(reached, distance === null || distance === undefined ? "The exact distance is not known." : `Total variation ${share(distance)}${!numbers || numbers.entropy === null ? "" : `, entropy ${share(numbers.entropy)} nats`}`);
   });
 }

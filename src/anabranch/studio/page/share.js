@@ -57,11 +57,21 @@ export function standalone(svg) {
 
 /** All numbers of what is seen, as JSON. */
 export function numbersJson(state) {
+  if (state.space.kind === "points") return pointsJson(state);
   const numbers = numbersOf(state);
   const frame = frameOfState(state);
   const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
   const seen = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, plain(value)]));
   return JSON.stringify({ schema: 1, run: state.run, step: frame.step, objective: frame.objective, states: state.space.texts, ...seen }, null, 1);
+}
+
+/** The places of a frame, as JSON. */
+function pointsJson(state) {
+  const frame = frameOfState(state);
+  const axes = state.space.coordinates.length;
+  const places = Array.from({ length: frame.places.length / axes }, (_, at) => Array.from(frame.places.subarray(at * axes, at * axes + axes)));
+  const kinds = frame.kindOf ? Array.from(frame.kindOf) : null;
+  return JSON.stringify({ schema: 1, run: state.run, step: frame.step, objective: frame.objective, log_z: frame.logZ, coordinates: state.space.coordinates, places, kinds }, null, 1);
 }
 
 function saved(name, type, content) {
@@ -95,15 +105,22 @@ export function sharePart(store, root) {
   };
   const name = (end) => `${(store.get().run ?? "flow").replace(/[^\w.-]+/g, "-")}-${frameOfState(store.get()).step}.${end}`;
   const network = () => document.getElementById("network-picture");
-  const button = (id, text, act) => h("button", { type: "button", id, onclick: () => numbersOf(store.get()) && act() }, text);
+  const points = () => store.get().space?.kind === "points";
+  const button = (id, text, act) => h("button", { type: "button", id, onclick: () => frameOfState(store.get()) && act() }, text);
+  const drawn = (done) => (points() ? document.getElementById("points-picture").toBlob(done, "image/png") : png(network(), done));
   root.append(
     h("h2", {}, "Take along"),
     h("div", { class: "buttons" },
       button("copy-address", "Copy address", () => copy(location.href, "The address is")),
       button("copy-python", "Copy Python", () => copy(pythonOf(store.get()), "Python is")),
       button("export-svg", "SVG", () => saved(name("svg"), "image/svg+xml", standalone(network()))),
-      button("export-png", "PNG", () => png(network(), (blob) => saved(name("png"), "image/png", blob))),
+      button("export-png", "PNG", () => drawn((blob) => saved(name("png"), "image/png", blob))),
       button("export-json", "JSON", () => saved(name("json"), "application/json", numbersJson(store.get())))),
     words,
   );
+  store.subscribe((state) => {
+    root.querySelector("#export-svg").hidden = state.space?.kind === "points";
+    // A space of one's own has no name by which Python would make it.
+    root.querySelector("#copy-python").hidden = state.space?.kind === "points" && !state.about?.config?.task;
+  });
 }

@@ -84,10 +84,11 @@ function editedValues({ space, edited }) {
 
 const known = { space: null, frame: null, logReward: null, numbers: null };
 
-/** All numbers about what is looked at, computed once for each frame and reward; null before there is a frame. */
+/** All numbers about what is looked at, computed once for each frame and reward; null before there is a frame, and of a
+ *  continuous space, which has no states to count. */
 export function numbersOf(state) {
   const frame = frameOfState(state);
-  if (!state.space || !frame) return null;
+  if (!state.space || !frame || state.space.kind === "points") return null;
   const logReward = logRewardOfState(state);
   if (known.space !== state.space || known.frame !== frame || known.logReward !== logReward) {
     Object.assign(known, { space: state.space, frame, logReward, numbers: derive(state.space, frame, logReward) });

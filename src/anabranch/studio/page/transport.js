@@ -35,6 +35,7 @@ export function transportPart(store, root) {
     for (const button of [step, shake, reset]) set(button, { "aria-disabled": can || (button === step && state.frames.length) ? null : "true" });
     speed.disabled = !can;
     if (document.activeElement !== speed) speed.value = state.speed ?? "";
+    slow.hidden = state.space?.kind === "points";
     settings.update(state, can);
     say(status, sentence(state, can, why));
   });
