@@ -69,6 +69,16 @@ class Coordinates:
             leaves.append(values.astype(leaf.dtype).reshape(reals.shape[0], *leaf.shape))
         return jax.tree.unflatten(self.__dict__["_structure"], leaves)
 
+    def one(self, discrete: Any, reals: Any) -> State:
+        """One state, inside JAX."""
+        parts, real, other = [], 0, 0
+        for leaf in self._shapes:
+            floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+            values = reals[real : real + leaf.size] if floating else discrete[other : other + leaf.size]
+            real, other = real + leaf.size * floating, other + leaf.size * (not floating)
+            parts.append(jnp.reshape(values, leaf.shape).astype(leaf.dtype))
+        return jax.tree.unflatten(self.__dict__["_structure"], parts)
+
     def groups(self, states: State) -> list[Group]:
         """The states of a batch by what is discrete about them."""
         reals, discrete = self.apart(states)

@@ -74,9 +74,10 @@ def weighted_mass(
     error = np.hypot(weight.std() / second.shape[0] ** 0.5, kept.std() / second.shape[0] ** 0.5) / expected
     if error > WORST_ERROR:
         return None
-    # Draws of k with a density of c k have weights of 1 / c: the density adds up to the inverse of their mean.
-    mass = share * expected / max(found * share, 1e-30)
-    return WeightedMass(mass * share, float(error) * share, _moment_astray(second, weight, drawn[kept]))
+    # Over all draws the weights have a mean of share * found, which is `expected` for a density that adds up to 1; of
+    # c times that density it is 1 / c of it. The part of this group is c * share.
+    mass = expected / max(found, 1e-30)
+    return WeightedMass(mass, float(error) * share, _moment_astray(second, weight, drawn[kept]))
 
 
 def _moment_astray(places: np.ndarray, weight: np.ndarray, drawn: np.ndarray) -> str | None:
