@@ -112,7 +112,9 @@ def answers_for(
     target = log_reward if isinstance(log_reward, Target) else None
     perfect = states = None
     if target is not None and target.dim == Coordinates(env).reals:
-        draws = [target.draws(samples, generator_of(seed, stream)) for stream in (Stream.TARGET, Stream.PERFECT_SAMPLER)]
+        draws = [
+            target.draws(samples, generator_of(seed, stream)) for stream in (Stream.TARGET, Stream.PERFECT_SAMPLER)
+        ]
         if draws[0] is not None and draws[1] is not None:
             perfect = (np.asarray(draws[0], float), np.asarray(draws[1], float))
             states = encoded(env, perfect[0]) if env.overrides("encode") else None
@@ -123,4 +125,3 @@ def encoded(env: ContinuousEnvironment, places: Float[np.ndarray, "n d"]) -> Any
     """Finished states from places, each as `encode` reads one."""
     rows = [jax.tree.map(np.asarray, env.encode(tuple(place))) for place in places.tolist()]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
-

@@ -23,15 +23,16 @@ from anabranch.sampling.rollout import rollout
 from anabranch.scoring.moves import kernel_ahead
 from anabranch.scoring.reading import Reading
 
-NODES_IN_LINE, NODES_IN_PLANE, NODES_OF_BAND = 1000, 60, 120
-"""Along an axis: of one dimension, of two, and of two where steps are so short that few nodes matter to each."""
+NODES_IN_LINE, NODES_IN_PLANE, NODES_OF_BAND = (1000, 2000), (40, 60), (80, 120)
+"""Along an axis: of one dimension, of two, and of two where steps are so short that few nodes matter to each. The
+second number is for where the first does not do; a smooth step needs no more than a node a standard deviation."""
 FINER = {1: 20, 2: 8}
 """Into how many cells each is cut, along an axis, to see what the reward is worth."""
 WALKS, PROBED, DRAWS = 2048, 512, 16
 """Walks by the policy, and as many at random; states at which steps are measured, and draws at each of them."""
 PAD, WIDER = 0.15, 1.5
-WIDTHS, WIDEST_BAND = 14.0, 48
-"""Standard deviations of a step that a window covers; and the most nodes of one, along an axis."""
+WIDTHS, WIDEST_BAND = 14.0, (20, 30)
+"""Standard deviations of a step that a window covers; and the most nodes of one, along an axis, by level."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,8 +125,8 @@ class Grid:
         return np.histogramdd(reals[:, axes], bins=edges)[0].ravel()
 
 
-def grid_for(env: ContinuousEnvironment, policy: Policy, log_reward: LogReward, *, seed: int) -> Grid:
-    """A grid over all that walks came by, and over the target's draws where there are any."""
+def grid_for(env: ContinuousEnvironment, policy: Policy, log_reward: LogReward, *, seed: int, level: int = 0) -> Grid:
+    """A grid, coarse (level 0) or fine (1), over all that walks came by, and over the target's draws where there are any."""
     coordinates = Coordinates(env)
     key = key_of(seed, Stream.QUADRATURE)
     reading = reading_for(env, None)
@@ -133,7 +134,9 @@ def grid_for(env: ContinuousEnvironment, policy: Policy, log_reward: LogReward, 
         jax.tree.map(np.asarray, _visited(policy, reading, jax.random.fold_in(key, number), bool(number)))
         for number in range(2)
     ]
-    states, real, moving, stops = (jax.tree.map(lambda *parts: np.concatenate(parts), *column) for column in zip(*walked))
+    states, real, moving, stops = (
+        jax.tree.map(lambda *parts: np.concatenate(parts), *column) for column in zip(*walked)
+    )
     place = np.flatnonzero(real)
     seen = take(states, place)
     reals = coordinates.apart(seen)[0]
@@ -147,14 +150,13 @@ def grid_for(env: ContinuousEnvironment, policy: Policy, log_reward: LogReward, 
         if stops[place[group.members]].any():
             finished.append(sheet)
     flat = max((len(sheet.varying) for sheet in sheets), default=0) < 2
-    nodes = NODES_IN_LINE if flat else NODES_IN_PLANE
+    nodes = (NODES_IN_LINE if flat else NODES_IN_PLANE)[level]
     window = nodes
     if env.ranges() is None and not flat:
-        window = _window(env, policy, take(states, np.flatnonzero(real & moving)), (high - low) / NODES_OF_BAND, seed)
-        nodes, window = (NODES_OF_BAND, window) if window <= WIDEST_BAND else (nodes, nodes)
-    return Grid(
-        env=env, low=low, high=high, nodes=nodes, window=window, sheets=tuple(sheets), finished=tuple(finished)
-    )
+        many = NODES_OF_BAND[level]
+        window = _window(env, policy, take(states, np.flatnonzero(real & moving)), (high - low) / many, seed)
+        nodes, window = (many, window) if window <= WIDEST_BAND[level] else (nodes, nodes)
+    return Grid(env=env, low=low, high=high, nodes=nodes, window=window, sheets=tuple(sheets), finished=tuple(finished))
 
 
 def _ranges(env: ContinuousEnvironment, reals: Any, log_reward: LogReward, seed: int) -> tuple[Any, Any]:

@@ -193,7 +193,8 @@ def _densities(
     def one(state: Any, first: Any) -> Any:
         kernel = kernel_ahead(env, state, policy.heads(state))
         axes = [
-            low[axis] + (first[number] + jnp.arange(window) + 0.5) * spacing[axis] for number, axis in enumerate(varying)
+            low[axis] + (first[number] + jnp.arange(window) + 0.5) * spacing[axis]
+            for number, axis in enumerate(varying)
         ]
         mesh = [jnp.ravel(axis) for axis in jnp.meshgrid(*axes, indexing="ij")] if axes else []
 

@@ -124,9 +124,7 @@ def _integral(subject: Any, coordinates: Coordinates, group: Group) -> tuple[flo
         ends = np.array(ranges)[list(group.varying)]
         low, high = np.maximum(low, ends[:, 0]), np.minimum(high, ends[:, 1])
     dims = len(group.varying)
-    cells, coarse = (
-        _cells(subject, coordinates, group, low, high, nodes) for nodes in (NODES[dims], NODES[dims] // 2)
-    )
+    cells, coarse = (_cells(subject, coordinates, group, low, high, nodes) for nodes in (NODES[dims], NODES[dims] // 2))
     share = group.members.size / DRAWS
     return float(cells.sum()), abs(float(cells.sum() - coarse.sum())), _astray(cells, places, low, high, share)
 

@@ -93,8 +93,16 @@ def finite_refutation(env: ContinuousEnvironment, walked: WalkedKernels) -> str 
         (seen.child_not_finite, there, f"{name}.forward draws a child that is not finite, where nothing can follow"),
         (seen.ahead_not_finite, moving, f"{name}.forward gives its own draw no finite log-density"),
         (seen.ahead_gradient, moving, f"the gradient of forward(...).log_density(child) in {name} is not finite"),
-        (seen.ahead_gradient, there, f"the gradient of forward(...).log_density(child) in {name} is not finite; {asked}"),
-        (seen.still_gradient, there, f"the gradient of forward(state).log_density(state) in {name} is not finite; {asked}"),
+        (
+            seen.ahead_gradient,
+            there,
+            f"the gradient of forward(...).log_density(child) in {name} is not finite; {asked}",
+        ),
+        (
+            seen.still_gradient,
+            there,
+            f"the gradient of forward(state).log_density(state) in {name} is not finite; {asked}",
+        ),
         (seen.back_gradient, there, f"the gradient of backward(...).log_density(parent) in {name} is not finite"),
         (seen.observation, there, f"{name}.observe returns a number that is not finite"),
     )

@@ -63,7 +63,9 @@ class CheckReport:
     def refuted(self) -> dict[str, str]:
         """The sentence on each broken law, the most telling first."""
         start = "refuted: "
-        return {law: self.laws[law].removeprefix(start) for law in MOST_TELLING if self.laws.get(law, "").startswith(start)}
+        return {
+            law: self.laws[law].removeprefix(start) for law in MOST_TELLING if self.laws.get(law, "").startswith(start)
+        }
 
     @property
     def sound(self) -> bool:
