@@ -14,7 +14,7 @@ from support.normal_target import Bell, constant
 
 def test_wasserstein_of_a_shift_is_its_length_and_of_a_permutation_0():
     places = np.random.default_rng(0).standard_normal((200, 2))
-    assert wasserstein_distance(places, places + [3.0, 4.0]) == pytest.approx(5.0)
+    assert wasserstein_distance(places, places + np.array([3.0, 4.0])) == pytest.approx(5.0)
     assert wasserstein_distance(places, places[::-1]) == 0.0
     # Of sorted numbers on a line the assignment is known.
     one, other = np.sort(np.random.default_rng(1).standard_normal((2, 50, 1)), axis=1)

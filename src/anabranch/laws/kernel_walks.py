@@ -20,31 +20,31 @@ class Steps(eqx.Module):
     """Walks [W, rows]: the state of each row, the numbers it was left with, and the child that was drawn there."""
 
     state: State
-    numbers: Float[Array, "W rows f"]
-    back_numbers: Float[Array, "W rows b"]
+    numbers: Float[Array, "*rows f"]
+    back_numbers: Float[Array, "*rows b"]
     child: State
-    moving: Bool[Array, "W rows"]
+    moving: Bool[Array, "*rows"]
     """Whether the walk went on to the child."""
-    can_stop: Bool[Array, "W rows"]
+    can_stop: Bool[Array, "*rows"]
 
 
 class Seen(eqx.Module):
     """What each row of a walk shows; True is a fault."""
 
-    child_not_finite: Bool[Array, "W rows"]
-    ahead_not_finite: Bool[Array, "W rows"]
+    child_not_finite: Bool[Array, "*rows"]
+    ahead_not_finite: Bool[Array, "*rows"]
     """forward(state).log_density(child)."""
-    ahead_gradient: Bool[Array, "W rows"]
-    still_gradient: Bool[Array, "W rows"]
+    ahead_gradient: Bool[Array, "*rows"]
+    still_gradient: Bool[Array, "*rows"]
     """The same with the state itself in the place of a child, as at a STOP."""
-    back: Bool[Array, "W rows"]
+    back: Bool[Array, "*rows"]
     """backward(child).log_density(state), the space's own P_B."""
-    back_learned: Bool[Array, "W rows"]
-    back_gradient: Bool[Array, "W rows"]
-    home_again: Bool[Array, "W rows"]
+    back_learned: Bool[Array, "*rows"]
+    back_gradient: Bool[Array, "*rows"]
+    home_again: Bool[Array, "*rows"]
     """The child is the initial state."""
-    no_change: Bool[Array, "W rows"]
-    observation: Bool[Array, "W rows"]
+    no_change: Bool[Array, "*rows"]
+    observation: Bool[Array, "*rows"]
 
 
 class Returns(eqx.Module):
@@ -52,10 +52,10 @@ class Returns(eqx.Module):
 
     state: State
     parent: State
-    moving: Bool[Array, "W rows"]
-    leads_nowhere: Bool[Array, "W rows"]
+    moving: Bool[Array, "*rows"]
+    leads_nowhere: Bool[Array, "*rows"]
     """The parent cannot move, or forward(parent) gives the state no finite density."""
-    home: Bool[Array, " W"]
+    home: Bool[Array, "*walks"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ class CheckReport:
     walks_asked: int = 0
     """Random walks that were asked for; fewer are taken where memory or time do not allow them."""
     laws: Mapping[str, str]
-    """For each law of the contract "proved", "sampled", "not applicable", "not checked" or "refuted: ...", with details."""
+    """For each law "proved", "sampled", "not applicable", "not checked" or "refuted: ...", with details."""
     remarks: tuple[str, ...] = ()
     """What is lawful and looks like a mistake."""
 

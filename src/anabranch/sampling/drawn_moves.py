@@ -20,12 +20,12 @@ from anabranch.trajectories import Trajectories
 
 
 class _Lane(eqx.Module):
-    """Where one trajectory is."""
+    """Where one trajectory is, or each of a batch."""
 
     state: State
     parent: State
-    alive: Bool[Array, ""]
-    share: Float[Array, ""]
+    alive: Bool[Array, "*lanes"]
+    share: Float[Array, "*lanes"]
     """How far it explores."""
 
 
