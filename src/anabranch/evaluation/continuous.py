@@ -1,4 +1,4 @@
-"""The evaluation of a space whose steps are densities: by quadrature, by perfect draws of the target, and by samples."""
+"""The evaluation of a space whose steps are densities: by quadrature, and by perfect draws of the target."""
 
 import dataclasses
 from typing import Any

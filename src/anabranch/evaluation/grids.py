@@ -126,7 +126,7 @@ class Grid:
 
 
 def grid_for(env: ContinuousEnvironment, policy: Policy, log_reward: LogReward, *, seed: int, level: int = 0) -> Grid:
-    """A grid, coarse (level 0) or fine (1), over all that walks came by, and over the target's draws where there are any."""
+    """A grid, coarse (level 0) or fine (1), over all that walks came by, and over the target's draws."""
     coordinates = Coordinates(env)
     key = key_of(seed, Stream.QUADRATURE)
     reading = reading_for(env, None)
@@ -134,9 +134,7 @@ def grid_for(env: ContinuousEnvironment, policy: Policy, log_reward: LogReward, 
         jax.tree.map(np.asarray, _visited(policy, reading, jax.random.fold_in(key, number), bool(number)))
         for number in range(2)
     ]
-    states, real, moving, stops = (
-        jax.tree.map(lambda *parts: np.concatenate(parts), *column) for column in zip(*walked)
-    )
+    states, real, moving, stops = jax.tree.map(lambda *parts: np.concatenate(parts), *walked)
     place = np.flatnonzero(real)
     seen = take(states, place)
     reals = coordinates.apart(seen)[0]

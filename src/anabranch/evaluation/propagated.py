@@ -146,11 +146,14 @@ def _steps(grid: Grid, policy: Policy, states: Any, targets: list[Sheet], luck: 
         start = np.clip(first, 0, grid.nodes - grid.window).astype(np.int32)
         width = grid.window ** len(axes)
         chunk = max(1, min(count, MOST_VALUES // width))
-        subject = (grid.env, policy, target.varying, grid.window)
-        place = tuple(jnp.asarray(part, float) for part in (target.fixed, grid.low, grid.spacing))
 
-        def tabled(rows: Any, subject: Any = subject, place: Any = place, target: Sheet = target) -> Any:
-            return _densities(*subject, *rows, jnp.asarray(target.discrete), *place)
+        def tabled(rows: Any, target: Sheet = target) -> Any:
+            state, begin = rows
+            fixed, low, spacing = (jnp.asarray(part, float) for part in (target.fixed, grid.low, grid.spacing))
+            discrete = jnp.asarray(target.discrete)
+            return _densities(
+                grid.env, policy, target.varying, grid.window, state, begin, discrete, fixed, low, spacing
+            )
 
         table = in_chunks(tabled, (states, start), chunk=chunk)
         steps.append(_Step(target, table * np.float32(np.exp(grid.log_cell(target))), start))

@@ -154,14 +154,19 @@ def _on_grid(grid: Grid, policy: Policy, log_reward: Any, reward: LogReward, see
 
 def _covering(grid: Grid, reward: LogReward) -> tuple[Grid, Float[np.ndarray, " N"]]:
     """A grid outside of which hardly any reward lies, and the log weight of each of its cells."""
-    for widened in range(WIDENINGS + 1):
-        log_weight = np.concatenate([grid.log_weights(sheet, reward) for sheet in grid.finished])
+    log_weight = _on_nodes(grid, reward)
+    for _ in range(WIDENINGS):
         border = np.concatenate([grid.border(sheet) for sheet in grid.finished])
         share = np.exp(log_weight - np.logaddexp.reduce(log_weight))[border].sum()
-        if share <= BORDER or grid.env.ranges() is not None or widened == WIDENINGS:
+        if share <= BORDER or grid.env.ranges() is not None:
             break
         grid = grid.wider()
+        log_weight = _on_nodes(grid, reward)
     return grid, log_weight
+
+
+def _on_nodes(grid: Grid, reward: LogReward) -> Float[np.ndarray, " N"]:
+    return np.concatenate([grid.log_weights(sheet, reward) for sheet in grid.finished])
 
 
 def _log_z_beyond(grid: Grid, reward: LogReward) -> float:

@@ -75,7 +75,7 @@ def _require_kernel(env: ContinuousEnvironment, name: str, method: Any, state: A
     if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
         shape = form_of(found) if isinstance(found, jax.ShapeDtypeStruct) else type(found).__name__
         raise BrokenError(
-            f"the log_density of what {name} returns is {shape}, but must be one number for one state: "
+            f"the log-density of {name} is {shape}, but must be one number for one state: "
             "add up the coordinates with .sum()."
         )
 

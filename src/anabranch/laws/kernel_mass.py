@@ -5,7 +5,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
@@ -73,7 +72,8 @@ def weigh(env: ContinuousEnvironment, probe: Probe, key: Key[Array, ""]) -> Weig
     """Hold one kernel's draws against its density; None where neither way has an answer."""
     coordinates = Coordinates(env)
     subject = (env, probe.method, probe.state, probe.numbers)
-    drawn = jax.tree.map(np.asarray, draws_of(*subject, jax.random.split(key, DRAWS)))
+    keys = jax.random.split(key, DRAWS)
+    drawn = jax.tree.map(np.asarray, draws_of(env, probe.method, probe.state, probe.numbers, keys))
     groups = coordinates.groups(drawn)
     if any(len(group.varying) > 2 for group in groups):
         return _by_weights(subject, drawn, groups, key)
@@ -100,7 +100,8 @@ def weigh(env: ContinuousEnvironment, probe: Probe, key: Key[Array, ""]) -> Weig
 
 
 def _values(subject: Any, states: Any) -> Float[np.ndarray, " n"]:
-    return np.asarray(densities_of(*subject, states), np.float64)
+    env, method, state, numbers = subject
+    return np.asarray(densities_of(env, method, state, numbers, states), np.float64)
 
 
 def _error(probability: float) -> float:

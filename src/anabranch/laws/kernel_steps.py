@@ -23,12 +23,6 @@ def endless_refutation(env: ContinuousEnvironment, walked: WalkedKernels) -> str
     stuck = _first(there & ~moving & ~np.asarray(steps.can_stop))
     if stuck is not None:
         return f"at {told(walked.at(*stuck))} neither can_move nor can_stop is true, so that a walk cannot end there."
-    long = _first(np.pad(moving[:, -1:], ((0, 0), (moving.shape[1] - 1, 0))))
-    if long is not None:
-        return (
-            f"after max_steps = {env.max_steps} moves {name}.can_move is still true, at {told(walked.at(*long))}: "
-            "let it be false there, or give the longest walk as max_steps."
-        )
     for mask, what in (
         (walked.seen.home_again, "back to the initial state, which must have no parent"),
         (walked.seen.no_change, "to the same state again, so that a walk need never end"),
@@ -36,6 +30,12 @@ def endless_refutation(env: ContinuousEnvironment, walked: WalkedKernels) -> str
         place = _first(moving & np.asarray(mask))
         if place is not None:
             return f"{name}.forward leads from {told(walked.at(*place))} {what}: count the moves in the state."
+    long = _first(np.pad(moving[:, -1:], ((0, 0), (moving.shape[1] - 1, 0))))
+    if long is not None:
+        return (
+            f"after max_steps = {env.max_steps} moves {name}.can_move is still true, at {told(walked.at(*long))}: "
+            "let it be false there, or give the longest walk as max_steps."
+        )
     return None
 
 

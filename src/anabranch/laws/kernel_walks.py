@@ -175,8 +175,8 @@ def _back(env: ContinuousEnvironment, keys: Key[Array, " W"], ends: State, learn
         return after, (state, parent, moving, moving & nowhere)
 
     def walked(key: Key[Array, ""], end: State) -> Any:
-        last, rows = jax.lax.scan(move, end, jax.random.split(key, max(env.max_steps, 1)))
-        return Returns(*rows, same_state(last, source))
+        last, (state, parent, moving, nowhere) = jax.lax.scan(move, end, jax.random.split(key, max(env.max_steps, 1)))
+        return Returns(state, parent, moving, nowhere, same_state(last, source))
 
     return jax.vmap(walked)(keys, ends)
 

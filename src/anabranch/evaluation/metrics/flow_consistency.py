@@ -101,7 +101,7 @@ class FlowConsistency(Metric):
     name = "flow_consistency"
 
     def measure(self, sample: Measurable) -> SetDistance | None:
-        """With smaller sets where there are fewer objects; None where there is no set, or none that is ever drawn, and for densities."""
+        """With smaller sets where there are fewer objects; None without a set, or one that is drawn, and of places."""
         judged = sample.judged
         if (
             sample.places is not None

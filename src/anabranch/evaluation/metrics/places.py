@@ -87,7 +87,7 @@ class ModesReached(Metric):
 
 def reached(places: Float[np.ndarray, "n d"], modes: Modes) -> int:
     """How many modes have a place within their radius."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    nearest, _ = cKDTree(places).query(modes.places)
+    nearest, _ = KDTree(places).query(modes.places)
     return int((np.asarray(nearest) <= modes.radius).sum())

@@ -30,7 +30,7 @@ def wasserstein_distance(one: Float[np.ndarray, "n d"], other: Float[np.ndarray,
 
 @dataclasses.dataclass(frozen=True)
 class Wasserstein(Metric):
-    """Wasserstein-2 from perfect draws of the target, on at most 1,000 places; beside it that of two perfect samples."""
+    """Wasserstein-2 from perfect draws of the target, on at most 1,000 places, beside that of two perfect samples."""
 
     name = "wasserstein"
 
