@@ -139,10 +139,13 @@ def show_evaluation(run: "Run", result: "Evaluation", *, title: str) -> None:
     rows.append(
         ("log Z, importance-weighted", str(estimates.log_z), f"effective samples {worth} of {result.samples:,}")
     )
-    if result.exact:
-        rows.insert(0, ("total variation, exact", number(result.total_variation, ".5f"), f"{result.states:,} states"))
+    if result.exact or result.quadrature:
+        rests = result.quadrature or f"{result.states:,} states"
+        rows.insert(0, ("total variation, exact", number(result.total_variation, ".5f"), rests))
+    if result.sampled_total_variation is not None:
         floor = f"a perfect sampler: {number(result.perfect_sampler_floor)} on average"
         rows.append((f"total variation, {result.samples:,} samples", number(result.sampled_total_variation), floor))
+    if result.exact:
         rows.append(("KL(target || model)", number(result.kl, ".3g"), "nats"))
         rows.append(("Jensen-Shannon divergence", number(result.jsd, ".3g"), "nats"))
     for name, bound in (("ELBO <= log Z", estimates.elbo), ("EUBO >= log Z", estimates.eubo)):

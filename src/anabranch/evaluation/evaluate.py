@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.environment import Environment, require_environment, take
 from anabranch.evaluation.affordable import Exact, draws_for, graph_beside_samples
 from anabranch.evaluation.conditional import Conditions, measured_under
-from anabranch.evaluation.divergences import (
-    perfect_sampler_floor,
-    total_variation_distance,
-)
+from anabranch.evaluation.continuous import Answers, answers_for
+from anabranch.evaluation.divergences import perfect_sampler_floor, total_variation_distance
 from anabranch.evaluation.estimates import Estimates, drawn_states, estimate
 from anabranch.evaluation.exact_law import ExactLaw, law_against
 from anabranch.evaluation.facts import Fact
@@ -68,6 +67,8 @@ class Evaluation:
     """What trajectories say where nothing is listed, with standard errors."""
     metrics: SampleMetrics
     """What the field measures on samples, each beside a perfect sampler's value."""
+    quadrature: str | None = None
+    """In a continuous space what the exact numbers rest on, or why there are none."""
     conditions: Conditions | None = None
     """Under each of a grid of conditions, where the policy has them; the other numbers are of the middle one."""
 
@@ -119,7 +120,8 @@ def evaluate(
         distance: a function of two decoded objects; None: Hamming's, or the edit distance.
         metrics: metrics of your own, measured beside the library's.
         exact: asks for the exact law (True, or SpaceTooLargeError), leaves it out (False), or takes it where the
-            rewards of all objects cost little or are fewer than the samples ("auto").
+            rewards of all objects cost little or are fewer than the samples ("auto"). In a continuous space of one or
+            two real coordinates it is that of a quadrature.
         condition: of a policy that was trained under conditions, the one to measure it at; None: the middle of the
             range, and a grid of others beside it (`Evaluation.conditions`).
 
@@ -148,12 +150,14 @@ def evaluate(
         options = {"backward": backward, "facts": facts, "samples": samples, "seed": seed, "settings": settings}
         options |= {"distance": distance, "metrics": metrics, "exact": exact}
         return _under_conditions(env, policy, log_reward, objective_named(objective), condition, options)
-    log_reward = usable_log_reward(env, log_reward)
+    given, log_reward = log_reward, usable_log_reward(env, log_reward)
     samples = draws_for(log_reward, samples, exact)
     require_whole(samples=samples)
     goal, own = objective_named(objective), require_metrics(metrics)
-    law = _law_of(env, policy, log_reward, goal, prior, data, exact=exact, samples=samples)
-    targets = None if law is None else _target_states(law, samples, seed)
+    listing: Exact = False if is_continuous(env) else exact
+    law = _law_of(env, policy, log_reward, goal, prior, data, exact=listing, samples=samples)
+    answers = answers_for(env, policy, given, goal, exact=exact, samples=samples, seed=seed)
+    targets = answers.states if law is None else _target_states(law, samples, seed)
     choices = {"backward": backward, "samples": samples, "seed": seed}
     aim = log_reward
     if law is not None and law.log_target is not law.log_reward:
@@ -164,8 +168,9 @@ def evaluate(
     log_z = learned_log_z(policy, goal, env)
     known = {"facts": facts or {}, "samples": samples, "estimates": estimates, "log_z": log_z}
     if law is None:
+        measuring["places"] = answers.places(env, drawn)
         measured = metrics_of_drawn(env, policy, log_reward, drawn, backward=backward, **measuring)
-        return _by_samples(drawn, measured, **known)
+        return _by_samples(drawn, measured, answers, **known)
     return _by_law(law, drawn, measuring, **known)
 
 
@@ -191,13 +196,19 @@ def _require_subject(env: Any, policy: Any, log_reward: Any, objective: Any) -> 
 
 
 def _by_samples(
-    drawn: Any, measured: SampleMetrics, *, facts: Mapping[str, Fact], estimates: Estimates, **known: Any
+    drawn: Any,
+    measured: SampleMetrics,
+    answers: Answers,
+    *,
+    facts: Mapping[str, Fact],
+    estimates: Estimates,
+    **known: Any,
 ) -> Evaluation:
-    """What is known by samples alone."""
-    exact = ("states", "total_variation", "kl", "jsd", "log_z_exact", "sampled_total_variation")
+    """What is known by samples, and by quadrature in a continuous space."""
     return Evaluation(
-        **dict.fromkeys((*exact, "perfect_sampler_floor")),
-        exact=False,
+        states=None,
+        **answers.numbers,
+        **answers.sampled(drawn),
         floored=estimates.zero_share,
         facts={name: _share(*fact.indicators(drawn)) for name, fact in facts.items()},
         metrics=measured,
@@ -268,12 +279,13 @@ def exact_summary(
     exact: Exact = "auto",
 ) -> dict[str, Any]:
     """The few numbers of a comparison: exact distance, log Z and facts; None where there is no exact answer."""
-    law = _law_of(env, policy, log_reward, objective, prior, data, exact=exact)
+    law = _law_of(env, policy, log_reward, objective, prior, data, exact=False if is_continuous(env) else exact)
+    known = law or answers_for(env, policy, log_reward, objective, exact=exact, samples=1, seed=0)
     return {
-        "total_variation": None if law is None else law.total_variation,
-        "kl": None if law is None else law.kl,
+        "total_variation": known.total_variation,
+        "kl": known.kl,
         "log_z": learned_log_z(policy, objective, env),
-        "log_z_exact": None if law is None else law.log_z,
+        "log_z_exact": known.log_z,
         "facts": {name: None if law is None else law.fact(fact) for name, fact in facts.items()},
     }
 

@@ -45,7 +45,7 @@ def metrics_of_listed(
 
     `group` is the number of the object to which each finished state of `graph` belongs, `log_reward` its log R and
     `log_target` its log weight; `target` and `model` are the probabilities of the objects, `drawn` those of a sample.
-    `choices` are the `settings`, `distance` and `metrics` of `summarise`.
+    `choices` are the `settings`, `distance`, `metrics` and `places` of `summarise`.
     """
     _, first = np.unique(group, return_index=True)
     with np.errstate(divide="ignore"):

@@ -64,6 +64,10 @@ class Stream(enum.IntEnum):
     """Trajectories whose states a page shows, of a space that is not listed."""
     CONDITIONS = 25
     """Objects that are drawn under each condition of a grid."""
+    CHECK_KERNELS = 26
+    """Draws of the kernels that `check` holds against their densities."""
+    QUADRATURE = 27
+    """Walks and draws that say which part of a continuous space a quadrature covers."""
     TEACHER = 30
     """The parameters of a fresh teacher."""
     THOMPSON = 31

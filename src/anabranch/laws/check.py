@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment
 from anabranch.ground.arguments import is_whole, require_seed
 from anabranch.ground.errors import ConfigError, SpaceTooLargeError, brackets, described
@@ -13,6 +14,7 @@ from anabranch.ground.fields import converted
 from anabranch.laws.edges import backward_refutation, forward_refutation
 from anabranch.laws.enumerated import enumerated_evidence
 from anabranch.laws.evidence import Evidence, Facts, gather_facts, gather_retrace
+from anabranch.laws.kernels import examine_kernels
 from anabranch.laws.masks import (
     dead_end_refutation,
     observation_refutation,
@@ -38,6 +40,9 @@ def check(
     Up to `max_states` states and half of the time the space is enumerated and the laws are proved; beyond, they are
     tested on random walks. Objects are decoded until the time is over. The report says what was done.
 
+    Of a `ContinuousEnvironment` the laws are K1-K7: walks are taken, by numbers of 0 and by random ones, and kernels
+    that are met on them are integrated and drawn from.
+
     Arguments:
         env: an instance of an Environment.
         max_states: beyond so many states the laws are sampled, not proved.
@@ -46,7 +51,7 @@ def check(
         seed: the seed of the walks.
 
     Returns:
-        A `CheckReport`: what each of L1-L10 rests on, how much was visited, and remarks on odd spaces.
+        A `CheckReport`: what each of the laws rests on, how much was visited, and remarks on odd spaces.
 
     Raises:
         LawError: with a counter-example in the terms of the environment, where a law is broken.
@@ -68,6 +73,8 @@ def examine(
     require_arguments(env, max_states, walks)
     require_seed(seed)
     seconds = converted(seconds, float, "seconds")
+    if isinstance(env, ContinuousEnvironment):
+        return examine_kernels(env, seconds=seconds, walks=walks, seed=seed)
     started = time.monotonic()
     evidence = facts = None
     laws = dict.fromkeys(LAWS, "not checked")

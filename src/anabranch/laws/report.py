@@ -18,7 +18,20 @@ LAWS: Mapping[str, str] = {
     "L9": "decode tells objects apart",
     "L10": "encode inverts decode",
 }
-MOST_TELLING = ("L8", "L5", "L4", "L1", "L2", "L3", "L7", "L6", "L9", "L10")
+DENSITY_LAWS: Mapping[str, str] = {
+    "K1": "the densities of both kernels integrate to one",
+    "K2": "what is drawn from a kernel agrees with its density",
+    "K3": "each step forward can be undone: backward gives its parent a finite density",
+    "K4": "each step backward leads forward again, and walks back end at the initial state",
+    "K5": "every walk forward ends within max_steps, and never at the initial state again",
+    "K6": "log-densities, their gradients and observations are finite wherever they are asked for",
+    "K7": "plain shapes and dtypes that never change; every method works under jit and vmap",
+}
+"""The laws of a space whose steps are densities."""
+MOST_TELLING = (
+    *("L8", "L5", "L4", "L1", "L2", "L3", "L7", "L6", "L9", "L10"),
+    *("K7", "K5", "K6", "K3", "K4", "K1", "K2"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,12 +63,19 @@ class CheckReport:
     def refuted(self) -> dict[str, str]:
         """The sentence on each broken law, the most telling first."""
         start = "refuted: "
-        return {law: self.laws[law].removeprefix(start) for law in MOST_TELLING if self.laws[law].startswith(start)}
+        return {
+            law: self.laws[law].removeprefix(start) for law in MOST_TELLING if self.laws.get(law, "").startswith(start)
+        }
 
     @property
     def sound(self) -> bool:
         """Whether no law was refuted."""
         return not self.refuted
+
+    @property
+    def sentences(self) -> Mapping[str, str]:
+        """The laws that it is about, each in a sentence."""
+        return LAWS if "L1" in self.laws or not self.laws else DENSITY_LAWS
 
     @property
     def _walks_text(self) -> str:
@@ -65,10 +85,11 @@ class CheckReport:
     def lines(self) -> list[str]:
         """The table, line by line."""
         how = "all of them: " if self.proved else self._walks_text if self.walks else ""
-        seen = f"{self.states:,} states, {self.edges:,} edges, {self.objects:,} objects"
+        edges = "edges" if self.sentences is LAWS else "moves"
+        seen = f"{self.states:,} states, {self.edges:,} {edges}, {self.objects:,} objects"
         verdict = "sound" if self.sound else "breaks " + ", ".join(self.refuted)
         table = [f"{self.env}: {verdict} ({how}{seen}; {self.seconds:.1f} s)"]
-        for law, sentence in LAWS.items():
+        for law, sentence in self.sentences.items():
             status, _, details = self.laws[law].partition(": ")
             table.append(f"  {law:<4} {status:<15} {sentence}")
             table += textwrap.wrap(details, 110, initial_indent=" " * 9, subsequent_indent=" " * 9)
@@ -89,9 +110,9 @@ class RefutedError(LawError):
 def refuted_error(report: CheckReport) -> RefutedError:
     """The error for a report with broken laws: the most telling in full, the others by name."""
     first, *others = report.refuted
-    text = f"{report.env} breaks {first} ({LAWS[first]}): {report.refuted[first]}"
+    text = f"{report.env} breaks {first} ({report.sentences[first]}): {report.refuted[first]}"
     if others:
-        text += " Also refuted: " + "; ".join(f"{law} ({LAWS[law]})" for law in others) + "."
+        text += " Also refuted: " + "; ".join(f"{law} ({report.sentences[law]})" for law in others) + "."
     error = RefutedError(text)
     error.report = report
     return error

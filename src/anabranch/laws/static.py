@@ -43,23 +43,23 @@ TRACING_FAULTS: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-class _BrokenError(Exception):
-    """L8 is broken; the message is the sentence."""
+class BrokenError(Exception):
+    """A static law is broken; the message is the sentence."""
 
 
 def static_refutation(env: Environment) -> str | None:
     """The sentence that refutes L8, or None."""
     try:
-        _require_hashable(env)
-        _require_max_steps(env)
+        require_hashable(env)
+        require_max_steps(env)
         state = _traced_initial(env)
         _require_masks(env, state)
         label = jax.ShapeDtypeStruct((), jnp.arange(1).dtype)
         for name, move in (("step", step), ("undo", undo)):
-            _require_same(name, state, _trace(env, name, lambda s, a, move=move: move(env, s, a), state, label))
-        _require_observation(env, state)
-        _call(env, "bounds", env.bounds)
-    except _BrokenError as broken:
+            require_same(name, state, traced(env, name, lambda s, a, move=move: move(env, s, a), state, label))
+        require_observation(env, state)
+        called(env, "bounds", env.bounds)
+    except BrokenError as broken:
         return str(broken)
     return None
 
@@ -67,8 +67,8 @@ def static_refutation(env: Environment) -> str | None:
 def slot_refutation(env: Environment) -> str | None:
     """The sentence that refutes the form of `backward_slot`, or None."""
     try:
-        slot = _call(env, "backward_slot", lambda: env.backward_slot)
-    except _BrokenError as broken:
+        slot = called(env, "backward_slot", lambda: env.backward_slot)
+    except BrokenError as broken:
         return str(broken)
     if not isinstance(slot, np.ndarray) or not np.issubdtype(slot.dtype, np.integer):
         kind = "JAX array" if isinstance(slot, jax.Array) else type(slot).__name__
@@ -85,36 +85,38 @@ def slot_refutation(env: Environment) -> str | None:
     return None
 
 
-def _require_hashable(env: Environment) -> None:
+def require_hashable(env: Environment) -> None:
+    """Raise BrokenError for a field that is no plain configuration."""
     for field in dataclasses.fields(env):  # pyright: ignore[reportArgumentType]
         value = getattr(env, field.name)
         try:
             if not isinstance(value, np.ndarray | jax.Array):
                 hash(value)
         except TypeError:
-            raise _BrokenError(
+            raise BrokenError(
                 f"the field {field.name} is a {type(value).__name__}, which cannot be hashed: "
                 "an environment is plain configuration; use a tuple, a string or an array."
             ) from None
 
 
-def _require_max_steps(env: Environment) -> None:
-    steps = _call(env, "max_steps", lambda: env.max_steps)
+def require_max_steps(env: Environment) -> None:
+    """Raise BrokenError for a max_steps that is no whole number."""
+    steps = called(env, "max_steps", lambda: env.max_steps)
     if callable(steps):
-        raise _BrokenError("max_steps is a method: write @property above it.")
+        raise BrokenError("max_steps is a method: write @property above it.")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
-        raise _BrokenError(f"max_steps must be a whole number >= 0, known before any state; it is {steps!r}.")
+        raise BrokenError(f"max_steps must be a whole number >= 0, known before any state; it is {steps!r}.")
 
 
 def _traced_initial(env: Environment) -> Any:
-    state = _trace(env, "initial", lambda: initial_state(env))
+    state = traced(env, "initial", lambda: initial_state(env))
     leaves = jax.tree_util.tree_leaves_with_path(state)
     if not leaves:
-        raise _BrokenError("initial returns no array at all: a state is a pytree of integer or boolean arrays.")
+        raise BrokenError("initial returns no array at all: a state is a pytree of integer or boolean arrays.")
     for path, leaf in leaves:
         if not (leaf.dtype == bool or jnp.issubdtype(leaf.dtype, jnp.integer)):
-            raise _BrokenError(
-                f"initial returns {_leaf_name(path)} as {_form(leaf)}: a state is a pytree of integer or boolean "
+            raise BrokenError(
+                f"initial returns {_leaf_name(path)} as {form_of(leaf)}: a state is a pytree of integer or boolean "
                 "arrays, so that equal states are equal in every bit; count in whole units, or keep floats in observe."
             )
     return state
@@ -124,88 +126,97 @@ def _require_masks(env: Environment, state: Any) -> None:
     legal = _mask(env, "legal", env.legal, state)
     undoable = _mask(env, "undoable", env.undoable, state)
     if legal.shape != undoable.shape:
-        raise _BrokenError(
-            f"legal returns {_form(legal)} and undoable {_form(undoable)}: "
+        raise BrokenError(
+            f"legal returns {form_of(legal)} and undoable {form_of(undoable)}: "
             "both speak of the same labels, so both must have one entry for each."
         )
-    may_stop = _array(env, "can_stop", env.can_stop, state)
-    if may_stop.dtype != bool or may_stop.shape != ():
-        raise _BrokenError(
-            f"can_stop returns {_form(may_stop)}, but must return one bool for one state: reduce it with "
+    require_switch(env, "can_stop", env.can_stop, state)
+
+
+def require_switch(env: Environment, name: str, method: Callable[[Any], Any], state: Any) -> None:
+    """Raise BrokenError where a method does not return one bool for one state."""
+    switch = traced_array(env, name, method, state)
+    if switch.dtype != bool or switch.shape != ():
+        raise BrokenError(
+            f"{name} returns {form_of(switch)}, but must return one bool for one state: reduce it with "
             ".all() or .any(), or compare; there is no batch axis inside an environment."
         )
 
 
 def _mask(env: Environment, name: str, method: Callable[[Any], Any], state: Any) -> Any:
-    mask = _array(env, name, method, state)
+    mask = traced_array(env, name, method, state)
     if len(mask.shape) != 1:
-        raise _BrokenError(
-            f"{name} returns {_form(mask)}, but must return bool[A], one entry for each label of one state: "
+        raise BrokenError(
+            f"{name} returns {form_of(mask)}, but must return bool[A], one entry for each label of one state: "
             "methods see one state, never a batch (the library applies vmap)."
         )
     if mask.dtype != bool:
-        raise _BrokenError(
-            f"{name} returns {_form(mask)}, but a mask is boolean (True: allowed): compare, as in x > 0."
+        raise BrokenError(
+            f"{name} returns {form_of(mask)}, but a mask is boolean (True: allowed): compare, as in x > 0."
         )
     return mask
 
 
-def _array(env: Environment, name: str, method: Callable[[Any], Any], state: Any) -> Any:
-    result = _trace(env, name, method, state)
+def traced_array(env: Environment, name: str, method: Callable[[Any], Any], state: Any) -> Any:
+    """The shape of the one array that a method returns. Raises BrokenError for anything else."""
+    result = traced(env, name, method, state)
     if not isinstance(result, jax.ShapeDtypeStruct):
-        raise _BrokenError(f"{name} must return one array; it returns {shortened(str(jax.tree.map(_form, result)))}.")
+        raise BrokenError(f"{name} must return one array; it returns {shortened(str(jax.tree.map(form_of, result)))}.")
     return result
 
 
-def _require_same(name: str, before: Any, after: Any) -> None:
+def require_same(name: str, before: Any, after: Any) -> None:
+    """Raise BrokenError where a method changes the structure, a shape or a dtype of the state."""
     if jax.tree.structure(before) != jax.tree.structure(after):
-        raise _BrokenError(
-            f"{name} changes the structure of the state from {shortened(str(jax.tree.map(_form, before)))} "
-            f"to {shortened(str(jax.tree.map(_form, after)))}: return what initial returns."
+        raise BrokenError(
+            f"{name} changes the structure of the state from {shortened(str(jax.tree.map(form_of, before)))} "
+            f"to {shortened(str(jax.tree.map(form_of, after)))}: return what initial returns."
         )
     pairs = zip(jax.tree_util.tree_leaves_with_path(before), jax.tree.leaves(after), strict=True)
     for (path, old), new in pairs:
         if old.shape != new.shape or old.dtype != new.dtype:
             what = "shape" if old.shape != new.shape else "dtype"
-            raise _BrokenError(
-                f"{name} changes the {what} of {_leaf_name(path)} from {_form(old)} (as initial returns it) "
-                f"to {_form(new)}: keep it, for example with .astype(x.dtype)."
+            raise BrokenError(
+                f"{name} changes the {what} of {_leaf_name(path)} from {form_of(old)} (as initial returns it) "
+                f"to {form_of(new)}: keep it, for example with .astype(x.dtype)."
             )
 
 
-def _require_observation(env: Environment, state: Any) -> None:
-    size = _call(env, "vocabulary", lambda: env.vocabulary)
+def require_observation(env: Environment, state: Any) -> None:
+    """Raise BrokenError where `observe` returns what no network reads."""
+    size = called(env, "vocabulary", lambda: env.vocabulary)
     if not env.overrides("observe"):
         return
-    seen = _array(env, "observe", env.observe, state)
+    seen = traced_array(env, "observe", env.observe, state)
     if len(seen.shape) != 1:
-        raise _BrokenError(f"observe returns {_form(seen)}, but must return a vector: ravel it.")
+        raise BrokenError(f"observe returns {form_of(seen)}, but must return a vector: ravel it.")
     if jnp.issubdtype(seen.dtype, jnp.floating):
         if size is not None:
-            raise _BrokenError(f"observe returns floats ({_form(seen)}), but vocabulary says {size}: return integers.")
+            raise BrokenError(f"observe returns floats ({form_of(seen)}), but vocabulary says {size}: return integers.")
     elif not jnp.issubdtype(seen.dtype, jnp.integer):
-        raise _BrokenError(f"observe returns {_form(seen)}, but must return floats or integer tokens: .astype(float).")
+        raise BrokenError(f"observe returns {form_of(seen)}, but must return floats or integer tokens: .astype(float).")
     elif isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise _BrokenError(
-            f"observe returns integer tokens ({_form(seen)}), but vocabulary is {size!r}: "
+        raise BrokenError(
+            f"observe returns integer tokens ({form_of(seen)}), but vocabulary is {size!r}: "
             "give the number of tokens, or return floats."
         )
 
 
-def _call(env: Environment, name: str, function: Callable[[], Any]) -> Any:
+def called(env: Environment, name: str, function: Callable[[], Any]) -> Any:
+    """What a function of the author returns. Raises BrokenError, in words, where it raises."""
     try:
         return function()
     except Exception as error:
         text = _translated(env, name, error)
-    raise _BrokenError(text)
+    raise BrokenError(text)
 
 
-def _trace(env: Environment, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
+def traced(env: Environment, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
     """The shapes that a method returns for one state, having traced it under jit and under vmap."""
-    single = _call(env, name, lambda: jax.eval_shape(function, *inputs))
+    single = called(env, name, lambda: jax.eval_shape(function, *inputs))
     if inputs:
         batched = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype), inputs)
-        _call(env, f"{name} under vmap", lambda: jax.eval_shape(jax.vmap(function), *batched))
+        called(env, f"{name} under vmap", lambda: jax.eval_shape(jax.vmap(function), *batched))
     return single
 
 
@@ -241,7 +252,8 @@ def _source_file(kind: type) -> str | None:
         return None
 
 
-def _form(leaf: Any) -> str:
+def form_of(leaf: Any) -> str:
+    """The dtype and shape of an array, as text."""
     return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"
 
 

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +12,9 @@ from anabranch.evaluation.metrics.distances import Distance
 from anabranch.evaluation.metrics.perfect import PerfectSampler, Reference
 from anabranch.evaluation.metrics.settings import MetricSettings
 from anabranch.ground.means import number, with_error
+
+if TYPE_CHECKING:
+    from anabranch.evaluation.metrics.places import Places
 
 RESOLUTION = 1e-4
 """Log-rewards that differ by less, in nats, are taken for equal: no training tells them apart."""
@@ -67,6 +70,8 @@ class Measurable:
     """Between decoded objects, by the task; None leaves the usual one."""
     seed: int
     """Of the numbers that a metric draws."""
+    places: "Places | None" = None
+    """Where the objects lie, with perfect draws beside them; None in a discrete space."""
 
     def compared(self, statistic: Callable[[Int[np.ndarray, " n"]], float]) -> "Compared":
         """A statistic of the numbers drawn, beside that of a perfect sampler."""

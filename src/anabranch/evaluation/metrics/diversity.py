@@ -21,6 +21,8 @@ class Diversity(Metric):
 
     def measure(self, sample: Measurable) -> Compared | None:
         """The distance by the task's own measure, Hamming's or the edit distance where it has none."""
+        if sample.places is not None and sample.distance is None:
+            return None  # no two places are the same, and how many numbers differ says nothing
         draws = [sample.drawn, *(() if sample.perfect is None else sample.perfect.draws)]
         if any(top_numbers(sample, draw).size < 2 for draw in draws):
             return None

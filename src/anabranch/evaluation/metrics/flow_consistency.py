@@ -101,9 +101,14 @@ class FlowConsistency(Metric):
     name = "flow_consistency"
 
     def measure(self, sample: Measurable) -> SetDistance | None:
-        """With smaller sets where there are fewer objects; None where there is no set, or none that is ever drawn."""
+        """With smaller sets where there are fewer objects; None without a set, or one that is drawn, and of places."""
         judged = sample.judged
-        if judged is None or judged.log_prob.size < 2 or np.isneginf(judged.log_prob).all():
+        if (
+            sample.places is not None
+            or judged is None
+            or judged.log_prob.size < 2
+            or np.isneginf(judged.log_prob).all()
+        ):
             return None
         size = min(sample.settings.subset_size, judged.log_prob.size)
         estimate = flow_consistency(judged.log_prob, judged.log_reward, size=size, seed=sample.seed)

@@ -132,6 +132,8 @@ class Modes(Metric):
 
     def measure(self, sample: Measurable) -> ModeCount | None:
         """None where no threshold is set, and none is known."""
+        if sample.places is not None and sample.distance is None:
+            return None  # of places no two are the same: `modes_reached` counts those that the target names
         log_reward, perfect = sample.listed.log_reward, sample.perfect
         threshold, separation = sample.settings.mode_threshold, sample.settings.mode_separation
         if threshold is None:

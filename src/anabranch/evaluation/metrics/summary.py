@@ -11,6 +11,7 @@ from anabranch.evaluation.metrics import METRICS
 from anabranch.evaluation.metrics.base import Judged, Listed, Measurable, Metric, Row
 from anabranch.evaluation.metrics.distances import Distance
 from anabranch.evaluation.metrics.perfect import PerfectSampler
+from anabranch.evaluation.metrics.places import Places
 from anabranch.evaluation.metrics.settings import MetricSettings
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.errors import ConfigError
@@ -87,12 +88,13 @@ def summarise(
     distance: Distance | None = None,
     seed: int = 0,
     metrics: Sequence[Metric] = (),
+    places: Places | None = None,
 ) -> SampleMetrics:
     """Every metric, and those given, of the objects `drawn` (their numbers in `listed`, in the order of drawing)."""
     perfect = None
     if listed.target is not None:
         perfect = PerfectSampler(target=listed.target, samples=drawn.size, seed=seed)
-    sample = Measurable(drawn, listed, judged, perfect, settings or MetricSettings(), distance, seed)
+    sample = Measurable(drawn, listed, judged, perfect, settings or MetricSettings(), distance, seed, places)
     every = (*(kind() for kind in METRICS.values()), *metrics)
     return SampleMetrics(
         measured={metric.name: _measured(metric, sample) for metric in every},
