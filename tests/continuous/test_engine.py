@@ -107,7 +107,7 @@ def test_half_a_training_and_the_rest_are_the_whole_bit_for_bit(tmp_path, extra)
     quiet(NOISE, bell, out=tmp_path / "run", checkpoint=ab.Checkpoint(steps=20), **{**extra, "steps": 40})
     checkpoints = sorted((tmp_path / "run" / "checkpoints").iterdir())
     assert len(checkpoints) > 1
-    loaded = ab.load(tmp_path / "run", env=NOISE, log_reward=bell)
+    loaded = ab.load(tmp_path / "run", task=ab.Task(env=NOISE, log_reward=bell))
     for one, other in zip(bits(whole), bits(loaded), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -176,7 +176,7 @@ def test_what_needs_a_drift_or_a_gradient_is_refused():
         ab.train("faces", objective="pathwise-kl")
     with pytest.raises(ConfigError, match="no P_B to learn"):
         quiet(Line(), two_hills, backward="learned")
-    in_python = ab.python_reward(lambda objects: [1.0 for _ in objects], survey=16)
+    in_python = ab.python_reward(lambda objects: [1.0 for _ in objects], survey=32)
     with pytest.raises(ConfigError, match="is plain Python"):
         quiet(NOISE, in_python, policy=Drift())
     with pytest.raises(ConfigError, match="one for each condition"):
