@@ -52,10 +52,10 @@ class Line(ContinuousEnvironment):
 
     def forward(self, state: State, numbers: Float[Array, " f"]) -> Kernel:
         log_weights, shift, log_factor = numbers.reshape(3, self.components, 1)
-        _, width, _, left = process_of("pinned", "even", self.steps, self.scale).ahead(state.time)
+        _, width, _, _ = process_of("pinned", "even", self.steps, self.scale).ahead(state.time)
         # The components start apart, so that they learn to be different ones.
-        apart = jnp.asarray(np.linspace(-1.0, 1.0, self.components + 2)[1:-1, None], float)
-        mean = state.place + left * (shift + apart)
+        apart = jnp.asarray(np.linspace(-2.0, 2.0, self.components + 2)[1:-1, None], float)
+        mean = state.place + width * (shift + apart)
         scale = width * jnp.exp(0.5 * jnp.clip(log_factor, *LOG_FACTORS))
         return Timed(NormalMixture(log_weights[:, 0], mean, scale), state.time + 1)
 
