@@ -109,7 +109,7 @@ class PlateauMixture(Density):
         before, total = _area(self.low, start, end, edge), _area(self.high, start, end, edge)
         target = before + level * (total - before)
 
-        def halved(_: int, interval: Any) -> Any:
+        def halved(_: Any, interval: Any) -> Any:
             left, right = interval
             middle = 0.5 * (left + right)
             below = _area(middle, start, end, edge) < target
