@@ -135,7 +135,7 @@ def _steps(grid: Grid, policy: Policy, states: Any, targets: list[Sheet], luck: 
     count = jax.tree.leaves(states)[0].shape[0]
     middles = np.zeros((count, grid.low.size))
     if grid.window < grid.nodes:
-        wide = min(CHUNK, count)
+        wide = min(CHUNK, _rounded(count))
         middles = in_chunks(
             lambda some: drawn_middles(grid.env, policy, some, luck)[0].astype(np.float32), states, chunk=wide
         )
@@ -145,7 +145,7 @@ def _steps(grid: Grid, policy: Policy, states: Any, targets: list[Sheet], luck: 
         first = np.round((middles[:, axes] - grid.low[axes]) / grid.spacing[axes] - 0.5 * grid.window)
         start = np.clip(first, 0, grid.nodes - grid.window).astype(np.int32)
         width = grid.window ** len(axes)
-        chunk = max(1, min(count, MOST_VALUES // width))
+        chunk = max(1, min(_rounded(count), MOST_VALUES // width))
 
         def tabled(rows: Any, target: Sheet = target) -> Any:
             state, begin = rows
@@ -158,6 +158,11 @@ def _steps(grid: Grid, policy: Policy, states: Any, targets: list[Sheet], luck: 
         table = in_chunks(tabled, (states, start), chunk=chunk)
         steps.append(_Step(target, table * np.float32(np.exp(grid.log_cell(target))), start))
     return steps
+
+
+def _rounded(count: int) -> int:
+    """The next power of two: layers have few different numbers of nodes, so that few programs are compiled."""
+    return 1 << (count - 1).bit_length()
 
 
 def _landed(grid: Grid, step: _Step, share: Float[np.ndarray, " n"]) -> Float[np.ndarray, " M"]:
