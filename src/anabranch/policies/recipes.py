@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 POLICIES: "Table[type[PolicyRecipe]]" = Table(
     {
-        "drift": "anabranch.policies.drift:Drift",
         "mlp": "anabranch.policies.mlp:MLP",
         "transformer": "anabranch.policies.transformer:Transformer",
         "graph": "anabranch.policies.graph_network:GraphNetwork",
+        "drift": "anabranch.policies.drift:Drift",
         "tabular": "anabranch.policies.tabular:Tabular",
     },
     group="anabranch.policies",
