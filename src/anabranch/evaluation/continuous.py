@@ -13,7 +13,7 @@ from anabranch.continuous.targets.base import Target
 from anabranch.environment import Environment
 from anabranch.evaluation.affordable import Exact, require_exact
 from anabranch.evaluation.divergences import perfect_sampler_floor, total_variation_distance
-from anabranch.evaluation.metrics.places import Places
+from anabranch.evaluation.metrics.sampled_places import Places
 from anabranch.evaluation.quadrature import ContinuousLaw, quadrature
 from anabranch.ground.errors import SpaceTooLargeError
 from anabranch.ground.streams import Stream, generator_of

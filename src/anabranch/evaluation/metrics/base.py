@@ -14,7 +14,7 @@ from anabranch.evaluation.metrics.settings import MetricSettings
 from anabranch.ground.means import number, with_error
 
 if TYPE_CHECKING:
-    from anabranch.evaluation.metrics.places import Places
+    from anabranch.evaluation.metrics.sampled_places import Places
 
 RESOLUTION = 1e-4
 """Log-rewards that differ by less, in nats, are taken for equal: no training tells them apart."""

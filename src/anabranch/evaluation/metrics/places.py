@@ -1,4 +1,4 @@
-"""Places: the real coordinates of a sample in a continuous space, and of perfect samples beside it."""
+"""Distances of a sample from perfect ones in a continuous space, and modes that it reaches."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,18 +13,6 @@ from anabranch.ground.means import number
 
 MOST_PLACES = 1000
 """Of each of two samples that a distance is between: an assignment takes the cube of it."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Places:
-    """Where objects lie in a continuous space."""
-
-    drawn: Float[np.ndarray, "n d"]
-    """By the sampler, in the order of drawing."""
-    perfect: tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]] | None = None
-    """Two independent samples of the target; None where it has no such sampler."""
-    modes: Modes | None = None
-    """Places that a sampler should find; None where they are not counted."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

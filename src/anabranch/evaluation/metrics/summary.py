@@ -11,7 +11,7 @@ from anabranch.evaluation.metrics import METRICS
 from anabranch.evaluation.metrics.base import Judged, Listed, Measurable, Metric, Row
 from anabranch.evaluation.metrics.distances import Distance
 from anabranch.evaluation.metrics.perfect import PerfectSampler
-from anabranch.evaluation.metrics.places import Places
+from anabranch.evaluation.metrics.sampled_places import Places
 from anabranch.evaluation.metrics.settings import MetricSettings
 from anabranch.ground.arguments import require_instance
 from anabranch.ground.errors import ConfigError
