@@ -63,7 +63,7 @@ def test_a_kind_and_a_point_are_drawn_by_their_reward():
 
 
 def test_the_pathwise_gradient_is_that_of_the_loss_in_the_draws():
-    """Against a difference of the ELBO of one key at two values of one parameter."""
+    """Against a difference of the ELBO of one key at two values of one parameter; many draws, as ReLUs have kinks."""
     setup = ab.setup(NOISE, bell, **{**{k: v for k, v in SMALL.items() if k != "exact"}, "objective": "pathwise-kl"})
     from anabranch.training.pathwise import pathwise_scores
 
@@ -72,11 +72,11 @@ def test_the_pathwise_gradient_is_that_of_the_loss_in_the_draws():
 
     def loss(shift):
         moved = eqx.tree_at(lambda one: one.biases[-1], parameters, parameters.biases[-1].at[0].add(shift))
-        return setup.objective.loss(pathwise_scores(setup, eqx.combine(moved, static), key, 64))
+        return setup.objective.loss(pathwise_scores(setup, eqx.combine(moved, static), key, 2_048))
 
     slope = jax.jit(jax.grad(loss))(0.0)
     difference = (jax.jit(loss)(0.02) - jax.jit(loss)(-0.02)) / 0.04
-    assert float(slope) == pytest.approx(float(difference), rel=0.02, abs=1e-3)
+    assert float(slope) == pytest.approx(float(difference), rel=0.03, abs=1e-3)
 
 
 def test_conditions_have_a_log_z_each():

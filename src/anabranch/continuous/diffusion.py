@@ -89,6 +89,9 @@ class Diffusion(ContinuousEnvironment):
 
     def forward(self, state: State, numbers: Float[Array, " f"]) -> Kernel:
         keeps, width, gain, _ = self.process_numbers.ahead(state.time)
+        if self.process == "preserving":
+            # The first draw is the law that the way back ends in: learned, it would be narrowed, and lose paths.
+            numbers = jnp.where(state.time == 0, 0.0, numbers)
         mean = keeps * state.place + gain * numbers[: self.dim]
         scale = jnp.broadcast_to(width, mean.shape)
         return Timed(Normal(mean, self._widened(scale, numbers) if self.variance else scale), state.time + 1)
