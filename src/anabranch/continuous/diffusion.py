@@ -44,7 +44,7 @@ class Diffusion(ContinuousEnvironment):
     """Standard deviation of each coordinate at the end, before anything is learned."""
     process: Literal["pinned", "preserving"] = "pinned"
     """Brownian motion from 0, or a process that keeps its variance."""
-    schedule: Literal["even", "cosine"] = "even"
+    schedule: Literal["even", "cosine"] = "cosine"
     """Steps of one variance, or such that are small at both ends."""
     variance: bool = True
     """Whether the width of each step is learned."""
@@ -186,7 +186,7 @@ def process_of(kind: str, schedule: str, steps: int, scale: float) -> Process:
         keeps, width = np.ones(steps), scale * np.sqrt(np.diff(share))
     else:
         # The first step draws from the normal law; the others forget that draw, but for a share of LEFT_OF_START.
-        kept = np.exp(0.5 * math.log(LEFT_OF_START) * np.diff(share[:steps] / max(share[steps - 1], 1e-12)))
+        kept = _kept(schedule, steps)
         keeps, width = np.append(0.0, kept), scale * np.sqrt(np.append(1.0, 1.0 - kept**2))
     after = np.append(np.cumprod(keeps[::-1])[::-1][1:], 1.0)  # what the steps beyond keep of a place
     marginal = np.zeros(steps + 1)
@@ -196,6 +196,17 @@ def process_of(kind: str, schedule: str, steps: int, scale: float) -> Process:
     keeps_back = keeps * marginal[:-1] / marginal[1:]
     width_back = width * np.sqrt(marginal[:-1] / marginal[1:])
     return Process(keeps, width, width**2 * after / left, left, keeps_back, width_back, np.sqrt(marginal))
+
+
+def _kept(schedule: str, steps: int) -> Float[np.ndarray, " kept"]:
+    """What each step after the first keeps of a place, in a process that keeps its variance."""
+    ahead = np.linspace(1.0, 0.0, steps)  # the share of the steps after the first that is still to come
+    if schedule == "cosine":
+        # As in improved diffusion models, arXiv:2102.09672: steps near the object are small, whatever its scale.
+        kept_to_end = np.cos(math.acos(math.sqrt(LEFT_OF_START)) * ahead)
+    else:
+        kept_to_end = LEFT_OF_START ** (0.5 * ahead)
+    return kept_to_end[:-1] / kept_to_end[1:]
 
 
 LEFT_OF_START = 1e-3
