@@ -99,7 +99,7 @@ class Box(ContinuousEnvironment):
         return Point(place, jnp.array(True))
 
 
-WAVES = 5
+WAVES = 7
 """Frequencies by which a network is told a coordinate."""
 
 
