@@ -75,8 +75,9 @@ def serve(trainer: Trainer) -> None:
         "start": lambda given: {"compile_seconds": trainer.start(Training(**given))},
         "train": lambda given: trained(trainer, steps=given["steps"], seconds=given.get("seconds")),
         "estimate": lambda given: trainer.estimate(given["samples"]),
-        "versions": lambda given: {name: version(name) for name in trainer.packages}
-        | {"python": platform.python_version()},
+        "versions": lambda given: (
+            {name: version(name) for name in trainer.packages} | {"python": platform.python_version()}
+        ),
     }
     # Libraries print on stdout what they like; the answers have it for themselves.
     answers, sys.stdout = sys.stdout, sys.stderr
