@@ -8,6 +8,8 @@ LOG_Z = {"box": math.log(0.305), "gaussians": 0.0}
 """Of both rewards, exact: .1 + .5 / 4 + 2 * .04 on the unit square, and densities that are normalised."""
 NAMES = {"box": "unit square", "gaussians": "25 Gaussians"}
 STAGES = {"equal": "equal steps", "wall": "equal time"}
+LOAD, BUSY = 0.7, "**Other programs ran beside: threads waited for each other, and no figure here counts.**"
+"""The load before the first command, above which the machine was not idle."""
 PRICE_HEAD = "| task | library | ms a step (range) | compile, s | ratio |"
 LEFT_HEAD = (
     "| task | after | library | steps | seconds | learned log Z - exact | ELBO gap | weighted log Z - exact "
@@ -29,10 +31,10 @@ sampler exits for certain but its log P_F is that of the exit's logit, in its lo
 here count such an exit as certain, as it is: otherwise the weights would not be those of the draws.
 
 What differs on the 25 Gaussians: the process is the same, Brownian motion from 0 with a standard deviation of 5 at the
-end, 100 moves of fixed width, and the Brownian bridge as P_B. torchgfn counts the exit as the last of its steps, so that
-it is given 101 of them, and a sigma of 5 sqrt(1.01). Its network is that of `train_diffusion_sampler.py`: an embedding
-of the place, and one of the time with a hidden layer of its own, before the two layers of 128; ours is a perceptron
-that sees both. Its drift is the network's output as it is, ours the output in units of the noise that is left. What
+end, 100 moves of fixed width, and the Brownian bridge as P_B. torchgfn counts the exit as the last of its steps, so it
+is given 101 of them, and a sigma of 5 sqrt(1.01). Its network is that of `train_diffusion_sampler.py`: an embedding of
+the place, and one of the time with a hidden layer of its own, before the two layers of 128; ours is a perceptron that
+sees both. Its drift is the network's output as it is, ours the output in units of the noise that is left. What
 anabranch has beyond this, such as learned widths, a drift that follows the gradient of R, and replay, is left out.
 
 The ELBO gap is log Z less the mean of log R + log P_B - log P_F over fresh trajectories; the weighted log Z is the
@@ -51,6 +53,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         f"{machine['load'][0]:.1f} and {machine['load'][1]:.1f}.",
         f"By `python -m benchmarks.continuous`: medians of {counts['rounds']} rounds of {counts['round_seconds']:g} s "
         f"in turn, trainings of {counts['wall_seconds']:g} s, {counts['samples']:,} trajectories an estimate.",
+        *([BUSY] if machine["load"][0] > LOAD else []),
         "",
         *_table(PRICE_HEAD, _prices(report["measured"])),
         "",
