@@ -28,7 +28,6 @@ from benchmarks.continuous_table import as_markdown
 from benchmarks.run import HERE, PEERS, RESULTS, cpu_name, install, python_of
 
 TASKS = {"box": "the hypergrid reward on the unit square", "gaussians": "25 normal distributions, 100 moves"}
-THREADS = 2
 LONGEST_ANSWER = 420.0
 """Seconds after which a library counts as failed."""
 
@@ -81,9 +80,9 @@ class Process:
 
 
 @contextmanager
-def process_of(library: str, python: Path) -> Iterator[Process]:
+def process_of(library: str, python: Path, threads: int) -> Iterator[Process]:
     """A library's process, which ends with the block."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "PYTHONPATH": ""}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": ""}
     # A program from a cache would be a compilation that costs nothing.
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     if library == "anabranch":
@@ -160,18 +159,25 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small counts, to see that it works")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each kind; default: 1")
+    parser.add_argument("--threads", type=int, default=2, help="cores that both run on; default: 2")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results, of --quick a folder in .peers")
     given = parser.parse_args()
+    if given.seeds < 1 or given.threads < 1:
+        parser.error("--seeds and --threads must be positive")
     counts = QUICK if given.quick else Counts()
     out = given.out or (HERE.parent / ".peers" / "quick" if given.quick else RESULTS)
     found = pythons()
-    cores = sorted(os.sched_getaffinity(0))[:THREADS]
+    cores = sorted(os.sched_getaffinity(0))[: given.threads]
     # The libraries inherit it: JAX has as many threads as there are cores that it may use.
     os.sched_setaffinity(0, cores)
     load = os.getloadavg()[0]
     report: dict[str, Any] = {"failed": {name: why for name, (python, why) in found.items() if python is None}}
     with ExitStack() as stack:
-        peers = {name: stack.enter_context(process_of(name, python)) for name, (python, _) in found.items() if python}
+        peers = {
+            name: stack.enter_context(process_of(name, python, len(cores)))
+            for name, (python, _) in found.items()
+            if python
+        }
         try:
             report["versions"] = {name: peer.ask("versions") for name, peer in peers.items()}
             report["measured"] = [

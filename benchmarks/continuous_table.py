@@ -8,7 +8,7 @@ LOG_Z = {"box": math.log(0.305), "gaussians": 0.0}
 """Of both rewards, exact: .1 + .5 / 4 + 2 * .04 on the unit square, and densities that are normalised."""
 NAMES = {"box": "unit square", "gaussians": "25 Gaussians"}
 STAGES = {"equal": "equal steps", "wall": "equal time"}
-LOAD, BUSY = 0.7, "**Other programs ran beside: threads waited for each other, and no figure here counts.**"
+LOAD, BUSY = 0.7, "**The machine was not idle: the times are not to be relied on.**"
 """The load before the first command, above which the machine was not idle."""
 PRICE_HEAD = "| task | library | ms a step (range) | compile, s | ratio |"
 LEFT_HEAD = (
@@ -16,7 +16,7 @@ LEFT_HEAD = (
     "| effective samples | rows |"
 )
 DIFFERENCES = """\
-What is equal: the two cores, trajectory balance, on-policy batches of 128, 2 hidden layers of 128 units, Adam (betas
+What is equal: the cores, trajectory balance, on-policy batches of 128, 2 hidden layers of 128 units, Adam (betas
 .9 and .999) with rates .001 for the network and .1 for log Z, which fall to 0 along a cosine over the steps of the run.
 Both train on R itself from the first step. The learned log Z of anabranch starts at an estimate from random objects,
 that of torchgfn at 0.
@@ -26,7 +26,7 @@ afterwards, but the step kernels are not. anabranch mixes 16 products of plateau
 distributions for each coordinate on its own, with concentrations from .1 to 100, as its `train_box.py` does. Both learn
 P_B, on the trunk of P_F. The network of anabranch sees 5 frequencies of each coordinate and has ReLU units, that of
 torchgfn sees the coordinates and has ELU units. torchgfn cuts gradients off at 10, as in its example; the rates of that
-example are .0001 and .01, halved every 2,500 steps, for 3 million trajectories. Where no move is left, torchgfn's
+example, .0001 and .01 for 3 million trajectories, left it a gap of 3.0 nats after 1,000 steps, those here .5. Where no move is left, torchgfn's
 sampler exits for certain but its log P_F is that of the exit's logit, in its loss too. The ELBO and the weighted log Z
 here count such an exit as certain, as it is: otherwise the weights would not be those of the draws.
 
