@@ -26,9 +26,10 @@ afterwards, but the step kernels are not. anabranch mixes 16 products of plateau
 distributions for each coordinate on its own, with concentrations from .1 to 100, as its `train_box.py` does. Both learn
 P_B, on the trunk of P_F. The network of anabranch sees 5 frequencies of each coordinate and has ReLU units, that of
 torchgfn sees the coordinates and has ELU units. torchgfn cuts gradients off at 10, as in its example; the rates of that
-example, .0001 and .01 for 3 million trajectories, left it a gap of 3.0 nats after 1,000 steps, those here .5. Where no move is left, torchgfn's
-sampler exits for certain but its log P_F is that of the exit's logit, in its loss too. The ELBO and the weighted log Z
-here count such an exit as certain, as it is: otherwise the weights would not be those of the draws.
+example, .0001 and .01 for 3 million trajectories, left it a gap of 3.0 nats after 1,000 steps, those here .5. Where no
+move is left, torchgfn's sampler exits for certain but its log P_F is that of the exit's logit, in its loss too. The
+ELBO and the weighted log Z here count such an exit as certain, as it is: otherwise the weights would not be those of
+the draws.
 
 What differs on the 25 Gaussians: the process is the same, Brownian motion from 0 with a standard deviation of 5 at the
 end, 100 moves of fixed width, and the Brownian bridge as P_B. torchgfn counts the exit as the last of its steps, so it
