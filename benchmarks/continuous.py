@@ -14,12 +14,12 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -171,7 +171,8 @@ def main() -> None:
     # The libraries inherit it: JAX has as many threads as there are cores that it may use.
     os.sched_setaffinity(0, cores)
     load = os.getloadavg()[0]
-    report: dict[str, Any] = {"failed": {name: why for name, (python, why) in found.items() if python is None}}
+    failed = {name: why for name, (python, why) in found.items() if python is None}
+    report: dict[str, Any] = {"failed": failed, "versions": {}, "measured": []}
     with ExitStack() as stack:
         peers = {
             name: stack.enter_context(process_of(name, python, len(cores)))
@@ -180,11 +181,11 @@ def main() -> None:
         }
         try:
             report["versions"] = {name: peer.ask("versions") for name, peer in peers.items()}
-            report["measured"] = [
-                compared(peers, task, counts, seed) for task in given.tasks for seed in range(given.seeds)
-            ]
+            for task, seed in product(given.tasks, range(given.seeds)):
+                report["measured"].append(compared(peers, task, counts, seed))
         except PeerError as error:
-            sys.exit(f"Nothing was written: {error}")
+            # Its process is gone; what was measured before stands.
+            report["failed"]["the rest"] = str(error)
     report["counts"] = vars(counts)
     report["machine"] = {
         "cpu": cpu_name(),
