@@ -4,8 +4,9 @@ Two tasks by trajectory balance, batches of 128, 2 hidden layers of 128: the uni
 hypergrid, and a diffusion sampler of 100 moves on 25 normal distributions. Each library is a process of its own on the
 same two cores, and one waits while the other works. First rounds of training in turn say what a step costs; then each
 trains for a minute, and the quicker one once more for as many steps as the other took. Compilation is off the clock,
-and has a column of its own. Nine minutes on two idle cores, and the time to install torchgfn once; `--quick` says in
-two whether everything works, and writes to a folder that git ignores.
+and has a column of its own. Some nine minutes on two idle cores, and the time to install torchgfn once; `--quick` shows
+in two whether everything works, and writes to a folder that git ignores. On a busy machine the threads of one library
+wait for each other: only an idle one gives figures.
 Writes `benchmarks/results/continuous.json` and `continuous.md`.
 """
 
@@ -166,11 +167,11 @@ def main() -> None:
         parser.error("--seeds and --threads must be positive")
     counts = QUICK if given.quick else Counts()
     out = given.out or (HERE.parent / ".peers" / "quick" if given.quick else RESULTS)
+    load = os.getloadavg()[0]  # before an installation, which is load too
     found = pythons()
     cores = sorted(os.sched_getaffinity(0))[: given.threads]
     # The libraries inherit it: JAX has as many threads as there are cores that it may use.
     os.sched_setaffinity(0, cores)
-    load = os.getloadavg()[0]
     failed = {name: why for name, (python, why) in found.items() if python is None}
     report: dict[str, Any] = {"failed": failed, "versions": {}, "measured": []}
     with ExitStack() as stack:
