@@ -2,11 +2,11 @@
 
 Two tasks by trajectory balance, batches of 128, 2 hidden layers of 128: the unit square with the reward of the
 hypergrid, and a diffusion sampler of 100 moves on 25 normal distributions. Each library is a process of its own on the
-same two cores, and one waits while the other works. First rounds of training in turn say what a step costs; then each
-trains for a minute, and the quicker one once more for as many steps as the other took. Compilation is off the clock,
-and has a column of its own. Some nine minutes on two idle cores, and the time to install torchgfn once; `--quick` shows
-in two whether everything works, and writes to a folder that git ignores. On a busy machine the threads of one library
-wait for each other: only an idle one gives figures.
+same two cores, and one waits while the other works; torchgfn takes one thread where it is quicker with one. First
+rounds of training in turn say what a step costs; then each trains for a minute, and the quicker one once more for as
+many steps as the other took. Compilation is off the clock, and has a column of its own. Some nine minutes on two idle
+cores, and the time to install torchgfn once; `--quick` shows in two whether everything works, and writes to a folder
+that git ignores. On a busy machine the threads of a library wait for each other: only an idle one gives figures.
 Writes `benchmarks/results/continuous.json` and `continuous.md`.
 """
 

@@ -10,16 +10,16 @@ NAMES = {"box": "unit square", "gaussians": "25 Gaussians"}
 STAGES = {"equal": "equal steps", "wall": "equal time"}
 LOAD, BUSY = 0.7, "**The machine was not idle: the times are not to be relied on.**"
 """The load before the first command, above which the machine was not idle."""
-PRICE_HEAD = "| task | library | ms a step (range) | compile, s | ratio |"
+PRICE_HEAD = "| task | library | threads | ms a step (range) | compile, s | ratio |"
 LEFT_HEAD = (
     "| task | after | library | steps | seconds | learned log Z - exact | ELBO gap | weighted log Z - exact "
     "| effective samples | rows |"
 )
 DIFFERENCES = """\
-What is equal: the cores, trajectory balance, on-policy batches of 128, 2 hidden layers of 128 units, Adam (betas
-.9 and .999) with rates .001 for the network and .1 for log Z, which fall to 0 along a cosine over the steps of the run.
-Both train on R itself from the first step. The learned log Z of anabranch starts at an estimate from random objects,
-that of torchgfn at 0.
+What is equal: the two cores, of which torchgfn uses one where that is quicker for it, trajectory balance, on-policy
+batches of 128, 2 hidden layers of 128 units, Adam (betas .9 and .999) with rates .001 for the network and .1 for log Z,
+which fall to 0 along a cosine over the steps of the run. Both train on R itself from the first step. The learned log Z
+of anabranch starts at an estimate from random objects, that of torchgfn at 0.
 
 What differs on the unit square: the moves are the same, anywhere from the source and at least .25 in every coordinate
 afterwards, but the step kernels are not. anabranch mixes 16 products of plateaus with soft edges; torchgfn mixes 5 Beta
@@ -79,7 +79,7 @@ def _prices(measured: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
             times = price["rounds_ms"]
             ratio = "" if library == "anabranch" or not ours else f"{price['ms'] / ours:.1f}x"
             spread = f"{price['ms']:.2f} ({min(times):.2f}-{max(times):.2f})"
-            yield _title(one), library, spread, f"{price['compile_seconds']:.1f}", ratio
+            yield _title(one), library, f"{price['threads']}", spread, f"{price['compile_seconds']:.1f}", ratio
 
 
 def _left(measured: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -30,7 +31,7 @@ def box_log_reward(training: Training) -> Any:
 class Anabranch(Trainer):
     packages = ("anabranch", "jax", "jaxlib", "equinox", "optax", "numpy")
 
-    def start(self, training: Training) -> float:
+    def start(self, training: Training) -> dict[str, float]:
         if training.task == "box":
             env, log_reward, backward = Box(least=training.least), box_log_reward(training), "learned"
         else:
@@ -52,7 +53,7 @@ class Anabranch(Trainer):
         self.state = ab.init(self.setup, training.seed)
         began = time.perf_counter()
         jax.block_until_ready(ab.advance(self.setup, self.state, jnp.array(1)))
-        return time.perf_counter() - began
+        return {"compile_seconds": time.perf_counter() - began, "threads": len(os.sched_getaffinity(0))}
 
     def train(self, count: int) -> None:
         self.state, metrics, _ = ab.advance(self.setup, self.state, jnp.array(count))

@@ -44,8 +44,8 @@ class Trainer(Protocol):
 
     packages: tuple[str, ...]
 
-    def start(self, training: Training) -> float:
-        """Build everything anew and compile it. Seconds of compilation."""
+    def start(self, training: Training) -> dict[str, float]:
+        """Build everything anew and compile it. Seconds of compilation, and how many threads there are."""
         ...
 
     def train(self, count: int) -> None:
@@ -72,7 +72,7 @@ def trained(trainer: Trainer, *, steps: int, seconds: float | None) -> dict[str,
 def serve(trainer: Trainer) -> None:
     """Answer commands until there are no more."""
     commands: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-        "start": lambda given: {"compile_seconds": trainer.start(Training(**given))},
+        "start": lambda given: trainer.start(Training(**given)),
         "train": lambda given: trained(trainer, steps=given["steps"], seconds=given.get("seconds")),
         "estimate": lambda given: trainer.estimate(given["samples"]),
         "versions": lambda given: (
