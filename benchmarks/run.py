@@ -35,15 +35,19 @@ def python_of(library: str) -> tuple[Path | None, str]:
     if done.exists():
         return python, ""
     venv.create(place, with_pip=True, clear=True)
-    install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     steps = [[TORCH]] if library == "torchgfn" else []
-    steps.append(["-r", str(PEERS / f"requirements-{library}.txt")])
-    for step in steps:
-        found = subprocess.run([*install, *step], capture_output=True, text=True, check=False)
-        if found.returncode:
-            return None, f"{library} could not be installed: {found.stderr.strip().splitlines()[-1:]}"
+    for step in [*steps, ["-r", str(PEERS / f"requirements-{library}.txt")]]:
+        if reason := install(python, library, step):
+            return None, reason
     done.touch()
     return python, ""
+
+
+def install(python: Path, library: str, what: list[str]) -> str:
+    """Install something into a library's own environment; the reason where that fails, and nothing elsewhere."""
+    command = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *what]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return f"{library} could not be installed: {found.stderr.strip().splitlines()[-1:]}" if found.returncode else ""
 
 
 def measure(library: str, python: Path, row: dict[str, Any]) -> dict[str, Any]:
