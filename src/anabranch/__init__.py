@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from anabranch.policies.backward.learned import LearnedBackward, PessimisticBackward, TrajectoryLikelihoodBackward
     from anabranch.policies.backward.maxent import MaximumEntropyBackward
     from anabranch.policies.backward.uniform import UniformBackward
+    from anabranch.policies.drift import Drift
     from anabranch.policies.graph_network import GraphNetwork
     from anabranch.policies.heads import Heads, Policy, PolicyRecipe
     from anabranch.policies.mlp import MLP
@@ -215,6 +216,7 @@ _PUBLIC = {
     "objectives.trajectory_balance": ("TrajectoryBalance",),
     "objectives.vargrad": ("VarGrad",),
     "policies.observation": ("observer",),
+    "policies.drift": ("Drift",),
     "policies.mlp": ("MLP",),
     "policies.heads": ("Heads", "Policy", "PolicyRecipe"),
     "policies.tabular": ("Tabular",),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from anabranch.environment import Environment
     from anabranch.evaluation.facts import Fact
     from anabranch.objectives.base import Objective
+    from anabranch.policies.drift import Drift
     from anabranch.policies.mlp import MLP
     from anabranch.policies.tabular import Tabular
     from anabranch.rewards.anneal import Anneal
@@ -96,7 +97,7 @@ class Settings:
     """Trajectories a step."""
     explore: "Explore | None" = None
     """How the sampler departs from its policy."""
-    policy: "MLP | Tabular | None" = None
+    policy: "MLP | Tabular | Drift | None" = None
     """The network."""
     optimizer: "Adam | None" = None
     """The optimiser of the network."""
