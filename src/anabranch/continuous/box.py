@@ -39,7 +39,7 @@ class Box(ContinuousEnvironment):
     """Coordinates."""
     least: float = 0.1
     """What a move adds to every coordinate at least."""
-    components: int = 16
+    components: int = 32
     """Plateaus of each mixture."""
 
     def __post_init__(self) -> None:

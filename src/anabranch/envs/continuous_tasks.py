@@ -62,7 +62,7 @@ class Tuned:
 DIFFUSION = Tuned(follows=True)
 SETTINGS: Mapping[str, Tuned] = {
     "line": Tuned(epsilon=0.05),
-    "box": Tuned(steps=10_000, epsilon=0.1, learning_rate=3e-3, width=128),
+    "box": Tuned(steps=15_000, epsilon=0.1, learning_rate=3e-3, width=128),
     "cube": Tuned(steps=10_000, epsilon=0.1, learning_rate=3e-3, width=128),
     "torus": Tuned(epsilon=0.05),
     "kinds-and-points": Tuned(epsilon=0.1),
