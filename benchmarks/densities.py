@@ -58,7 +58,8 @@ def _numbers(estimate: Estimate | None) -> list[float] | None:
 
 def _metric(found: Any, name: str) -> str | None:
     measured = found.metrics.measured.get(name)
-    return None if measured is None else " | ".join(found.metrics.metrics[name].row(measured)[1:])
+    kinds = {metric.name: metric for metric in found.metrics.metrics}
+    return None if measured is None else "; ".join(kinds[name].row(measured)[1:])
 
 
 HEAD = (
@@ -83,7 +84,7 @@ def row(one: dict[str, Any]) -> str:
         *gaps,
         f"{one['effective_samples'] / one['samples']:.2f}",
         _text(one["total_variation"], ".4f"),
-        *[(one[name] or "").replace(" | ", "; ").strip("; ") for name in ("modes", "wasserstein", "mmd")],
+        *[one[name] or "" for name in ("modes", "wasserstein", "mmd")],
     ]
     return f"| {' | '.join(cells)} |"
 
