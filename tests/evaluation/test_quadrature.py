@@ -103,6 +103,7 @@ def test_evaluate_takes_the_quadrature_and_the_perfect_draws():
     assert found.exact
     assert found.total_variation == pytest.approx(math.erf(0.5 / math.sqrt(8)), abs=2e-3)
     assert found.log_z_exact == target.log_z
+    assert found.quadrature is not None
     assert "quadrature with 1,000 nodes" in found.quadrature
     assert found.sampled_total_variation is not None
     assert found.perfect_sampler_floor is not None
