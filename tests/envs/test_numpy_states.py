@@ -1,16 +1,22 @@
 """A log-reward is a plain function of one state: it takes a NumPy state as it takes one of JAX."""
 
 import jax
+import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
 
 import anabranch as ab
+from anabranch.environment import take
 from anabranch.envs.tasks import BUILT_IN
+from anabranch.sampling.reference_level import survey_of
 
 
 def finished(env, seed):
     """The NumPy state at the end of a random walk."""
+    if isinstance(env, ab.ContinuousEnvironment):
+        drawn = survey_of(env, lambda state: jnp.zeros(()))
+        return take(drawn.ends, seed)
     random = np.random.default_rng(seed)
     state, legal, step = env.initial(), jax.jit(env.legal), jax.jit(env.step)
     labels = np.flatnonzero(legal(state))
