@@ -22,6 +22,7 @@ SOURCES_OF_KEYS = {
     "sampling/reference_level.py",  # the survey of a space, which belongs to no seed
     "training/step.py",  # traced seeds, with INIT and TRAIN
     "training/guides.py",  # the same, with TEACHER and THOMPSON
+    "laws/kernel_form.py",  # the shape of a key, of which nothing is drawn
     "policies/words_read.py",  # walks on which a promise of a space is tried, which belong to no seed
 }
 OWN_GENERATORS = {

@@ -136,7 +136,7 @@ def test_the_table_of_pairs():
     }
     without = {(name, backward) for name in ("fm", "rtb", "pg") for backward in policies}
     unlearned = {("soft-dqn", "learned"), ("ml", "learned"), ("ml", "tlm"), ("ml", "pessimistic")}
-    assert refused == without | unlearned | {("soft-pg", "pessimistic")}
+    assert refused == without | unlearned | {("soft-pg", "pessimistic"), ("pathwise-kl", "pessimistic")}
 
 
 @pytest.mark.parametrize("penalty", [*PENALTIES, "alpha"])

@@ -112,7 +112,7 @@ def test_what_the_loss_sees_is_relative_to_the_level():
         found = rewarded(Shifted(shift), states, zero_floor=1e-3, level=shift)
         np.testing.assert_array_equal(found.log_reward, plain.log_reward)
         np.testing.assert_array_equal(found.floored, [True, False, False, False, False])
-        own = energies(Shifted(shift), states, zero_floor=1e-3, level=shift)
+        own = energies(SPACE, Shifted(shift), states, zero_floor=1e-3, level=shift)
         np.testing.assert_array_equal(own, -plain.log_reward)
     assert float(plain.log_reward[0]) == pytest.approx(math.log(1e-3))
 
@@ -157,5 +157,5 @@ class PreciseAtObjects:
 
 def test_a_level_subtracted_by_a_plain_function_leaves_the_energies():
     states = jnp.eye(4)[:3]
-    shifted = energies(PreciseAtObjects(), states, zero_floor=1e-4, level=700.0)
+    shifted = energies(SPACE, PreciseAtObjects(), states, zero_floor=1e-4, level=700.0)
     np.testing.assert_allclose(shifted, -states.sum(axis=1))

@@ -33,7 +33,7 @@ SENTENCES = {
     "backward=3": "The backward policy must be a name or a record; given 3.",
     "backward=LearnedBackward": "The backward policy must be a name or a record; "
     f"given the class LearnedBackward: {BRACKETS}",
-    "policy='mpl'": "There is no policy 'mpl'; did you mean mlp? Known: graph, mlp, tabular, transformer.",
+    "policy='mpl'": "There is no policy 'mpl'; did you mean mlp? Known: drift, graph, mlp, tabular, transformer.",
     "policy=3": f"{RECIPE}; given 3.",
     "policy=MLP": f"{RECIPE}; given the class MLP: write its brackets.",
     "policy=trained": f"{RECIPE} (a trained policy is given as start=); given an object of MLPPolicy.",
@@ -76,7 +76,7 @@ SENTENCES = {
     "seed=True": f"{SEED}; given True.",
     "seed + seeds": f"{SEED}, with the last of 3 seeds; given 2147483646.",
     "settings('dbm')": "There is no objective 'dbm'; did you mean db? "
-    "Known: db, fl-db, fl-subtb, fm, mdb, ml, pcl, pg, rtb, soft-dqn, soft-pg, subtb, tb, vargrad.",
+    "Known: db, fl-db, fl-subtb, fm, mdb, ml, pathwise-kl, pcl, pg, rtb, soft-dqn, soft-pg, subtb, tb, vargrad.",
     "settings(3)": f"{NAMED} 3.",
     "Task(Faces)": f"{SPACE} the class Faces: write its brackets.",
     "Task(settings=3)": "settings takes a function from an objective to Settings; given 3.",

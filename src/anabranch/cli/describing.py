@@ -61,6 +61,8 @@ def example_of(kind: str, name: str, part: type) -> str:
         return "anabranch evaluate RUN"
     needs = getattr(part, "needs", frozenset())
     task = next((TASKS[need] for need in sorted(needs) if need in TASKS), "faces")
+    if getattr(part, "follows_reward", False) or getattr(part, "pathwise", False):
+        task = "gaussians-2"
     words = ["anabranch train", task, f"--{kind} {name}"]
     words += ["--reward FILE.py:NAME"] if kind == "condition" and part().columns is not None else []
     words += ["--prior RUN"] if "log_prior" in needs else []

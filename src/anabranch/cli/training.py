@@ -177,7 +177,8 @@ def read_choices(
     settings = task.settings(chosen_objective)
     condition = None if word is None else _chosen("condition", word, condition_of)
     policy = _chosen("policy", first.options["policy"], lambda name: named(name, POLICIES, "policy")())
-    if isinstance(policy, type(settings.policy or MLP())):
+    asked = any(word.partition("=")[0] == "--policy" for word in arguments)
+    if not asked or isinstance(policy, type(settings.policy or MLP())):
         policy = settings.policy or policy
     records = {"env": task.env, "reward": task.log_reward, "objective": chosen_objective, "policy": policy}
     records["condition"] = condition

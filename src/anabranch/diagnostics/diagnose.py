@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from anabranch.continuous.contract import is_continuous
 from anabranch.diagnostics.causes import far_log_z, inaccurate, wide_rewards
 from anabranch.diagnostics.conditions import ignored_condition
 from anabranch.diagnostics.coverage import exact_coverage
@@ -148,7 +149,8 @@ def diagnose_policy(
     chosen = backward_policy(backward, env) if backward is not None and goal.has_backward else None
     choices = {"objective": goal, "backward": chosen}
     measured = evaluation or evaluate(env, policy, log_reward, **choices, samples=samples, seed=seed)
-    graph = state_graph(env) if exact or (measured.exact and exact is None) else None
+    listed = exact or (measured.exact and exact is None)
+    graph = state_graph(env) if listed and not is_continuous(env) else None
     law = None if graph is None else exact_law(graph, policy, log_reward)
     subject = Subject(
         env=env,

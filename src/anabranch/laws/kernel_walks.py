@@ -81,13 +81,14 @@ class WalkedKernels:
 def walk(env: ContinuousEnvironment, *, walks: int, seed: int) -> WalkedKernels:
     """Walks with numbers of 0 (every other one) and with random normal numbers; and as many walks back from objects."""
     key = key_of(seed, Stream.CHECK_WALKS)
-    steps, seen = _ahead(env, jax.random.split(jax.random.fold_in(key, 0), walks))
+    ahead_key, back_key = jax.random.split(key)
+    steps, seen = _ahead(env, jax.random.split(ahead_key, walks))
     steps = jax.tree.map(np.asarray, steps)
     ends = _objects(steps, seed)
     returns = {}
     if ends is not None:
         for number, learned in enumerate((False, True)[: 1 + bool(env.backward_numbers)]):
-            keys = jax.random.split(jax.random.fold_in(key, 1 + number), walks)
+            keys = jax.random.split(jax.random.fold_in(back_key, number), walks)
             found = _back(env, keys, jax.tree.map(jnp.asarray, ends), learned)
             returns["learned" if learned else "own"] = jax.tree.map(np.asarray, found)
     return WalkedKernels(steps, jax.tree.map(np.asarray, seen), returns)
