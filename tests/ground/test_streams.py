@@ -28,6 +28,9 @@ SOURCES_OF_KEYS = {
 OWN_GENERATORS = {
     "ground/streams.py",
     "plots/layout.py",  # a picture looks the same each time
+    "evaluation/scene.py",  # so does the scene of one
+    "continuous/targets/gaussians.py",  # the places of a target belong to it
+    "laws/kernel_mass.py",  # numbers from a key of the table
     "policies/tabular.py",  # hashes, tried until one tells all states apart
     "sampling/replay.py",
     "envs/binding_model.py",  # the examples of a model belong to it, not to a run

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Key
 from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.continuous.kernels import draw, log_density
 from anabranch.environment import State, initial_state, same_state, take
-from anabranch.ground.streams import Stream, key_of
+from anabranch.ground.streams import Stream, generator_of, key_of
 from anabranch.laws.words import shortened
 
 
@@ -100,7 +100,7 @@ def _objects(steps: Steps, seed: int) -> State | None:
     finished = there & np.asarray(steps.can_stop)
     if not finished.any(1).all():
         return None
-    luck = np.random.default_rng(seed).random(finished.shape)
+    luck = generator_of(seed, Stream.CHECK_OBJECTS).random(finished.shape)
     row = np.where(finished, luck, -1.0).argmax(1)
     return take(steps.state, (np.arange(row.size), row))
 

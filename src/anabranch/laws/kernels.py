@@ -10,7 +10,7 @@ import numpy as np
 
 from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import take
-from anabranch.ground.streams import Stream, key_of
+from anabranch.ground.streams import Stream, generator_of, key_of
 from anabranch.laws.kernel_form import form_refutation
 from anabranch.laws.kernel_mass import Probe, weigh
 from anabranch.laws.kernel_steps import (
@@ -102,7 +102,7 @@ def _weighed(
 def _probes(env: ContinuousEnvironment, walked: WalkedKernels, seed: int) -> Iterator[Probe]:
     """Kernels met on the walks, each kind in its turn, from different rows."""
     steps, moving = walked.steps, np.asarray(walked.steps.moving)
-    random = np.random.default_rng((seed, Stream.CHECK_KERNELS))
+    random = generator_of(seed, Stream.CHECK_KERNELS)
     kinds: list[Any] = ["forward", "forward", "own"] + ["learned"] * bool(env.backward_numbers)
     rows = np.flatnonzero(moving.any(0))
     order = random.permutation(rows)
