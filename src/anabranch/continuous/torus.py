@@ -27,7 +27,7 @@ class Torus(ContinuousEnvironment):
     """Angles."""
     steps: int = 3
     """Moves of each trajectory."""
-    components: int = 8
+    components: int = 32
     """Of each mixture."""
 
     def __post_init__(self) -> None:
