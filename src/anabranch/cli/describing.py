@@ -25,7 +25,7 @@ NEEDS = {
 """What each name in `needs` asks for."""
 TASKS = {"log_reward_at": "subsets", "energy": "subsets"}
 """A task that serves a need which faces does not serve."""
-PAPER = re.compile(r"(?:[A-Z][\w-]+(?: et al\.| & [A-Z][\w-]+)? \d{4}, )?(?:arXiv:\d{4}\.\d{4,5}|doi:[\w./()-]*\w)")
+PAPER = re.compile(r"(?:[A-Z][\w-]+(?: et al\.| (?:&|and) [A-Z][\w-]+)? \d{4}, )?(?:arXiv:\d{4}\.\d{4,5}|doi:[\w./()-]*\w)")
 NO_PAPER = "none is named: a standard construction"
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from anabranch.continuous.contract import ContinuousEnvironment, Kernel
 from anabranch.continuous.densities import Density, PlateauMixture, within
-from anabranch.continuous.diffusion import place_of
+from anabranch.continuous.places import object_of, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
 
@@ -90,7 +90,7 @@ class Box(ContinuousEnvironment):
         return state.inside * jnp.append(jnp.concatenate(parts), 1.0)
 
     def decode(self, state: State) -> tuple[float, ...]:
-        return tuple(np.asarray(state.place, float).tolist())
+        return object_of(state.place)
 
     def encode(self, item: Any) -> State:
         place = place_of(item, self.dim)

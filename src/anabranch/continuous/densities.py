@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.ground.errors import ConfigError
 
@@ -65,38 +65,49 @@ def normal_log_density(value: Any, mean: Any, scale: Any) -> Any:
 HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
-class NormalMixture(Density):
-    """A mixture of `K` products of independent normals."""
+class Mixture(Density):
+    """Abstract: a mixture of `K` densities of one kind, by the logarithms of their weights."""
 
     log_weights: Float[Array, " K"]
     """Unnormalised, in nats."""
+
+    def chosen(self, key: Key[Array, ""]) -> tuple[Int[Array, ""], Key[Array, ""]]:
+        """The number of a component, drawn by its weight, and the key to draw from it with."""
+        which, where = jax.random.split(key)
+        return jax.random.categorical(which, self.log_weights), where
+
+    def mixed(self, each: Float[Array, " K"]) -> Float[Array, ""]:
+        """The log-density of the mixture from those of its components."""
+        return jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights) + each)
+
+
+class NormalMixture(Mixture):
+    """A mixture of `K` products of independent normals."""
+
     mean: Float[Array, "K d"]
     """The middle of each normal."""
     scale: Float[Array, "K d"]
     """Standard deviations of each."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, " d"]:
-        which, where = jax.random.split(key)
-        chosen = jax.random.categorical(which, self.log_weights)
+        chosen, where = self.chosen(key)
         return self.mean[chosen] + self.scale[chosen] * jax.random.normal(where, self.mean.shape[1:])
 
     def log_density(self, value: Float[Array, " d"]) -> Float[Array, ""]:
         each = normal_log_density(value, self.mean, self.scale).sum(-1)
-        return jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights) + each)
+        return self.mixed(each)
 
     def tempered(self, temperature: Any) -> "NormalMixture":
         return NormalMixture(self.log_weights, self.mean, self.scale * jnp.sqrt(temperature))
 
 
-class PlateauMixture(Density):
+class PlateauMixture(Mixture):
     """A mixture of `K` products of plateaus with soft edges, cut off outside of an interval in each coordinate.
 
     A plateau from a to b with edges of width s has the density sigmoid((x - a) / s) - sigmoid((x - b) / s), normalised
     on the interval: bounded at its ends, and as sharp as the edges are.
     """
 
-    log_weights: Float[Array, " K"]
-    """Unnormalised, in nats."""
     start: Float[Array, "K d"]
     """Where each plateau begins."""
     end: Float[Array, "K d"]
@@ -109,8 +120,7 @@ class PlateauMixture(Density):
     """Highest values."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, " d"]:
-        which, where = jax.random.split(key)
-        chosen = jax.random.categorical(which, self.log_weights)
+        chosen, where = self.chosen(key)
         start, end, edge = self.start[chosen], self.end[chosen], self.edge[chosen]
         level = jax.random.uniform(where, start.shape)
         before, total = _area(self.low, start, end, edge), _area(self.high, start, end, edge)
@@ -136,8 +146,7 @@ class PlateauMixture(Density):
         length = jnp.maximum(self.high - self.low, SHORTEST)
         short = (self.high - self.low < SHORT) | (mass <= 0.0)
         each = jnp.where(short, -jnp.log(length), height - jnp.log(jnp.where(short, 1.0, mass)))
-        mixed = jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights) + each.sum(-1))
-        return jnp.where(inside, mixed, -jnp.inf)
+        return jnp.where(inside, self.mixed(each.sum(-1)), -jnp.inf)
 
 
 def within(value: Float[Array, " d"], low: Any, high: Any) -> Bool[Array, ""]:
@@ -203,26 +212,23 @@ class Perhaps(Density):
         return Perhaps(self.on, self.density.tempered(temperature), self.otherwise)
 
 
-class VonMisesMixture(Density):
+class VonMisesMixture(Mixture):
     """A mixture of `K` products of von Mises distributions on angles from -pi to pi."""
 
-    log_weights: Float[Array, " K"]
-    """Unnormalised, in nats."""
     middle: Float[Array, "K d"]
     """Of each distribution, in radians."""
     concentration: Float[Array, "K d"]
     """How narrow each is; 0: the uniform distribution."""
 
     def draw(self, key: Key[Array, ""]) -> Float[Array, " d"]:
-        which, where = jax.random.split(key)
-        chosen = jax.random.categorical(which, self.log_weights)
+        chosen, where = self.chosen(key)
         return wrapped(self.middle[chosen] + von_mises(where, self.concentration[chosen]))
 
     def log_density(self, value: Float[Array, " d"]) -> Float[Array, ""]:
         # log I0(k) = log(i0e(k)) + k, so that large concentrations do not overflow.
         bessel = jnp.log(jax.scipy.special.i0e(self.concentration))
         turn = self.concentration * (jnp.cos(value - self.middle) - 1.0) - bessel - math.log(2.0 * math.pi)
-        return jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights) + turn.sum(-1))
+        return self.mixed(turn.sum(-1))
 
     def tempered(self, temperature: Any) -> "VonMisesMixture":
         return VonMisesMixture(self.log_weights, self.middle, self.concentration / temperature)

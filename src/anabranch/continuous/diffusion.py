@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from anabranch.continuous.contract import ContinuousEnvironment, Kernel
+from anabranch.continuous.contract import Kernel
 from anabranch.continuous.densities import Normal, normal_log_density
-from anabranch.continuous.places import Timed
+from anabranch.continuous.places import Timed, TimedEnvironment, object_of, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
 
 
-class Diffusion(ContinuousEnvironment):
+class Diffusion(TimedEnvironment):
     """Points of R^dim, reached by `steps` normal steps (Euler-Maruyama).
 
     "pinned" starts at 0 and adds noise of total variance scale^2: P_B is the Brownian bridge back to 0. "preserving"
@@ -81,12 +81,6 @@ class Diffusion(ContinuousEnvironment):
     def initial(self) -> State:
         return Timed(jnp.zeros(self.dim), jnp.array(0))
 
-    def can_stop(self, state: State) -> Bool[Array, ""]:
-        return state.time == self.steps
-
-    def can_move(self, state: State) -> Bool[Array, ""]:
-        return state.time < self.steps
-
     def forward(self, state: State, numbers: Float[Array, " f"]) -> Kernel:
         keeps, width, gain, _ = self.process_numbers.ahead(state.time)
         if self.process == "preserving":
@@ -127,7 +121,7 @@ class Diffusion(ContinuousEnvironment):
         return jnp.concatenate(parts)
 
     def decode(self, state: State) -> tuple[float, ...]:
-        return tuple(np.asarray(state.place, float).tolist())
+        return object_of(state.place)
 
     def encode(self, item: Any) -> State:
         return Timed(place_of(item, self.dim), jnp.array(self.steps))
@@ -140,14 +134,6 @@ PLACE_WAVES = 3
 """Frequencies by which it is told a coordinate."""
 WAVES = 4
 """Frequencies by which a network is told the time."""
-
-
-def place_of(item: Any, dim: int) -> Float[Array, " d"]:
-    """The place that an object is. Raises ConfigError where its dimension is another."""
-    place = np.atleast_1d(np.asarray(item, np.float32))
-    if place.shape != (dim,):
-        raise ConfigError(f"An object of this space is {dim} numbers; given {item!r}.")
-    return jnp.asarray(place)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

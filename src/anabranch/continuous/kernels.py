@@ -15,16 +15,14 @@ def draw(kernel: Kernel, key: Key[Array, ""]) -> State:
     """One state."""
     leaves, structure = jax.tree.flatten(kernel, is_leaf=is_density)
     values = [
-        leaf.draw(jax.random.fold_in(key, number)) if is_density(leaf) else jnp.asarray(leaf)
+        leaf.draw(jax.random.fold_in(key, number)) if isinstance(leaf, Density) else jnp.asarray(leaf)
         for number, leaf in enumerate(leaves)
     ]
-    return settled(jax.tree.unflatten(structure, values)) if len(leaves) > 1 or leaves[0] is not kernel else values[0]
+    return settled(jax.tree.unflatten(structure, values))
 
 
 def log_density(kernel: Kernel, state: State) -> Float[Array, ""]:
     """The log-density of a state, in nats; leaves that are certain must be what they are."""
-    if isinstance(kernel, Density):
-        return kernel.log_density(state)
     leaves, structure = jax.tree.flatten(kernel, is_leaf=is_density)
     total = jnp.zeros(())
     for leaf, value in zip(leaves, structure.flatten_up_to(state), strict=True):
@@ -40,8 +38,3 @@ def tempered(kernel: Kernel, temperature: Any) -> Kernel:
     return jax.tree.map(
         lambda leaf: leaf.tempered(temperature) if isinstance(leaf, Density) else leaf, kernel, is_leaf=is_density
     )
-
-
-def chosen_kernel(mask: Any, one: Kernel, other: Kernel) -> Kernel:
-    """One of two kernels of the same family."""
-    return jax.tree.map(lambda a, b: jnp.where(mask, a, b), one, other)

@@ -5,13 +5,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from anabranch.continuous.box import plateaus
-from anabranch.continuous.contract import ContinuousEnvironment, Kernel
+from anabranch.continuous.contract import Kernel
 from anabranch.continuous.densities import Categorical, Perhaps
-from anabranch.continuous.diffusion import place_of
+from anabranch.continuous.places import TimedEnvironment, object_of, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
 
@@ -27,7 +26,7 @@ class Kinded(eqx.Module):
     """int[]: how many of the two are chosen."""
 
 
-class KindsAndPoints(ContinuousEnvironment):
+class KindsAndPoints(TimedEnvironment):
     """Pairs of one of `kinds` kinds and a point of [0, 1]^dim: first the kind is chosen, then the point.
 
     Raises:
@@ -57,12 +56,6 @@ class KindsAndPoints(ContinuousEnvironment):
     def initial(self) -> State:
         return Kinded(jnp.array(-1), jnp.zeros(self.dim), jnp.array(0))
 
-    def can_stop(self, state: State) -> Bool[Array, ""]:
-        return state.time == 2
-
-    def can_move(self, state: State) -> Bool[Array, ""]:
-        return state.time < 2
-
     def ranges(self) -> tuple[tuple[float, float], ...]:
         return ((0.0, 1.0),) * self.dim
 
@@ -83,7 +76,7 @@ class KindsAndPoints(ContinuousEnvironment):
         return jnp.concatenate([kind, state.place, jnp.arange(3) == state.time])
 
     def decode(self, state: State) -> tuple[int, tuple[float, ...]]:
-        return int(state.kind), tuple(np.asarray(state.place, float).tolist())
+        return int(state.kind), object_of(state.place)
 
     def encode(self, item: Any) -> State:
         kind, place = item

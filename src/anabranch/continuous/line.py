@@ -4,17 +4,17 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from anabranch.continuous.contract import ContinuousEnvironment, Kernel
+from anabranch.continuous.contract import Kernel
 from anabranch.continuous.densities import Normal, NormalMixture
-from anabranch.continuous.diffusion import LOG_FACTORS, place_of, process_of
-from anabranch.continuous.places import Timed
+from anabranch.continuous.diffusion import LOG_FACTORS, process_of
+from anabranch.continuous.places import Timed, TimedEnvironment, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
 
 
-class Line(ContinuousEnvironment):
+class Line(TimedEnvironment):
     """Real numbers, reached in `steps` moves, each drawn from a mixture of normals; P_B is a Brownian bridge back to 0.
 
     Raises:
@@ -43,12 +43,6 @@ class Line(ContinuousEnvironment):
 
     def initial(self) -> State:
         return Timed(jnp.zeros(1), jnp.array(0))
-
-    def can_stop(self, state: State) -> Bool[Array, ""]:
-        return state.time == self.steps
-
-    def can_move(self, state: State) -> Bool[Array, ""]:
-        return state.time < self.steps
 
     def forward(self, state: State, numbers: Float[Array, " f"]) -> Kernel:
         log_weights, shift, log_factor = numbers.reshape(3, self.components, 1)

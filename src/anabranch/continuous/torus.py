@@ -6,17 +6,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from anabranch.continuous.contract import ContinuousEnvironment, Kernel
+from anabranch.continuous.contract import Kernel
 from anabranch.continuous.densities import Perhaps, VonMisesMixture, wrapped
-from anabranch.continuous.diffusion import place_of
-from anabranch.continuous.places import Timed
+from anabranch.continuous.places import Timed, TimedEnvironment, object_of, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
 
 
-class Torus(ContinuousEnvironment):
+class Torus(TimedEnvironment):
     """`dim` angles from -pi to pi, after `steps` moves that each may lead anywhere; P_B turns evenly, or is learned.
 
     Raises:
@@ -50,12 +49,6 @@ class Torus(ContinuousEnvironment):
     def initial(self) -> State:
         return Timed(jnp.zeros(self.dim), jnp.array(0))
 
-    def can_stop(self, state: State) -> Bool[Array, ""]:
-        return state.time == self.steps
-
-    def can_move(self, state: State) -> Bool[Array, ""]:
-        return state.time < self.steps
-
     def ranges(self) -> tuple[tuple[float, float], ...]:
         return ((-math.pi, math.pi),) * self.dim
 
@@ -84,7 +77,7 @@ class Torus(ContinuousEnvironment):
         return jnp.concatenate([jnp.sin(waves).ravel(), jnp.cos(waves).ravel(), time])
 
     def decode(self, state: State) -> tuple[float, ...]:
-        return tuple(np.asarray(state.place, float).tolist())
+        return object_of(state.place)
 
     def encode(self, item: Any) -> State:
         return Timed(wrapped(place_of(item, self.dim)), jnp.array(self.steps))

@@ -103,7 +103,7 @@ def _require_continuous(setup: Setup, name: str) -> None:
         )
 
 
-LABELS_ALONE = ("fm", "soft-dqn")
+LABELS_ALONE = ("soft-dqn",)
 """Objectives whose targets are sums over all labels of a state."""
 
 
