@@ -25,7 +25,8 @@ NEEDS = {
 """What each name in `needs` asks for."""
 TASKS = {"log_reward_at": "subsets", "energy": "subsets"}
 """A task that serves a need which faces does not serve."""
-PAPER = re.compile(r"(?:[A-Z][\w-]+(?: et al\.| (?:&|and) [A-Z][\w-]+)? \d{4}, )?(?:arXiv:\d{4}\.\d{4,5}|doi:[\w./()-]*\w)")
+AUTHORS = r"[A-Z][\w-]+(?: et al\.| (?:&|and) [A-Z][\w-]+)?"
+PAPER = re.compile(rf"(?:{AUTHORS} \d{{4}}, )?(?:arXiv:\d{{4}}\.\d{{4,5}}|doi:[\w./()-]*\w)")
 NO_PAPER = "none is named: a standard construction"
 
 
