@@ -150,13 +150,15 @@ def plateaus(numbers: Float[Array, " n"], low: Float[Array, " d"], high: Float[A
     """A mixture of plateaus between two corners; from zeros each covers about a third of every side."""
     dim = low.shape[0]
     count = numbers.shape[0] // (1 + 3 * dim)
-    log_weights, shapes = numbers[:count], numbers[count:].reshape(3, count, dim)
+    # Split and not indexed: the gradient of an index is padded to all the numbers.
+    log_weights, *parts = jnp.split(numbers, [count, count * (1 + dim), count * (1 + 2 * dim)])
+    places, widths, edges = (part.reshape(count, dim) for part in parts)
     length = high - low
     # Spread over the box from the start, so that they learn to be different ones.
     spread = jnp.asarray(_spread(count, dim), float)
-    middle = low + length * jax.nn.sigmoid(shapes[0] + spread)
-    half = NARROWEST + 0.5 * length * jax.nn.sigmoid(shapes[1] - 1.0)
-    edge = NARROWEST + 0.1 * length * jax.nn.sigmoid(shapes[2] - 1.0)
+    middle = low + length * jax.nn.sigmoid(places + spread)
+    half = NARROWEST + 0.5 * length * jax.nn.sigmoid(widths - 1.0)
+    edge = NARROWEST + 0.1 * length * jax.nn.sigmoid(edges - 1.0)
     return PlateauMixture(log_weights, middle - half, middle + half, edge, low, high)
 
 

@@ -123,29 +123,26 @@ class PlateauMixture(Mixture):
         chosen, where = self.chosen(key)
         start, end, edge = self.start[chosen], self.end[chosen], self.edge[chosen]
         level = jax.random.uniform(where, start.shape)
-        before, total = _area(self.low, start, end, edge), _area(self.high, start, end, edge)
-        target = before + level * (total - before)
-
-        def halved(_: Any, interval: Any) -> Any:
-            left, right = interval
-            middle = 0.5 * (left + right)
-            below = _area(middle, start, end, edge) < target
-            return jnp.where(below, middle, left), jnp.where(below, right, middle)
-
-        left, right = jax.lax.fori_loop(0, HALVINGS, halved, (self.low + 0.0 * start, self.high + 0.0 * start))
-        return 0.5 * (left + right)
+        before, mass = _area(self.low, self.high, start, end, edge)
+        width, area = (end - start) / edge, (before + level * mass) / edge
+        # The inverse of the area, which is exact: (1 + e^u) / (1 + e^(u - width)) = e^area, solved for u.
+        area = jnp.clip(area, LEAST_SHARE * width, (1.0 - LEAST_SHARE) * width)
+        place = start + edge * (area + jnp.log(jnp.expm1(-area) / jnp.expm1(area - width)))
+        even = self.low + level * (self.high - self.low)
+        return jnp.where(self.high - self.low < SHORT, even, jnp.clip(place, self.low, self.high))
 
     def log_density(self, value: Float[Array, " d"]) -> Float[Array, ""]:
         inside = within(value, self.low, self.high)
         place = jnp.clip(value, self.low, self.high)
-        ahead, behind = (place - self.start) / self.edge, (place - self.end) / self.edge
+        ahead, behind = (place - self.start) / self.edge, (self.end - place) / self.edge
         # sigmoid(u) - sigmoid(w) = sigmoid(u) sigmoid(-w) (1 - e^(w - u)), without the difference of two near numbers.
-        height = jax.nn.log_sigmoid(ahead) + jax.nn.log_sigmoid(-behind) + jnp.log(-jnp.expm1(behind - ahead))
-        mass = _area(self.high, self.start, self.end, self.edge) - _area(self.low, self.start, self.end, self.edge)
+        _, mass = _area(self.low, self.high, self.start, self.end, self.edge)
         # Over a short interval each plateau is even, and the difference of its areas lost in rounding.
         length = jnp.maximum(self.high - self.low, SHORTEST)
         short = (self.high - self.low < SHORT) | (mass <= 0.0)
-        each = jnp.where(short, -jnp.log(length), height - jnp.log(jnp.where(short, 1.0, mass)))
+        share = -jnp.expm1((self.start - self.end) / self.edge) / jnp.where(short, 1.0, mass)
+        height = jnp.minimum(ahead, 0.0) + jnp.minimum(behind, 0.0)
+        each = jnp.where(short, -jnp.log(length), height + jnp.log(share / (_tail(ahead) * _tail(behind))))
         return jnp.where(inside, self.mixed(each.sum(-1)), -jnp.inf)
 
 
@@ -157,15 +154,28 @@ def within(value: Float[Array, " d"], low: Any, high: Any) -> Bool[Array, ""]:
 ROUNDING = 1e-6
 
 
-def _area(value: Any, start: Any, end: Any, edge: Any) -> Any:
-    """The area below a plateau up to a value, but for a constant."""
-    return edge * (jax.nn.softplus((value - start) / edge) - jax.nn.softplus((value - end) / edge))
+def _area(low: Any, high: Any, start: Any, end: Any, edge: Any) -> tuple[Any, Any]:
+    """The area below a plateau up to a value, and from there to a higher one."""
+
+    def up_to(value: Any) -> tuple[Any, Any]:
+        # The difference of two softplus, one logarithm for both: its even part, and the argument of the logarithm.
+        ahead, behind = (value - start) / edge, (value - end) / edge
+        return jnp.maximum(ahead, 0.0) - jnp.maximum(behind, 0.0), _tail(ahead) / _tail(behind)
+
+    (even_before, curve_before), (even, curve) = up_to(low), up_to(high)
+    before = edge * (even_before + jnp.log(curve_before))
+    return before, edge * (even - even_before + jnp.log(curve / curve_before))
+
+
+def _tail(value: Any) -> Any:
+    """1 + e^-|value|, so that softplus(value) = max(value, 0) + log of it, and log sigmoid min(value, 0) less that."""
+    return 1.0 + jnp.exp(-jnp.abs(value))
 
 
 SHORT, SHORTEST = 1e-5, 1e-9
 """Intervals on which a plateau counts as even; and the length of one that has none, which is never asked about."""
-HALVINGS = 26
-"""Of an interval, in the search for a quantile: float32 has no more digits."""
+LEAST_SHARE = 2e-7
+"""Of a plateau's area, at both ends: there the inverse has no value. The next numbers of float32 beside 0 and 1."""
 
 
 class Categorical(Density):

@@ -58,7 +58,7 @@ def drawn_moves(
         row = row_scores(outputs, heads, reading, state, action, Ends(lane.parent, child), first)
         return action, child, DrawnScores(row, memory), ~mask.any()
 
-    def body(carry: Any, entry: Any) -> Any:
+    def moved(carry: Any, entry: Any) -> Any:
         lanes, flags = carry
         own, t = entry
         action, child, seen, stuck = jax.vmap(one, (0, 0, None))(lanes, own, t == 0)
@@ -67,6 +67,13 @@ def drawn_moves(
         flags = flagged(flags, "too_long", moving & (t == rows - 1), lanes.state)
         after = _Lane(chosen(moving, child, lanes.state), lanes.state, moving, lanes.share)
         return (after, flags), (lanes.state, action, seen, lanes.alive)
+
+    def body(carry: Any, entry: Any) -> Any:
+        # In a space whose trajectories end early, nothing is computed for the rows after the longest.
+        nothing = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), eqx.filter_eval_shape(moved, carry, entry)[1]
+        )
+        return jax.lax.cond(carry[0].alive.any(), moved, lambda carry, entry: (carry, nothing), carry, entry)
 
     calm = Flags(jnp.array(False), jnp.array(False), initial_state(env))
     begin = _Lane(start, start, jnp.ones(batch, bool), shares)
