@@ -64,11 +64,14 @@ class Torus(TimedEnvironment):
 
     def _turns(self, place: Float[Array, " d"], numbers: Float[Array, " n"]) -> VonMisesMixture:
         count = self.components
-        log_weights, shapes = numbers[:count], numbers[count:].reshape(count, 3, self.dim)
+        # Split and not indexed: the gradient of an index is padded to all the numbers.
+        cuts = [count, count * (1 + self.dim), count * (1 + 2 * self.dim)]
+        log_weights, *parts = jnp.split(numbers, cuts)
+        sines, cosines, narrow = (part.reshape(count, self.dim) for part in parts)
         # A middle as the direction of a vector, which has no seam; the components start around the circle.
         start = jnp.asarray(_directions(count, self.dim), float)
-        middle = place + jnp.arctan2(shapes[:, 0] + jnp.sin(start), shapes[:, 1] + jnp.cos(start))
-        concentration = MOST_CONCENTRATION * jax.nn.sigmoid(shapes[:, 2] - 5.0)
+        middle = place + jnp.arctan2(sines + jnp.sin(start), cosines + jnp.cos(start))
+        concentration = MOST_CONCENTRATION * jax.nn.sigmoid(narrow - 5.0)
         return VonMisesMixture(log_weights, wrapped(middle), concentration)
 
     def observe(self, state: State) -> Float[Array, " inputs"]:
