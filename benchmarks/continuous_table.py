@@ -22,9 +22,9 @@ which fall to 0 along a cosine over the steps of the run. Both train on R itself
 of anabranch starts at an estimate from random objects, that of torchgfn at 0.
 
 What differs on the unit square: the moves are the same, anywhere from the source and at least .25 in every coordinate
-afterwards, but the step kernels are not. anabranch mixes 16 products of plateaus with soft edges; torchgfn mixes 5 Beta
+afterwards, but the step kernels are not. anabranch mixes 32 products of plateaus with soft edges; torchgfn mixes 5 Beta
 distributions for each coordinate on its own, with concentrations from .1 to 100, as its `train_box.py` does. Both learn
-P_B, on the trunk of P_F. The network of anabranch sees 5 frequencies of each coordinate and has ReLU units, that of
+P_B, on the trunk of P_F. The network of anabranch sees 7 frequencies of each coordinate and has ReLU units, that of
 torchgfn sees the coordinates and has ELU units. torchgfn cuts gradients off at 10, as in its example; the rates of that
 example, .0001 and .01 for 3 million trajectories, left it a gap of 3.0 nats after 1,000 steps, those here .5. Where no
 move is left, torchgfn's sampler exits for certain but its log P_F is that of the exit's logit, in its loss too. The

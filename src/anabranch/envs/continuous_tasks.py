@@ -64,7 +64,7 @@ SETTINGS: Mapping[str, Tuned] = {
     "line": Tuned(epsilon=0.05),
     "box": Tuned(steps=15_000, epsilon=0.1, learning_rate=3e-3, width=128),
     "cube": Tuned(steps=10_000, epsilon=0.1, learning_rate=3e-3, width=128),
-    "torus": Tuned(steps=10_000, epsilon=0.05, learning_rate=3e-3, width=128),
+    "torus": Tuned(steps=20_000, epsilon=0.05, learning_rate=3e-3, width=128),
     "kinds-and-points": Tuned(epsilon=0.1),
     **dict.fromkeys(("gaussians-2", "gaussians-25", "gaussians-40", "funnel", "many-well"), DIFFUSION),
     **dict.fromkeys(("many-well-32", "logistic-regression", "lennard-jones"), DIFFUSION),
