@@ -71,6 +71,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.threshold report
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.continuous
 
 # Faults planted in the core, one at a time: about an hour.
 mutants: $(VENV)/.installed
