@@ -27,7 +27,7 @@ quick: $(VENV)/.installed
 quick-tests: lint
 	$(BIN)/python -m pytest $(QUICK)
 
-# Faults injected at every point, and the cases of which `make test` runs a sample: some ten minutes.
+# Faults injected at every point, and the cases of which `make test` runs a sample: some twenty minutes.
 faults: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "faults or thorough"
 

@@ -130,7 +130,7 @@ def tried(mutant: dict[str, Any] | None, tests: list[str], cache: Path) -> dict[
             file = tree / "anabranch" / mutant["file"]
             raw = file.read_bytes()
             file.write_bytes(raw[: mutant["begin"]] + mutant["new"].encode() + raw[mutant["end"] :])
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not faults", *tests]
         environment = {**os.environ, "PYTHONPATH": str(tree), "JAX_COMPILATION_CACHE_DIR": str(cache)}
         try:
             done = subprocess.run(

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,20 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 install_import_hook("anabranch", "beartype.beartype")
 
 pytest_plugins = ["support.drawings"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test that is `sampled`, all but each n-th are `thorough`: pytest chooses by markers next."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        sampled = item.get_closest_marker("sampled")
+        if sampled is None or any(item.get_closest_marker(name) for name in ("faults", "thorough")):
+            continue
+        test = item.nodeid.split("[")[0]
+        if seen[test] % sampled.kwargs["every"]:
+            item.add_marker(pytest.mark.thorough)
+        seen[test] += 1
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -195,6 +195,7 @@ def test_a_strangers_task_from_training_to_evaluation(foreign):
         assert line["reward"] == pytest.approx(7 if line["object"][0] else 1)
 
 
+@pytest.mark.thorough
 def test_reward_settings_are_kept_and_used(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     out = fine(answer("train", *FLAGS, "--reward.happy", 4, "faces", "--seed", 5, "--optimizer.decay", "none"))

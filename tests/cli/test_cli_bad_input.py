@@ -191,11 +191,13 @@ def test_one_sentence_exit_2_and_nothing_on_disk(full, run, command):
     assert tree(run) == before
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("name", REWARDS)
 def test_a_strangers_reward_is_refused_by_name(full, name):
     refused(REWARDS[name], "train", f"{MY_SPACES}:{name}", *FLAGS)
 
 
+@pytest.mark.thorough
 def test_an_environment_that_raises_is_named_with_the_place_and_its_run_needs_the_file_again(full):
     """Uniform P_B needs no undo in training: the run is kept, its report fails."""
     code, out, err = answer("train", f"{MY_SPACES}:raising", "--steps", 10, "--policy", "tabular", "--out", "raising")

@@ -30,6 +30,7 @@ def test_compare_prints_a_row_for_each_objective_and_keeps_the_runs(compared):
     assert {file.name for file in place.iterdir()} == kept - ({"compare.png"} if "no picture" in given[1] else set())
 
 
+@pytest.mark.thorough
 def test_unknown_is_null(compared):
     place, given = compared
     fine(given)
@@ -56,6 +57,7 @@ def number(text):
     return float(inner[1]) if inner else math.log(float(text))
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_walk_shows_both_sides_of_the_trajectory_balance(compared, seed):
     (equation,), moves, out = walked(compared[0] / "tb", seed)

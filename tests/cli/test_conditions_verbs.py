@@ -49,6 +49,7 @@ def test_evaluate_gives_the_grid_as_json_and_one_condition_alone(heated):
     assert at_two["log_z_exact"] == pytest.approx(3.460723, abs=1e-5)
 
 
+@pytest.mark.thorough
 def test_sampling_asks_for_a_condition_and_shows_its_reward(heated):
     lines = fine(answer("sample", heated[0], "--n", "3", "--seed", "1", "--condition", "2", "--json")).splitlines()
     assert len(lines) == 3
@@ -62,11 +63,13 @@ def test_sampling_asks_for_a_condition_and_shows_its_reward(heated):
         assert one["log_reward"] == pytest.approx(4.0 * other["log_reward"], abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_walk_and_plot_take_the_middle_and_say_so(heated):
     assert "under the condition in the middle, temperature 1" in fine(answer("walk", heated[0]))
     assert "temperature 2" not in fine(answer("walk", heated[0], "--condition", "2"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reward", [pytest.param("two", marks=pytest.mark.thorough), "in_python"])
 def test_columns_of_a_users_file_are_taken_with_preferences(folder, reward):
     out = folder / f"pair-{reward}"
@@ -77,6 +80,7 @@ def test_columns_of_a_users_file_are_taken_with_preferences(folder, reward):
     assert len(fine(answer("sample", out, "--n", "2", "--reward", spec, "--condition", "0.25,0.75")).splitlines()) == 2
 
 
+@pytest.mark.thorough
 def test_compare_and_a_static_page_take_the_middle(heated, folder):
     flags = ("--condition", "temperature", "--objectives", "tb,db", "--seeds", "2")
     printed = fine(answer("compare", "hypergrid", *flags, *SMALL, "--out", folder / "compared"))

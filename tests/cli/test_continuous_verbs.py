@@ -6,6 +6,8 @@ import pytest
 
 from support.tiny import answer, fine
 
+pytestmark = pytest.mark.thorough
+
 SMALL = ("--steps", 5, "--batch", 8, "--policy.width", 8)
 
 

@@ -67,6 +67,7 @@ def test_compare_keeps_the_table_as_json(compared):
         assert set(row["mean"]) > {"kl", "log_z", "P(happy)"}
 
 
+@pytest.mark.thorough
 def test_sweep_trains_several_objectives_and_keeps_runs_that_come_back(swept):
     place, out = swept
     table = json.loads((place / "table.json").read_text())

@@ -104,6 +104,7 @@ def test_the_run_does_not_come_back_with_another_reward_or_space(weighted):
     assert other == "weighted is a run of the environment Weighted; the given task has Subset."
 
 
+@pytest.mark.thorough
 def test_a_reward_takes_the_place_of_a_built_in_one(folder):
     out = fine(answer("train", "faces", "--reward", "spaces.py:flat", *FLAGS, "--out", "flat_faces"))
     assert f"exact {math.log(20):.4f}" in out
@@ -112,6 +113,7 @@ def test_a_reward_takes_the_place_of_a_built_in_one(folder):
     assert "was trained on the reward spaces.py:flat" in refused("evaluate", "flat_faces")
 
 
+@pytest.mark.thorough
 def test_a_frozen_reward_keeps_its_settings(folder):
     spec = ("spaces.py:space", "--reward", "spaces.py:heavy", "--reward.heavy", 5)
     assert f"exact {math.log(3 * 5 + 4):.4f}" in fine(answer("train", *spec, *FLAGS, "--out", "heavy"))

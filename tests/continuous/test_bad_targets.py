@@ -21,12 +21,14 @@ class Broken(ab.Target):
         return jnp.where(place[0] > 0.0, self.value, -jnp.sum(place**2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("value, shown", [(float("nan"), "nan"), (float("inf"), "inf")])
 def test_a_reward_that_is_no_number_is_named(value, shown):
     with pytest.raises(ab.RewardError, match=rf"log_reward is {shown} for \(.*\): a reward must be a finite number"):
         ab.train(ab.Diffusion(steps=3), Broken(value), **SMALL)
 
 
+@pytest.mark.thorough
 def test_a_reward_of_zero_on_a_half_is_none_of_them():
     """The negative control."""
     assert ab.train(ab.Diffusion(steps=3), Broken(-jnp.inf), **SMALL).steps == 2

@@ -50,6 +50,7 @@ def test_a_line_is_learned_to_its_integral():
     assert run.history[-1]["log_z"] == pytest.approx(LOG_Z, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_a_kind_and_a_point_are_drawn_by_their_reward():
     """Kind k has weight k + 1: a sixth, a third and a half of 2,000 draws, whose standard error is .011 at most."""
 
@@ -62,6 +63,7 @@ def test_a_kind_and_a_point_are_drawn_by_their_reward():
     np.testing.assert_allclose(np.bincount(kinds) / 2_000, [1 / 6, 1 / 3, 1 / 2], atol=0.05)
 
 
+@pytest.mark.thorough
 def test_the_pathwise_gradient_is_that_of_the_loss_in_the_draws():
     """Against a difference of the ELBO of one key at two values of one parameter; many draws, as ReLUs have kinks."""
     setup = ab.setup(NOISE, bell, **{**{k: v for k, v in SMALL.items() if k != "exact"}, "objective": "pathwise-kl"})
@@ -79,6 +81,7 @@ def test_the_pathwise_gradient_is_that_of_the_loss_in_the_draws():
     assert float(slope) == pytest.approx(float(difference), rel=0.03, abs=1e-3)
 
 
+@pytest.mark.thorough
 def test_conditions_have_a_log_z_each():
     """R^beta of a normal law of two coordinates: log Z(beta) = log(2 pi / beta) - beta log(2 pi)."""
     env = Diffusion(dim=2, steps=8, scale=1.5)
@@ -93,6 +96,7 @@ def test_conditions_have_a_log_z_each():
 # --- the same numbers
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     "extra",
     [
@@ -112,6 +116,7 @@ def test_half_a_training_and_the_rest_are_the_whole_bit_for_bit(tmp_path, extra)
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.thorough
 def test_seeds_of_one_program_are_those_trained_alone():
     both = quiet(NOISE, bell, seeds=2)
     for one, other in zip(bits(both[1]), bits(quiet(NOISE, bell, seed=1)), strict=True):
@@ -141,6 +146,7 @@ def test_langevin_steps_leave_the_target_as_it_is():
     assert variance_after(30, 0.5) == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_langevin_steps_keep_the_condition_of_an_object():
     options = {"replay": ab.Replay(share=0.25), "search": ab.LocalSearch(share=0.25, rounds=3, accept="metropolis")}
     run = quiet(NOISE, bell, condition=ab.Temperature(low=0.5, high=2.0), **options)

@@ -79,6 +79,7 @@ def residuals(env, name, *, back, log_z=LOG_C, shift=0.0):
     return np.abs(np.asarray(residual * (weight > 0)))
 
 
+@pytest.mark.sampled(every=5)
 @pytest.mark.parametrize("env", ENVS, ids=lambda env: env.process)
 @pytest.mark.parametrize("name", BALANCES)
 def test_every_residual_is_zero_at_the_exact_kernels(env, name):
@@ -86,11 +87,13 @@ def test_every_residual_is_zero_at_the_exact_kernels(env, name):
         assert residuals(env, name, back=back).max() < 1e-5
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", BALANCES)
 def test_a_wrong_drift_is_seen(name):
     assert residuals(ENVS[0], name, back=False, shift=0.1).max() > 0.02
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", [name for name in BALANCES if OBJECTIVES[name].has_log_z and name != "pcl"])
 def test_a_wrong_log_z_is_seen(name):
     assert residuals(ENVS[0], name, back=True, log_z=LOG_C + 0.1).max() > 0.05

@@ -36,6 +36,7 @@ def drawn(density, seed=1):
     return np.asarray(jax.vmap(density.draw)(jax.random.split(jax.random.key(seed), DRAWS)))[:, 0]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("low, high, spread", CASES)
 def test_its_mass_is_one_and_draws_have_it(low, high, spread):
     density = mixture(low, high, spread, 0)

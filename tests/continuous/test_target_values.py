@@ -85,6 +85,7 @@ def test_log_z_of_kinds_is_a_sum_of_integrals(dim, kinds, width):
     assert float(target(state)) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", [
     ab.LennardJones(),
     ab.LennardJones(dim=9, depth=2.0),
@@ -198,6 +199,7 @@ def test_no_draws_where_rejection_takes_too_long():
 # --- modes
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("target, count", [
     (ab.TwoGaussians(), 2),
     (ab.GaussianGrid(), 25),

@@ -64,6 +64,7 @@ def worst(name, *, through=None, policy=None, seed=0):
     return max(abs(equation.residual) for equation in equations)
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", [name for name, cls in OBJECTIVES.items() if issubclass(cls, BalanceObjective)])
 def test_every_residual_vanishes_at_the_optimum_and_not_away_from_it(name):
     with jax.enable_x64(True):
@@ -112,6 +113,7 @@ def test_a_condition_that_a_policy_cannot_show_is_refused(name, through):
         worst(name, through=through)
 
 
+@pytest.mark.thorough
 def test_what_only_some_spaces_have_is_refused_where_it_is_missing():
     task = ab.make("faces")
     setup = ab.setup(task.env, task.log_reward, objective="db", policy=ab.MLP(width=4), steps=1, batch=1)

@@ -7,6 +7,7 @@ import anabranch as ab
 from anabranch.diagnostics.walks import walked
 
 
+@pytest.mark.thorough
 def test_objects_of_a_target_and_of_walks_tell_of_its_mass():
     target = ab.LineGaussians()
     perfect, walks = walked(ab.Line(steps=2), target, zero_floor=1e-4, level=0.0, seed=0)

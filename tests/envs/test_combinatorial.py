@@ -85,6 +85,7 @@ def log_sum_exp(values):
     return most + math.log(math.fsum(math.exp(value - most) for value in values))
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("reward", SMALL, ids=lambda reward: type(reward).__name__)
 def test_small_instances_are_sound_and_have_every_object(reward):
     """Laws, pictures, path counts; the same objects with the same rewards as plain Python; log Z by enumeration."""

@@ -30,6 +30,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WHOLE)
 def test_log_z_is_that_of_the_parts(name):
     """A product and a sequence add log Z, a choice adds Z."""
@@ -71,6 +72,7 @@ def test_energies_and_log_z_are_had_where_the_parts_have_them():
     assert reward.log_z == pytest.approx(log_z_of(nested, reward), abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_reward_of_zero_in_one_part_is_zero_of_the_whole():
     env = ab.Product([Faces(), SETS])
     reward = ab.SumOfParts(env=env, log_rewards=(FacesReward(), lambda state: jnp.where(state[0], -jnp.inf, 0.0)))
@@ -92,6 +94,7 @@ def by_object(env, reward):
     return dict(zip(map(graph.decode, graph.objects), ab.log_rewards(graph, reward).tolist(), strict=True))
 
 
+@pytest.mark.thorough
 def test_a_training_on_a_composite_is_right():
     """Exact total variation, 0 for a perfect sampler; the untrained one is the control."""
     env = ab.InOrder([ab.Choose([TREE, ORDERS]), SETS])

@@ -103,6 +103,7 @@ ALL = [*CASES, *zip(NESTED, NESTED_SIZES, strict=True)]
 QUICK = {0, 8, 16, 23, *range(len(CASES), len(ALL))}
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     "env, counts",
     [case if at in QUICK else pytest.param(*case, marks=pytest.mark.thorough) for at, case in enumerate(ALL)],
@@ -175,6 +176,7 @@ def test_what_is_not_begun_is_at_its_initial_state():
             assert all((rows[n, begun[n] :] == at_first[begun[n] :]).all() for n in range(graph.num_states))
 
 
+@pytest.mark.thorough
 def test_bounds_hold_in_every_state():
     inner = ab.Product([SETS, BoundedGrid()]), ab.Repeat(BoundedGrid(), 2), ab.Choose([SETS, ORDERS])
     for env in (*inner, ab.InOrder([inner[2], ab.Repeat(ORDERS, 2, least=0)])):

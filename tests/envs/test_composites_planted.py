@@ -82,6 +82,7 @@ PLANTED = [
 ]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("env, law", PLANTED, ids=[type(env).__name__ for env, _ in PLANTED])
 def test_a_planted_fault_is_refuted(env, law):
     with pytest.raises(ab.LawError, match=law):

@@ -11,6 +11,7 @@ import anabranch as ab
 from anabranch.envs.continuous_tasks import SETTINGS, TASKS, around, euclidean, kinds_apart
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_has_a_finite_reward_at_its_own_objects(name):
     task = ab.make(name)

@@ -133,6 +133,7 @@ def test_bdeu_of_equivalent_graphs_is_one_and_needs_a_table():
         DagReward(env=Dags(nodes=13), data=np.zeros((4, 13), int), score="bdeu")
 
 
+@pytest.mark.thorough
 def test_a_run_on_a_file_comes_back_as_long_as_the_file_is_the_same(tmp_path):
     table, run = tmp_path / "t.csv", tmp_path / "run"
     table.write_text("a,b,c\n" + "\n".join(f"{x},{x * x % 5},{x % 3}" for x in range(12)))

@@ -147,6 +147,7 @@ def test_markov_equivalent_graphs_have_one_score_where_they_should(score, equiva
     assert max(map(max, classes.values())) - min(map(min, classes.values())) > 1.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("score", ["bge", "gaussian", "bic"])
 def test_rewards_add_up_node_by_node_and_edge_by_edge(score, monkeypatch):
     env = Dags(nodes=4)

@@ -92,6 +92,7 @@ def test_log_z_where_thresholds_fall_onto_grid_points(side):
     assert reward.log_z == pytest.approx(math.log(rewards_of(reward)[1].sum()), abs=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("env", [Hypergrid(dim=3, side=4), BitStrings(length=6, word=2), Ising(side=2)], ids=str)
 def test_paths_are_counted(env):
     assert_path_counts(env)

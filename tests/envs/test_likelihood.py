@@ -60,6 +60,7 @@ def summed(tree, alignment, branch):
     return total
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space, branch", [("four", 0.1), ("four", 2.0), ("three", 0.3)])
 def test_pruning_is_the_sum_over_all_letters_at_inner_nodes(request, space, branch):
     env = request.getfixturevalue(space)

@@ -158,6 +158,7 @@ def _graph(env, state):
     return min(form(node, None) for node in range(len(tree.fragments)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("env", [SMALL, Fragments(fragments=FEW[1:], largest=3)], ids=["ends", "no ends"])
 def test_the_words_of_a_graph_are_as_many_as_the_formula_says(env):
     counts, states = isomorphic_words(env)
@@ -210,6 +211,7 @@ def test_two_points_that_are_not_at_carbon_are_never_joined():
 # --- trainings
 
 
+@pytest.mark.thorough
 def test_the_exact_law_of_merged_molecules_is_learned():
     reward = MoleculeReward(score="qed", exponent=2.0, survey=64)
     options = {"steps": 400, "batch": 32, "policy": ab.MLP(width=64), "optimizer": ab.Adam(learning_rate=5e-3)}

@@ -36,6 +36,7 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+@pytest.mark.sampled(every=16)
 @pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.usefixtures("unchecked")
 def test_a_log_reward_takes_a_numpy_state(name):

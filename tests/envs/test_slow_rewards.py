@@ -21,6 +21,7 @@ def test_a_hairpin_is_more_stable_than_a_thread():
     assert -math.log(hairpin) == pytest.approx(-5.4, abs=0.6), "kcal/mol, as RNAfold says"
 
 
+@pytest.mark.thorough
 def test_rna_trains_and_keeps_its_energies():
     run = ab.train("rna", objective="tb", steps=2, batch=4, exact=False, policy=ab.MLP(width=8))
     columns = run.evaluations()

@@ -28,11 +28,13 @@ SMALL = [
 ]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("env", SMALL, ids=str)
 def test_small_spaces_are_proved(env):
     assert ab.check(env).proved
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["bits-120", "ising-9"])
 def test_large_spaces_hold_on_walks(name):
     report = ab.check(ab.make(name).env, max_states=2_000, walks=32)
@@ -98,6 +100,7 @@ def test_bit_strings_are_worth_their_distance_to_the_nearest_mode():
         assert float(reward(env.encode(item))) == pytest.approx(-2.0 * distance / 8, abs=1e-6)
 
 
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("name", {module: name for name, module in sorted(BUILT_IN.items(), reverse=True)}.values())
 def test_one_task_of_every_module_can_be_trained(name):
     """Its settings go together and its training step traces; the values of its rewards have tests of their own."""
@@ -119,6 +122,7 @@ def test_one_task_of_every_module_can_be_trained(name):
     assert task.env.decode(task.env.encode(item)) == item
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["sets", "hypergrid-xor", "tree"])
 def test_a_task_trains_a_little(name):
     run = ab.train(name, objective="tb", backward="learned", steps=2, batch=4, policy=ab.MLP(width=8), exact=False)

@@ -143,6 +143,7 @@ def no_data(monkeypatch):
     measured_scores.cache_clear()
 
 
+@pytest.mark.thorough
 def test_data_are_loaded_when_the_reward_is_used_and_not_before(no_data):
     code, out, _ = answer("list")
     assert code == 0

@@ -67,6 +67,7 @@ def test_what_is_no_matrix_of_rewards_is_refused(call, sentence):
         call()
 
 
+@pytest.mark.thorough
 def test_exact_numbers_of_two_rewards_on_a_grid():
     """log Z under five preferences, 36 points on the front, and its volume: numbers from outside of this library."""
     env = ab.make("hypergrid", env={"side": 32}).env

@@ -40,6 +40,7 @@ def measured(middle):
     return ab.evaluate(env, constant(env), Bell(dim=2, middle=middle), objective="tb", samples=600, exact=False)
 
 
+@pytest.mark.thorough
 def test_a_perfect_policy_is_at_the_floor_and_a_shifted_one_is_not():
     right, wrong = measured(0.0).metrics, measured(8.0).metrics
     for name in ("wasserstein", "mmd"):
@@ -51,6 +52,7 @@ def test_a_perfect_policy_is_at_the_floor_and_a_shifted_one_is_not():
     assert (wrong.modes_reached.value, wrong.modes_reached.perfect.mean) == (0, 1)
 
 
+@pytest.mark.thorough
 def test_metrics_of_listed_objects_do_not_speak_of_places_and_those_of_places_not_of_lists():
     found = measured(0.0).metrics
     assert [name for name in ("diversity", "modes", "flow_consistency") if found[name] is not None] == []

@@ -28,6 +28,7 @@ def corners(state):
     return jnp.log(0.1 + 0.5 * jnp.all(away > 0.25) + 2.0 * jnp.all((away > 0.3) & (away < 0.4)))
 
 
+@pytest.mark.thorough
 def test_log_z_of_known_rewards():
     assert quadrature(Line(), constant(Line()), two_bells).log_z == pytest.approx(math.log(3.2587), abs=1e-4)
 
@@ -37,6 +38,7 @@ def test_log_z_of_the_hypergrids_reward():
     assert quadrature(Box(), constant(Box()), corners).log_z == pytest.approx(-1.187444, abs=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dim", [1, 2])
 def test_a_diffusion_without_a_network_is_a_normal_and_its_distances_are_known(dim):
     """TV of N(0, 1) with N(1, 1) is erf(1 / sqrt 8), with N(0, 1) it is 0; KL of a shift by 1 in each axis is dim / 2.
@@ -68,6 +70,7 @@ def test_sampled_shares_agree_with_the_law_of_a_policy_and_not_with_another():
     assert law.total_variation > 0.3
 
 
+@pytest.mark.thorough
 def test_kinds_are_sheets_of_their_own():
     """A policy that draws all kinds alike, of a reward that gives them 1, 2 and 3: the kinds alone are 1/6 apart."""
     env = KindsAndPoints(components=1)
@@ -80,6 +83,7 @@ def test_kinds_are_sheets_of_their_own():
     assert law.total_variation >= 1 / 6 - 1e-5
 
 
+@pytest.mark.thorough
 def test_steps_narrower_than_the_grid_have_no_answer_and_a_reason():
     env = Diffusion(dim=1, steps=3, scale=0.05)
     narrow = constant(env, [0.0, -200.0])
@@ -89,6 +93,7 @@ def test_steps_narrower_than_the_grid_have_no_answer_and_a_reason():
     assert "narrower than its nodes" in law.words
 
 
+@pytest.mark.thorough
 def test_a_narrow_reward_has_no_answer_and_a_reason():
     env = Diffusion(dim=1, steps=3, scale=1.0)
     law = quadrature(env, constant(env), Bell(middle=0.123, variance=1e-8))
@@ -96,6 +101,7 @@ def test_a_narrow_reward_has_no_answer_and_a_reason():
     assert "the reward varies over less" in law.words
 
 
+@pytest.mark.thorough
 def test_evaluate_takes_the_quadrature_and_the_perfect_draws():
     env, target = Diffusion(dim=1, steps=4, scale=1.0), Bell(middle=0.5)
     options = {"objective": "tb", "samples": 1000}

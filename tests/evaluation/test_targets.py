@@ -48,6 +48,7 @@ def measured(run, **sources):
     return ab.evaluate(ENV, run.policy, REWARD, objective=run.setup.objective, samples=2000, **sources)
 
 
+@pytest.mark.thorough
 def test_relative_balance_reaches_the_posterior_and_is_held_against_it(graph, lopsided, posterior):
     """Within .02 of prior R^2; the same policy is .2 and more away from R / Z, from R^2 / Z, and from the prior."""
     aim = aim_of(graph, lopsided)
@@ -63,6 +64,7 @@ def test_relative_balance_reaches_the_posterior_and_is_held_against_it(graph, lo
     assert found.metrics.spearman.value > 0.95
 
 
+@pytest.mark.thorough
 def test_without_its_prior_nothing_is_held_against_a_posterior(posterior):
     found = measured(posterior)
     assert not found.exact
@@ -70,6 +72,7 @@ def test_without_its_prior_nothing_is_held_against_a_posterior(posterior):
     assert found.log_z_exact is None
 
 
+@pytest.mark.thorough
 def test_maximum_likelihood_is_held_against_its_data():
     """Ten objects, one three times: the law of the data, far from R / Z."""
     data = [(0, 0), (1, 2), (2, 1), (3, 3), (3, 3), (3, 3), (0, 3), (1, 1), (2, 0), (3, 1)]

@@ -148,6 +148,7 @@ def random_children(seed, size):
     return children
 
 
+@pytest.mark.thorough
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(2, 40))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_tabulated_labels_are_seen_from_both_ends(seed, size):

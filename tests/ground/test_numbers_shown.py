@@ -95,6 +95,7 @@ def test_objects_of_reward_zero_are_not_among_the_best():
     assert "log mean R of the best 6 objects drawn" in rows
 
 
+@pytest.mark.thorough
 def test_reports_say_exact_where_a_number_is(tmp_path):
     train_faces(out=tmp_path / "run", seeds=2)
     code, out, _ = answer("evaluate", tmp_path / "run", "--samples", "64")

@@ -87,6 +87,7 @@ def test_no_number_is_folded_in_that_is_not_in_the_table():
         assert "_STREAM" not in ast.unparse(call.args[1]), f"{file}, line {call.lineno}: not of the table"
 
 
+@pytest.mark.thorough
 def test_each_use_draws_by_keys_of_its_own(monkeypatch):
     """All that can be drawn of one seed, and of the next: no key arrives anywhere twice."""
     seen = []

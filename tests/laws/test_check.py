@@ -180,6 +180,7 @@ LARGE_FAULTS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("env", [planted.Subset(n=80, k=40), planted.BoundedGrid(dims=6, side=10), planted.Cells(30)])
 def test_a_space_too_large_is_sampled(env):
     report = check(env, **LARGE)
@@ -235,6 +236,7 @@ def test_what_time_does_not_allow_is_said():
     assert report.laws["L9"] == report.laws["L10"] == f"sampled: 1 of {report.objects} objects"
 
 
+@pytest.mark.thorough
 def test_a_check_of_many_labels_keeps_to_its_time():
     """All children of one state are 400 MB here: 8 s of listing, and 256 walks as many again."""
     began = time.process_time()

@@ -46,6 +46,7 @@ def test_a_lawful_walk_is_sound_and_its_report_says_what_was_done():
     assert "64 random walks: 192 states, 128 moves, 64 objects" in str(report)
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize(
     ("env", "law", "words"),
     [
@@ -73,6 +74,7 @@ def test_each_fault_breaks_its_law(env, law, words):
         ab.check(env, **QUICK)
 
 
+@pytest.mark.thorough
 def test_a_density_of_four_coordinates_is_weighed_without_a_grid():
     assert ab.check(Walk(dim=4), **QUICK).sound
     assert "by importance weights" in examine(Heavy(dim=4), **QUICK).refuted["K1"]
@@ -116,6 +118,7 @@ def test_all_of_the_librarys_spaces_are_sound(env):
     assert ab.check(env, seconds=5.0).sound
 
 
+@pytest.mark.thorough
 def test_the_command_line_prints_the_report():
     path = walks_with_faults.__file__
     good, bad = (answer("check", f"{path}:{name}", "--seconds", "0", "--walks", "16") for name in ("Walk", "Endless"))

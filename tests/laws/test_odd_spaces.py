@@ -85,6 +85,7 @@ def test_a_bound_of_a_space_that_is_too_large_is_believed():
     assert most_moves(Generous(30, 15, bound=MODEST)) == MODEST, "a modest bound is not looked into"
 
 
+@pytest.mark.thorough
 def test_equal_arrays_make_equal_environments_and_one_program():
     one, other, third = Weighted(4, 2), Weighted(4, 2), Weighted(4, 2, np.arange(3.0) + 1e-9)
     assert one == other

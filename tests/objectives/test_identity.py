@@ -46,6 +46,7 @@ def is_long(space, backward, form):
 SAMPLED = [pytest.param(*case, marks=pytest.mark.thorough) if is_long(*case) else case for case in CASES]
 
 
+@pytest.mark.sampled(every=8)
 @pytest.mark.parametrize("space, backward, form", SAMPLED)
 def test_every_residual_is_zero_at_the_exact_flow(space, backward, form):
     """Every space x every objective; every P_B on the spaces of the tests, any P_B at all on the built-in ones."""
@@ -64,6 +65,7 @@ COUNTED = [name for name in CATALOGUE if CATALOGUE[name]().overrides("log_path_c
 HEADLESS = [*product([*SPACES, "product"], ["uniform"]), *product(COUNTED, ["maximum entropy"])]
 
 
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("space, backward", HEADLESS)
 def test_backward_policies_without_a_head_are_read_right(space, backward):
     """Uniform, and n(s) / n(t) by the space's own count of paths: they balance, and are what the table holds."""

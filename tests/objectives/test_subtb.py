@@ -104,6 +104,7 @@ def test_a_large_lambda_is_trajectory_balance():
         assert abs(float(over_batch) / float(large) - 1.0) > 1e-2
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("lam", [0.5, 0.9, 1.0, 1.9])
 def test_long_trajectories_stay_finite_in_float32(lam):
     """1.9^240 is 10^67: no power of lambda may be formed in float32."""

@@ -13,6 +13,7 @@ from support.exact_scores import bench
 from support.spaces import SPACES
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("space", SPACES)
 def test_it_is_zero_at_the_exact_flow_and_not_elsewhere(space):
     with jax.enable_x64(True):

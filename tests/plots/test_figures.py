@@ -185,6 +185,7 @@ def test_no_global_state_is_touched(faces_figure, tmp_path):
     assert "matplotlib.pyplot" not in sys.modules
 
 
+@pytest.mark.thorough
 def test_a_notebook_shows_a_figure_though_pyplot_was_never_imported():
     program = (
         "import sys; from IPython.core.formatters import DisplayFormatter; from anabranch.plots import gallery_figure; "

@@ -77,6 +77,7 @@ def worst(objective, scores):
     return float(jnp.abs(jnp.where(weight > 0, residual, 0.0)).max())
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", ["tb", "db", "subtb", "mdb"])
 def test_every_residual_is_zero_at_the_exact_flow_of_each_condition(name):
     with jax.enable_x64(True):
@@ -91,6 +92,7 @@ def test_every_residual_is_zero_at_the_exact_flow_of_each_condition(name):
         assert np.ptp(at.log_z) > 1.0, "each condition has a log Z of its own"
 
 
+@pytest.mark.thorough
 def test_flow_matching_is_balanced_too():
     with jax.enable_x64(True):
         _, scores = scored(exact(), chunk=512, outflow=True, inflow=True)
@@ -116,6 +118,7 @@ def test_steps_and_masks_are_those_of_the_space_and_keep_the_condition():
         assert SPACE.start_of(child).condition == state.condition
 
 
+@pytest.mark.thorough
 def test_regrown_trajectories_keep_the_condition_of_their_object():
     policy, reading = exact(), Reading(SPACE, UniformBackward())
     objects = rollout(policy, reading, jax.random.key(0), 32)[0].objects
@@ -167,6 +170,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.thorough) if kind in ("set", "graph") else kind for kind in NETWORKS]
 )

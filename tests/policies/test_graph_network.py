@@ -66,6 +66,7 @@ def unlike_after_renumbering(identity):
     return worst
 
 
+@pytest.mark.thorough
 def test_a_renumbering_of_nodes_renumbers_the_logits():
     assert unlike_after_renumbering(identity=False) < 1e-5
 
@@ -75,6 +76,7 @@ def test_nodes_with_vectors_of_their_own_are_not_alike():
     assert unlike_after_renumbering(identity=True) > 0.01
 
 
+@pytest.mark.thorough
 def test_nodes_that_are_not_there_change_nothing():
     """Neither what stands in them nor how many there are."""
     small, large = policy_of(Dags(nodes=3), identity=False), policy_of(Dags(nodes=5), identity=False)
@@ -117,6 +119,7 @@ def few_fragments():
     return Fragments(fragments=("[*:1]C[*:2]", "[*:1]c1ccccc1", "[*:1]N([*:2])[*:3]"), largest=3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space", ["dags", "phylogeny", "fragments"])
 def test_a_graph_tells_states_apart(space, request):
     """As an observation must: no two states of a small space are the same graph to the network."""
@@ -132,6 +135,7 @@ def test_a_graph_tells_states_apart(space, request):
     assert len(np.unique(rows, axis=0)) == len(rows)
 
 
+@pytest.mark.thorough
 def test_the_graph_of_fragments_is_their_tree():
     """The bonds that JAX finds are those of the tree that becomes the molecule."""
     env = few_fragments()
@@ -217,6 +221,7 @@ def test_sizes_are_checked(wrong):
 LATER = pytest.mark.thorough
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "nodes, objective, changes",
     [

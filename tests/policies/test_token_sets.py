@@ -55,6 +55,7 @@ def heads_everywhere(env, recipe):
     return np.concatenate([heads.forward, heads.backward, heads.log_flow[:, None]], 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pooling", [pytest.param("class", marks=pytest.mark.thorough), "mean"])
 def test_neither_order_nor_padding_of_tokens_has_a_meaning(pooling):
     recipe = ab.Transformer(pooling=pooling, **SMALL)
@@ -71,6 +72,7 @@ def test_without_a_padding_token_padding_is_seen():
     assert np.abs(heads_everywhere(told(extra=3), recipe) - heads_everywhere(told(), recipe)).max() > 1e-3
 
 
+@pytest.mark.thorough
 def test_of_floats_the_entries_that_are_not_zero_are_tokens():
     """A float keeps its value; what is 0 is not there, so that rows of zeros give the class token alone."""
     env = BitsAtEnds(length=4, word=2)

@@ -68,6 +68,7 @@ def test_cache_one_pass_and_rows_say_the_same(env):
     assert float(jnp.abs(jnp.where(mask, rows.log_pf, 0.0)).max()) > 0.5, "distributions that differ"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("chunk", [7, pytest.param(None, marks=pytest.mark.thorough)])
 def test_gradients_of_one_pass_are_those_of_the_rows(chunk):
     reading, policy, trajectories, seen = drawn(WORDS)
@@ -89,6 +90,7 @@ def test_gradients_of_one_pass_are_those_of_the_rows(chunk):
             assert float(jnp.abs(one - other).max()) <= 2e-5 * max(float(jnp.abs(one).max()), 1.0)
 
 
+@pytest.mark.thorough
 def test_a_walk_may_start_in_the_middle_of_a_word():
     """As local search does: the cache begins with what is written, and each lane is at a place of its own."""
     reading, policy, trajectories, _ = drawn(WORDS)
@@ -101,6 +103,7 @@ def test_a_walk_may_start_in_the_middle_of_a_word():
     assert len({int(row) for row in (start >= 0).sum(1)}) > 1
 
 
+@pytest.mark.thorough
 def test_padding_of_a_trajectory_changes_nothing():
     reading, policy, trajectories, _ = drawn(WORDS)
     mask = trajectories.mask
@@ -181,6 +184,7 @@ def trained(env, *, causal, **changes):
     return ab.train(env, log_reward_of, **{**options, **changes})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "env, causal, objective, changes",
     [
@@ -237,6 +241,7 @@ def test_caches_are_part_of_the_bill():
     assert bills[0] - bills[1] == 1_000 * 121 * 2 * 2 * 32 * 4
 
 
+@pytest.mark.thorough
 def test_the_recipe_has_a_name_and_comes_back(tmp_path):
     out = tmp_path / "run"
     policy = ab.Transformer(width=8, heads=2, layers=1, causal=True)

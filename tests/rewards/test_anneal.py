@@ -58,6 +58,7 @@ def test_a_bad_annealing_is_one_sentence(words, settings):
         ab.Anneal(**settings)
 
 
+@pytest.mark.thorough
 def test_annealing_leaves_the_optimum_in_place_and_a_power_would_not():
     """R^beta with beta at 1 for the second half: the law learned is that of R, far from that of its square root."""
     space, reward = Subset(4, 2), Steep(2.0)
@@ -69,6 +70,7 @@ def test_annealing_leaves_the_optimum_in_place_and_a_power_would_not():
     assert ab.total_variation(graph, run.policy, Steep(1.0)) >= 0.1
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_its_annealing_and_one_without_stays_without(tmp_path):
     for name, anneal in (("with", None), ("without", ab.Anneal(steps=0))):
         task = ab.Task(SPACE, Steep(100.0), name)

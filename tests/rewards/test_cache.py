@@ -76,6 +76,7 @@ def test_errors_are_asked_for_again_and_poison_never(tmp_path, monkeypatch):
     assert evaluated(path, function=scores.leaves, **options)[0] == 0
 
 
+@pytest.mark.thorough
 def test_a_timeout_is_taken_over_unless_there_is_more_time_now(tmp_path):
     path, options = tmp_path / "rewards.sqlite", {"workers": 2, "retries": 0}
     evaluated(path, function=scores.hangs, timeout=0.3, **options)

@@ -133,6 +133,7 @@ def test_a_kind_without_sense_is_refused(make, sentence):
         make()
 
 
+@pytest.mark.thorough
 def test_a_kind_of_a_users_own_is_a_record_like_the_others():
     @dataclasses.dataclass(frozen=True)
     class Shifted(ab.Condition):

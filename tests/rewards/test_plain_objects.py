@@ -14,6 +14,7 @@ HASHABLE = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=3).map(tup
 OBJECTS = st.recursive(HASHABLE, lambda inner: st.lists(inner) | st.dictionaries(HASHABLE, inner, max_size=3))
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None, derandomize=True)  # a busy machine is no finding
 @given(OBJECTS)
 def test_an_object_comes_back(item):

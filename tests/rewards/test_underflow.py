@@ -38,6 +38,7 @@ def test_log_space_is_the_way_out():
     assert np.isfinite(ab.log_rewards(ab.state_graph(ENV), in_log_space)).all()
 
 
+@pytest.mark.thorough
 def test_a_reward_of_zero_is_no_underflow():
     assert trained(nothing).steps == 1, "walks at random need not meet an object of a reward above 0"
     with pytest.raises(ab.RewardError, match="Every object has a reward of 0"):

@@ -71,6 +71,7 @@ def test_exceptions_that_cannot_be_sent_or_shown(function, reason):
     assert {found[item].reason for item in BAD} == {reason}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("group", [1, 4])
 def test_a_call_that_hangs_deaf_to_signals_is_killed_at_its_deadline(group):
     began = time.monotonic()
@@ -82,6 +83,7 @@ def test_a_call_that_hangs_deaf_to_signals_is_killed_at_its_deadline(group):
     assert time.monotonic() - began < 0.5 * (4 if group == 1 else 8) + 4.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("function", "how"), [(scores.crashes, "SIGSEGV"), (scores.leaves, "exit status 3")], ids=["segfault", "exit"]
 )
@@ -159,6 +161,7 @@ def test_a_file_that_cannot_be_loaded_is_a_sentence(tmp_path, monkeypatch):
         outcomes_of(broken_score.score)
 
 
+@pytest.mark.thorough
 def test_workers_end_with_their_trainer(tmp_path):
     program = (
         "import os, time\n"

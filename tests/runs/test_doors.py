@@ -32,6 +32,7 @@ def test_a_task_by_name_brings_what_suits_it_and_what_is_given_wins(run):
     assert float(same.policy.log_z) == float(run.policy.log_z)
 
 
+@pytest.mark.thorough
 def test_a_task_takes_another_reward_and_its_plain_settings_win_too():
     task = ab.make("faces", reward={"happy": 5.0})
     run = ab.train(task, log_reward=ab.make("faces").log_reward, objective="db", log_z_rate=0.3, **QUICK)
@@ -74,6 +75,7 @@ def test_a_run_draws_with_rewards_and_the_same_seed_draws_the_same(run):
     assert drawn.log_reward.shape == (20,)
 
 
+@pytest.mark.thorough
 def test_a_run_draws_itself(run, tmp_path):
     figures = run.plot(tmp_path / "pictures")
     assert set(figures) == {"graph", "distribution", "curves", "gallery"}
@@ -91,6 +93,7 @@ def test_frames_are_columns_of_one_length(run):
     assert drawn["object"] == run.sample(7).objects
 
 
+@pytest.mark.thorough
 def test_a_run_of_several_seeds_shows_all_and_asks_for_one():
     runs = ab.train("faces", objective="tb", seeds=2, seed=5, **QUICK)
     assert "seed 5 to 6" in repr(runs)
@@ -135,6 +138,7 @@ def test_a_notebook_shows_runs_graphs_and_spaces(run):
     )
 
 
+@pytest.mark.thorough
 def test_a_notebook_shows_the_flow_of_a_small_space_where_there_is_matplotlib(run, monkeypatch):
     shown = run._repr_html_()
     assert 'alt="The flow of faces, tb"' in shown

@@ -35,6 +35,7 @@ def copied(path, place):
     return RunDirectory(Path(shutil.copytree(path, place)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.faults)])
 def test_a_process_that_is_killed_at_any_point_of_writing_leaves_a_whole_checkpoint(begun, tmp_path, stride):
     number, ended = 0, False
@@ -145,6 +146,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.thorough
 def test_a_full_disk_stops_a_training_and_leaves_the_checkpoint_before(small_disk):
     def fill(row):
         if row["step"] == 16:
@@ -193,6 +195,7 @@ def test_a_read_only_folder_is_said_before_anything_is_compiled(small_disk):
         ab.train(SPACES["faces"], out=small_disk / "other", **options_of("tb", SPACES["faces"]))
 
 
+@pytest.mark.thorough
 def test_a_run_lives_at_a_path_with_spaces_and_other_letters(tmp_path):
     out = tmp_path / "my runs" / "Fluß 流"
     code, _, err = answer("train", "faces", "--steps", 20, "--policy.width", 8, "--out", out)

@@ -137,6 +137,7 @@ def test_what_cannot_be_launched_is_said(tmp_path):
     assert (code, "launch takes a training after two dashes" in err) == (2, True)
 
 
+@pytest.mark.thorough
 def test_a_batch_that_cannot_be_shared_is_refused_by_all(tmp_path):
     words = ("launch", "-n", 2, "--", "train", "faces", "--batch", 15, "--out", tmp_path / "odd")
     command = [sys.executable, "-c", PROGRAM, *map(str, words)]

@@ -67,6 +67,7 @@ def logged(rows, name="loss"):
     return [(step, value) for key, value, step in rows if key == name]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [ab.WandB, ab.MLflow])
 def test_rows_are_logged_once_also_after_a_resume(tmp_path, fake, kind):
     def press(row):
@@ -94,6 +95,7 @@ def test_tensorboard_has_the_rows(tmp_path):
     assert [(one.step, one.value) for one in events.Scalars("loss")] == series(run.history)
 
 
+@pytest.mark.thorough
 def test_tensorboard_writes_event_files_and_remembers_the_last_step(tmp_path):
     code, _, err = answer(
         "train", "faces", "--steps", 20, "--policy.width", 8, "--log", "tensorboard", "--out", tmp_path / "run"

@@ -64,6 +64,7 @@ def test_an_optimiser_of_ones_own_is_taken_back_where_it_is_given(kept):
     assert ab.load(kept.directory, **OWN, optimizer=sgd).setup.optimizer is sgd
 
 
+@pytest.mark.thorough
 def test_the_command_line_takes_own_parts_from_a_file(kept):
     flags = [f"--{kind}={MY_PARTS}:{name}" for kind, name in zip(OWN, ("Doubled", "Flat", "LastFirst"), strict=True)]
     for verb, more in (("evaluate", ("--json", "--samples", 100)), ("sample", ("--n", 1)), ("walk", ())):
@@ -100,6 +101,7 @@ def test_loading_executes_nothing_that_the_directory_names(kept, tmp_path):
         ab.load(place, **OWN)
 
 
+@pytest.mark.thorough
 def test_walk_shows_the_flow_matching_that_was_learned(tmp_path):
     """Once learned, what flows into each state is what flows out of it: no uniform P_B is asked about."""
     task = ab.Task(Subset(4, 2), Heavy(), "subset")

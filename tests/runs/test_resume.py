@@ -109,31 +109,28 @@ SAMPLE = {("tb", "replay", "faces"), ("db", "search", "grid"), ("ml", "alone", "
 MARKED = [case if case in SAMPLE else pytest.param(*case, marks=pytest.mark.faults) for case in CASES]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("objective, extra, space", MARKED)
 def test_a_killed_training_goes_on_bit_for_bit(tmp_path, objective, extra, space):
     task = task_for(objective, space)
     require_the_same(task, tmp_path / "run", **options_of(objective, task, **EXTRAS[extra]))
 
 
-@pytest.mark.parametrize(
-    "backward",
-    [
-        "learned",
-        pytest.param("maxent", marks=pytest.mark.faults),
-        pytest.param("tlm", marks=pytest.mark.faults),
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("backward", ["learned", "maxent", "tlm"])
 def test_a_learned_backward_policy_and_its_lagged_copy_go_on_too(tmp_path, backward):
     task = SPACES["faces"]
     require_the_same(task, tmp_path / "run", **options_of("tb", task, backward=backward))
 
 
+@pytest.mark.thorough
 def test_several_seeds_go_on_bit_for_bit(tmp_path):
     task = SPACES["faces"]
     whole = require_the_same(task, tmp_path / "run", **options_of("tb", task, seeds=2, **EXTRAS["replay"]))
     assert not same_bits(whole[0], whole[1])
 
 
+@pytest.mark.thorough
 def test_without_its_guides_a_training_does_not_go_on_bit_for_bit(tmp_path):
     """The negative control: the teacher in the checkpoint is another one."""
     task, out = SPACES["grid"], tmp_path / "run"
@@ -190,6 +187,7 @@ def copy(kept, tmp_path):
     return shutil.copytree(kept.directory, tmp_path / "copy")
 
 
+@pytest.mark.thorough
 def test_a_finished_run_takes_more_steps_on_the_command_line(copy):
     code, _, err = answer("resume", copy)
     assert code == 2
@@ -265,6 +263,7 @@ def as_format_1(place):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.thorough
 def test_a_run_that_goes_on_with_other_cores_says_that_it_is_not_bit_for_bit(copy, monkeypatch):
     assert ab.resume(copy, steps=65, callback=lambda row: None).config["resumed"] == [{"step": 64, "bitwise": True}]
     monkeypatch.setattr("os.cpu_count", lambda: 999)

@@ -81,6 +81,7 @@ def test_load_gives_the_same_run(run):
     assert loaded.objects(5, seed=3) == run.objects(5, seed=3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("changes", [{"objective": "fm", "backward": None}, {"policy": ab.Tabular()}])
 def test_load_gives_the_same_run_of_another_kind(tmp_path, changes):
     run = train_faces(out=tmp_path / "other", **changes)

@@ -66,6 +66,7 @@ def one_width(monkeypatch):
 CASES = [("skipping", 2), ("skipping", 6), ("words", 2)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("space, depth", CASES)
 def test_metropolis_hastings_leaves_the_target_in_place(space, depth):
     """Each particle is an exact sample before and must be one after; trajectories and ways back vary in length.

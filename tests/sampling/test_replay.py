@@ -85,6 +85,7 @@ def test_a_buffer_full_of_data_takes_nothing_new():
     assert buffer.pushed(*stopped_at([[5, 5]]), deduplicate=True) is buffer
 
 
+@pytest.mark.thorough
 def test_half_of_a_prioritised_draw_comes_from_the_top():
     points = np.stack([np.arange(20), np.zeros(20, int)], 1)
     buffer = Buffer.empty(GRID, Replay(capacity=50), with_actions=False)
@@ -143,6 +144,7 @@ def batch_of(setup, state):
     return gathered(setup, state, proposal, reward(setup, proposal))
 
 
+@pytest.mark.thorough
 def test_what_was_seen_when_an_object_was_drawn_is_never_used_again():
     """Replayed and searched parts carry no scores, so that they are scored by the present policy; drawn ones do."""
     settings = {**QUICK, "batch": 9, "replay": Replay(share=0.34), "search": ab.LocalSearch(share=0.34)}
@@ -188,6 +190,7 @@ STAY = {
 FIRST, *OTHERS = STAY
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [FIRST, *(pytest.param(name, marks=pytest.mark.thorough) for name in OTHERS)])
 def test_the_optimum_stays_in_place(name):
     """Exact total variation after the same short training, and one compilation for all of its chunks."""
@@ -210,6 +213,7 @@ def test_the_optimum_stays_in_place(name):
         assert error.max() < 0.1
 
 
+@pytest.mark.thorough
 def test_maximum_likelihood_learns_the_law_of_its_data():
     """Three times one object, once another."""
     data = [DATA[0]] * 3 + [DATA[1]]
@@ -231,6 +235,7 @@ def test_a_share_of_zero_is_no_replay():
     assert dataclasses.replace(setup, replay=Replay()).parts == (2, 2, 0)
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 17, 50])
 def test_an_epoch_has_each_object_once_in_an_order_of_its_own(size):
     """Whatever the batch: the places of consecutive steps, put in a row, are permutations of 0 .. size - 1."""
@@ -252,6 +257,7 @@ def test_every_object_comes_at_every_place_of_an_epoch():
     assert len({tuple(order) for order in orders}) == 120
 
 
+@pytest.mark.thorough
 def test_maximum_likelihood_learns_from_each_object_in_turn():
     """Three steps of two objects out of three: each of them twice."""
     setup = ab.setup(SETS, SETS_REWARD, steps=1, **{**QUICK, "objective": "ml", "batch": 2}, data=[*DATA, DATA[0]])

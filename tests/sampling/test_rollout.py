@@ -92,6 +92,7 @@ def test_walks_back_follow_p_b(space):
     assert np.abs(shares - backward_visits(graph, random_log_pb(graph, seed=9), number)).max() > 0.03
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("space", SPACES)
 def test_walks_back_are_real_trajectories(space):
     graph, _, policy = exact_table(space)
@@ -108,6 +109,7 @@ def test_walks_back_are_real_trajectories(space):
         assert actions[length[column] - 1, column] == graph.env.num_actions
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("per", ["step", "trajectory"])
 def test_exploration_follows_its_definition(per):
     """At epsilon 1 faces are uniform; at one half the law is the mixture, per trajectory exactly."""
@@ -131,6 +133,7 @@ def _explored(policy, env, explore, at_step=0):
     return draw(policy, jax.random.key(2))[0].objects
 
 
+@pytest.mark.thorough
 def test_annealed_exploration_ends():
     graph, log_reward, policy = exact_table("faces")
     explore = Explore(epsilon=1.0, anneal=100)

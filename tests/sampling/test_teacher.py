@@ -64,6 +64,7 @@ def test_the_priors_have_the_standard_deviation_that_was_asked_for():
     assert ensemble_of(prior=0.0)[1] is None
 
 
+@pytest.mark.thorough
 def test_the_residual_of_a_member_is_that_of_trajectory_balance_of_the_policy_that_it_is():
     """Scored in the library's own way, member by member, in place of all of them in one pass."""
     ensemble, prior = ensemble_of(prior=2.0)
@@ -77,6 +78,7 @@ def test_the_residual_of_a_member_is_that_of_trajectory_balance_of_the_policy_th
     assert not np.allclose(found[0], found[1], atol=0.1)
 
 
+@pytest.mark.thorough
 def test_each_trajectory_is_drawn_by_one_member_and_all_members_draw():
     """Members whose first action is known: the first actions are those of members drawn evenly, to three deviations."""
     ensemble, prior = ensemble_of(prior=200.0)

@@ -83,6 +83,7 @@ SAMPLE = [name for name in SPACES if name in ("faces", "slots")]
 OTHERS = [name for name in SPACES if name not in SAMPLE]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("outflow", [False, True], ids=["P_B", "inflow"])
 @pytest.mark.parametrize("space", [*SAMPLE, *(pytest.param(one, marks=pytest.mark.thorough) for one in OTHERS)])
 def test_packed_and_plain_gradients_agree(space, outflow):
@@ -105,6 +106,7 @@ DIFFERENCES = {"tb", "subtb", "fm", "pcl"}
 """Of which `make test` takes the differences."""
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     "name",
     [
@@ -132,6 +134,7 @@ def test_gradients_are_the_finite_differences(name):
         assert float(ahead - behind) / 2e-5 == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_with_edge_flows_log_z_is_the_outflow_of_the_source():
     reading, policy, trajectories, seen, rewards = batch_of("words", outflow=True)
     scores = score(policy, reading, trajectories, rewards, known=seen)

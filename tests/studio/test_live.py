@@ -9,6 +9,8 @@ import pytest
 import anabranch as ab
 from support.studio import waited
 
+pytestmark = pytest.mark.thorough
+
 TRAINED = "studio.numbers()?.totalVariation"
 
 

@@ -16,6 +16,7 @@ def run():
     return ab.train("faces", objective="tb", steps=3, callback=lambda row: None)
 
 
+@pytest.mark.thorough
 def test_a_run_opens_beside_the_notebook_and_stops(run, tmp_path):
     run.save(tmp_path / "kept")
     with socket.create_server(("127.0.0.1", 0)) as taken:  # the next port is found
@@ -48,6 +49,7 @@ def test_a_server_that_does_not_start_says_why(run):
         ab.studio(run, port=70_000)
 
 
+@pytest.mark.thorough
 def test_the_server_ends_with_the_process_that_opened_it(tmp_path, run):
     run.save(tmp_path / "kept")
     program = (

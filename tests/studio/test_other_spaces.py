@@ -60,6 +60,7 @@ def test_ten_thousand_states_show_what_carries_the_flow(tab, large, capsys):
     page.until(f"document.querySelectorAll('[data-state]').length > {seen}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["bits", "molecules"])
 def test_a_space_that_cannot_be_listed_shows_drawn_trajectories(tab, large, name):
     root, server = large
@@ -79,6 +80,7 @@ def test_a_space_that_cannot_be_listed_shows_drawn_trajectories(tab, large, name
         assert np.isnan(rewards).any(), "what was never evaluated is not asked for"
 
 
+@pytest.mark.thorough
 def test_recording_asks_for_no_new_reward(large):
     root, _ = large
     run = ab.load(root / "molecules")
@@ -88,6 +90,7 @@ def test_recording_asks_for_no_new_reward(large):
     assert len(ab.load(root / "molecules").evaluations()["object"]) == before
 
 
+@pytest.mark.thorough
 def test_every_state_is_reached_by_the_keyboard_and_has_a_name(tab, page_of_faces):
     page = tab().open(page_of_faces)
     page.page.focus("[data-state='0']")
@@ -106,6 +109,7 @@ def test_every_state_is_reached_by_the_keyboard_and_has_a_name(tab, page_of_face
     assert len(set(names)) == 42
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(tab, page_of_faces, view, scheme, tmp_path):
@@ -126,6 +130,7 @@ def test_axe_finds_nothing_serious(tab, page_of_faces, view, scheme, tmp_path):
 HOSTILE = '<img src=x onerror="window.bitten = 1"><script>window.bitten = 1</script>'
 
 
+@pytest.mark.thorough
 def test_markup_in_names_texts_and_drawings_is_text(tab, tmp_path, file_of):
     root = tmp_path / "runs"
     place = root / 'a<b onclick="x">'
@@ -170,6 +175,7 @@ def check_harmless(page):
     assert page.tell("document.querySelector('circle[r=\"4\"]').getAttribute('fill')") is None
 
 
+@pytest.mark.thorough
 def test_a_page_says_that_it_is_disconnected_and_goes_on(tab, tmp_path):
     root = tmp_path / "runs"
     trained(root / "faces", steps=20)
@@ -201,6 +207,7 @@ def test_a_run_that_is_not_there_is_a_sentence(tab, server):
     page.complaints.clear()  # the browser's own words about a 404
 
 
+@pytest.mark.thorough
 def test_a_run_is_followed_while_it_is_trained(tab, tmp_path):
     root = tmp_path / "runs"
     run = trained(root / "faces", steps=50)

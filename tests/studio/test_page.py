@@ -223,6 +223,7 @@ def test_address_makes_the_round_trip(tab, page_of_faces):
     assert again.tell("location.href") == address
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind, head", [("svg", b"<svg"), ("png", b"\x89PNG"), ("json", b"{")])
 def test_pictures_and_numbers_can_be_taken_along(tab, page_of_faces, tmp_path, kind, head):
     page = tab().open(page_of_faces)

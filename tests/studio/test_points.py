@@ -20,6 +20,8 @@ from anabranch.trajectories import Trajectories
 from support.points import SPACES, trained_points
 from support.studio import serving
 
+pytestmark = pytest.mark.thorough
+
 VIEWS = {"phone": {"width": 360, "height": 740}, "desk": {"width": 1440, "height": 900}}
 
 

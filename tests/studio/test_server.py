@@ -107,6 +107,7 @@ ODD = [
 ]
 
 
+@pytest.mark.thorough
 def test_paths_that_lead_out_are_not_found(tmp_path):
     root, outside = tmp_path / "runs", tmp_path / "outside"
     trained(outside, steps=2)
@@ -205,6 +206,7 @@ def listening(server, name, *, reads=True):
     return one
 
 
+@pytest.mark.thorough
 def test_fifty_listeners_one_that_never_reads_and_one_too_many(tmp_path, capsys):
     root = tmp_path / "runs"
     trained(root / "faces", steps=2)

@@ -108,6 +108,7 @@ class KilledError(Exception):
     """What ends a trainer in the middle of going on."""
 
 
+@pytest.mark.thorough
 def test_one_that_is_killed_again_while_it_goes_on_ends_at_the_same_parameters(tmp_path, monkeypatch):
     """It writes checkpoints on its way through the log, and each must say which events it contains."""
     calm = Steered(tmp_path / "calm", make("faces"), Choices.of(CHOICES))
@@ -145,6 +146,7 @@ def test_one_that_is_killed_again_while_it_goes_on_ends_at_the_same_parameters(t
             np.testing.assert_array_equal(got[name], value, err_msg=f"{last}: {name}")
 
 
+@pytest.mark.thorough
 def test_bad_controls_are_refused_with_a_sentence_and_change_nothing(tmp_path):
     trainer = Trained(tmp_path / "run", choices=CHOICES)
     trainer.step(5)
@@ -201,6 +203,7 @@ def alive(pid):
         return file.read().rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [
     signal.SIGKILL,
     pytest.param(signal.SIGTERM, marks=pytest.mark.thorough),

@@ -51,6 +51,7 @@ def deaf(seen):
     return ab.Network(make=lambda inputs, outputs, key: Deaf(eqx.nn.MLP(seen, outputs, 64, 2, key=key), seen))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_network_that_ignores_its_condition_is_found_out(exact):
     run = quiet(condition=HEAT, **{**LONGER, "steps": 300, "policy": deaf(8)})
@@ -62,6 +63,7 @@ def test_a_network_that_ignores_its_condition_is_found_out(exact):
     assert "does not move with the condition" in finding.evidence
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("objective", ["db", "subtb", "fm"])
 def test_other_objectives_learn_under_conditions_too(objective):
     found = quiet(condition=HEAT, **{**LONGER, "objective": objective}).evaluate(samples=256).conditions
@@ -76,6 +78,7 @@ def test_a_learned_backward_policy_replay_and_search_learn_the_same_targets():
     assert found.worst("total_variation") < 0.08
 
 
+@pytest.mark.thorough
 def test_preferences_trace_the_front():
     run = quiet(reward=two, condition=PAIR, **LONGER)
     found = run.evaluate(samples=256).conditions
@@ -98,6 +101,7 @@ def test_goals_are_met():
 # --- hindsight
 
 
+@pytest.mark.thorough
 def test_replayed_objects_are_judged_anew_and_never_evaluated_again():
     settings = {key: value for key, value in SMALL.items() if key != "exact"}
     setup = ab.setup(TASK.env, two, condition=PAIR, replay=ab.Replay(share=0.5, capacity=64), **settings)
@@ -123,6 +127,7 @@ def test_replayed_objects_are_judged_anew_and_never_evaluated_again():
 # --- late rewards, seeds, resume
 
 
+@pytest.mark.thorough
 def test_late_batches_keep_their_conditions():
     options = {**SMALL, "condition": PAIR, "level": 0.0}
     reward = ab.python_reward(two_in_python, survey=32, inflight=3)
@@ -131,6 +136,7 @@ def test_late_batches_keep_their_conditions():
     assert np.isfinite(run.history[-1]["loss"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("extra", [{}, {"replay": ab.Replay(share=0.25, capacity=50)}, {"backward": "tlm"}])
 def test_half_a_training_and_the_rest_are_the_whole_bit_for_bit(tmp_path, extra):
     options = {**SMALL, "condition": HEAT, "checkpoint": ab.Checkpoint(steps=20), **extra}
@@ -147,6 +153,7 @@ def test_half_a_training_and_the_rest_are_the_whole_bit_for_bit(tmp_path, extra)
     assert same_bits(whole, rest)
 
 
+@pytest.mark.thorough
 def test_a_run_is_read_back_with_its_condition(tmp_path):
     run = ab.train("hypergrid", out=tmp_path / "run", condition=HEAT, callback=lambda row: None, **SMALL)
     again = ab.load(tmp_path / "run")
@@ -166,6 +173,7 @@ def test_a_run_from_before_there_were_conditions_is_read(tmp_path):
     assert ab.load(tmp_path / "run").setup.condition is None
 
 
+@pytest.mark.thorough
 def test_seeds_of_one_program_are_those_trained_alone():
     several = quiet(condition=HEAT, seeds=2, **SMALL)
     alone = quiet(condition=HEAT, seed=1, **SMALL)
@@ -175,6 +183,7 @@ def test_seeds_of_one_program_are_those_trained_alone():
         several.at(1.0)
 
 
+@pytest.mark.thorough
 def test_the_exact_distance_on_the_way_is_the_worst_of_all_conditions():
     run = quiet(condition=HEAT, **{**SMALL, "exact": True})
     under = UnderConditions.of(ab.state_graph(TASK.env), run.setup.log_reward)

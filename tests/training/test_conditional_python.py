@@ -1,11 +1,13 @@
 """Trainings under conditions with a reward in plain Python: asked once an object, and the same law as in JAX."""
 
 import numpy as np
+import pytest
 
 import anabranch as ab
 from support.two_rewards import HEAT, PAIR, SMALL, bits, quiet, two, two_in_python
 
 
+@pytest.mark.thorough
 def test_a_reward_in_plain_python_is_asked_once_for_an_object_under_all_conditions():
     asked = []
 
@@ -21,6 +23,7 @@ def test_a_reward_in_plain_python_is_asked_once_for_an_object_under_all_conditio
     assert len(asked) - twice == len(set(asked)) <= 16
 
 
+@pytest.mark.thorough
 def test_plain_python_columns_teach_what_columns_in_jax_teach():
     options = {**SMALL, "level": 0.0, "zero_floor": 1e-4, "condition": PAIR}
     inside, outside = quiet(reward=two, **options), quiet(reward=ab.python_reward(two_in_python, survey=256), **options)
@@ -28,6 +31,7 @@ def test_plain_python_columns_teach_what_columns_in_jax_teach():
         np.testing.assert_allclose(one, other, atol=2e-4)
 
 
+@pytest.mark.thorough
 def test_what_is_measured_asks_for_few_rewards_in_plain_python():
     env = ab.make("hypergrid", env={"dim": 3, "side": 12}).env
     asked = []
@@ -46,6 +50,7 @@ def test_what_is_measured_asks_for_few_rewards_in_plain_python():
     assert len(asked) - before <= 100
 
 
+@pytest.mark.thorough
 def test_a_temperature_over_plain_python_is_the_power_of_its_reward():
     def score(objects):
         return [1.0 + x + y for x, y in objects]

@@ -126,6 +126,7 @@ def corners_of(state):
 LONG = {"steps": 800, "seed": 0, "policy": ab.MLP(width=32), "optimizer": ab.Adam(learning_rate=3e-3)}
 
 
+@pytest.mark.thorough
 def test_a_teacher_finds_the_modes_that_its_student_misses():
     """The control: without one all mass stays in the nearest corner, to a thousandth; with one a third has left it."""
     (alone, _), (taught, _) = advanced(**LONG), advanced(**LONG, teacher=ab.Teacher(share=0.5))
@@ -143,6 +144,7 @@ def test_an_ensemble_finds_a_mode_that_the_policy_misses():
 # --- what they change
 
 
+@pytest.mark.thorough
 def test_a_share_of_zero_is_a_training_without_them_bit_for_bit():
     """And one above 0 is not."""
     (plain, metrics), (off, same) = advanced(), advanced(teacher=ab.Teacher(share=0.0), thompson=ab.Thompson(share=0.0))
@@ -171,6 +173,7 @@ def test_the_batch_has_the_shares_that_were_asked_for(kind):
     np.testing.assert_array_equal(propose(alone, init(alone, 0)).trajectories.actions, drawn.trajectories.actions)
 
 
+@pytest.mark.thorough
 def test_each_of_several_seeds_is_what_it_is_alone():
     both, _ = advanced(**BOTH, seeds=2)
     for lane in range(2):
@@ -179,6 +182,7 @@ def test_each_of_several_seeds_is_what_it_is_alone():
             np.testing.assert_allclose(one[lane], other, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.thorough
 def test_a_guide_that_is_no_number_is_a_fault():
     setup = ab.setup(GRID, HIDDEN, chunk=None, teacher=TEACHER, **QUICK)
     state = init(setup, 0)
@@ -195,6 +199,7 @@ SAMPLE = ("fm", "vargrad")
 """The others have no formula of their own for the residual of a trajectory."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "objective", [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.thorough) for name in OFF_POLICY]
 )
@@ -215,6 +220,7 @@ def trained_prior(task):
 # --- rewards in plain Python
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inflight", [1, pytest.param(3, marks=pytest.mark.thorough)])
 def test_what_a_guide_draws_is_evaluated_in_plain_python(inflight):
     """A reward in Python is asked for the objects of all samplers, and teaches what the one in JAX does."""

@@ -31,6 +31,7 @@ def stepped(setup):
     return kept is not None, fresh.policy, float(metrics.loss)
 
 
+@pytest.mark.thorough
 def test_above_a_tenth_of_the_memory_the_gradient_recomputes_and_is_the_same(setup, monkeypatch):
     hidden = 4 * (16 + 16)  # what the second layer and the heads put out
     assert memory._remembered_bytes(setup) == 8 * setup.env.rows * hidden
@@ -55,6 +56,7 @@ def test_a_long_space_on_a_small_machine_trains_in_what_there_is(monkeypatch):
     memory.require_memory(ready)
 
 
+@pytest.mark.thorough
 def test_the_command_line_is_none_the_wiser(tmp_path, monkeypatch):
     with_memory(monkeypatch, 30_000_000)
     code, _, err = answer("train", "faces", "--steps", 5, "--batch", 4096, "--out", tmp_path / "run")

@@ -90,6 +90,7 @@ class Even(Spread):
     strength: float = 0.5
 
 
+@pytest.mark.thorough
 def test_an_exploration_of_ones_own_trains_and_comes_back(tmp_path):
     run = train(**{**LONGER, "explore": Even()}, name="faces", out=tmp_path / "run")
     assert run.history[-1]["total_variation"] < 0.1
@@ -101,6 +102,7 @@ def test_an_exploration_of_ones_own_trains_and_comes_back(tmp_path):
         train(explore=Even(), objective="pg")
 
 
+@pytest.mark.thorough
 def test_a_network_is_wrapped_in_one_call(tmp_path):
     made = ab.Network(make=lambda inputs, outputs, key: eqx.nn.MLP(inputs, outputs, 32, 2, key=key))
     for changes in ({"backward": "learned", "objective": "db"},):

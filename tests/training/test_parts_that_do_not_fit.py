@@ -159,6 +159,7 @@ class NotAtOne(Subset):
         return (state != (jnp.arange(12) < 6)).any()
 
 
+@pytest.mark.thorough
 def test_whether_every_state_stops_is_asked_of_all_states_or_of_whole_walks():
     assert every_state_stops(Subsets(items=4))
     assert every_state_stops(Subset(40, 20))

@@ -43,6 +43,7 @@ def test_what_needs_rewards_inside_of_a_step_is_refused_in_a_sentence(settings, 
         trained(scores.values, train=settings)
 
 
+@pytest.mark.thorough
 def test_a_policy_gradient_learns_from_no_earlier_policy():
     with pytest.raises(ConfigError, match="on-policy only: inflight must be 1; given 2"):
         trained(scores.values, train={"objective": "pg"}, inflight=2)

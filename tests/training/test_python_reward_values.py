@@ -47,6 +47,7 @@ def test_a_reward_that_is_none_stops_with_object_value_and_hint(value, words):
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.thorough
 def test_a_quarantine_drops_objects_and_goes_on_until_its_budget_is_spent():
     run = trained(with_value(math.nan), train={"steps": 30}, on_bad_reward="quarantine")
     assert run.steps == 30
@@ -67,6 +68,7 @@ def test_a_quarantine_goes_on_where_it_was(tmp_path):
     assert np.array_equal(parameters(run), parameters(whole))
 
 
+@pytest.mark.thorough
 def test_a_quarantine_ends_where_too_many_objects_have_no_reward():
     def score(objects):
         return [math.nan if x else 1.0 for x, *_ in objects]
@@ -76,6 +78,7 @@ def test_a_quarantine_ends_where_too_many_objects_have_no_reward():
         ab.train(Hypergrid(dim=4, side=8), reward, **{**SETTINGS, "steps": 500}, explore=ab.Explore(epsilon=0.5))
 
 
+@pytest.mark.thorough
 def test_a_dropped_object_leaves_the_others_as_they_are():
     """All of a batch dropped: nothing is learned from it, and the next step comes."""
     reward = python_reward(lambda objects: [math.nan] * len(objects), on_bad_reward="quarantine", survey=32)
@@ -86,6 +89,7 @@ def test_a_dropped_object_leaves_the_others_as_they_are():
     assert parameters(run).shape == parameters(fresh).shape
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     "returned",
     [
@@ -119,6 +123,7 @@ def test_an_answer_of_another_kind_says_what_was_expected(returned, words):
         trained(lambda objects: returned(len(objects)))
 
 
+@pytest.mark.thorough
 def test_zeros_are_floored_below_the_median_and_counted():
     run = trained(with_value(0.0), train={"steps": 40})
     assert max(row["floored"] for row in run.history) > 0.0
@@ -153,6 +158,7 @@ def test_a_constant_reward_and_one_on_a_single_object_train(capsys):
         assert "nan" not in printed.lower(), "an undefined correlation is a dash, or null"
 
 
+@pytest.mark.thorough
 def test_a_function_that_does_not_repeat_itself_is_told_once():
     state = iter(range(10**9))
 

@@ -58,6 +58,7 @@ def test_batches_that_are_late_teach_the_same():
     assert ab.total_variation(graph, late.policy, scores.values) < 0.05
 
 
+@pytest.mark.thorough
 def test_the_exact_answer_stands_beside_it_where_all_rewards_are_known():
     assert ab.train(GRID, scores.values, **{**SETTINGS, "exact": "auto"}).history[-1]["total_variation"] is not None
     noisy = python_reward(scores.values, survey=32, noisy=True)
@@ -83,6 +84,7 @@ def test_the_exponent_the_weights_and_the_kinds_of_columns_are_applied_afterward
 # --- the order of results, workers, asynchrony
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_any_number_of_workers_gives_the_same_parameters(workers, plain):
     require_same(trained(scores.values, workers=workers), plain)
@@ -91,6 +93,7 @@ def test_any_number_of_workers_gives_the_same_parameters(workers, plain):
 LONG = pytest.param(400, 1.0, 15, marks=pytest.mark.faults)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("steps", "every", "least"), [(40, 0.3, 2), LONG], ids=["short", "long"])
 def test_workers_that_are_killed_change_no_parameter(steps, every, least):
     grid, options = Hypergrid(dim=3, side=16), {**SETTINGS, "steps": steps, "explore": ab.Explore(epsilon=0.3)}
@@ -111,6 +114,7 @@ def test_every_object_is_evaluated_once(tmp_path, monkeypatch):
     assert run.history[-1]["evaluations"] == len(set(calls))
 
 
+@pytest.mark.thorough
 def test_batches_ahead_are_of_earlier_policies_and_of_no_timing():
     late = trained(scores.values, inflight=4)
     assert [row["staleness"] for row in late.history][-1] == 3.0
@@ -245,6 +249,7 @@ def test_each_training_has_a_budget_of_its_own_and_a_shared_cache_answers(tmp_pa
         assert first.evaluations()["object"] == second.evaluations()["object"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inflight", [1, 3])
 def test_a_training_that_diverges_writes_its_batch(inflight, tmp_path):
     wild = {"optimizer": ab.Adam(learning_rate=1e30), "log_z_rate": 1e30, "out": tmp_path / "run", "steps": 100}

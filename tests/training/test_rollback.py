@@ -58,6 +58,7 @@ def test_a_step_that_is_no_number_is_passed_over():
     assert (run.steps, run.interrupted) == (STEPS, False)
 
 
+@pytest.mark.thorough
 def test_a_seed_whose_step_is_rolled_back_leaves_the_others_alone():
     alone = [ab.train(FACES, objective=Brittle(), seed=seed, **SMALL) for seed in (0, 1)]
     both = ab.train(FACES, objective=Brittle(), seed=0, seeds=2, **SMALL)
@@ -74,6 +75,7 @@ def poisoned(at):
     return optax.GradientTransformation(lambda parameters: jnp.zeros((), jnp.int32), update)
 
 
+@pytest.mark.thorough
 def test_ten_steps_in_a_row_stop_a_training_at_the_last_good_state(tmp_path):
     out, settings = tmp_path / "run", {**SMALL, "objective": "tb"}
     with pytest.raises(ab.RunError) as caught:

@@ -70,6 +70,7 @@ def test_the_level_moves_with_the_reward_and_the_start_stays(shift):
         assert starts[0] == starts[1]
 
 
+@pytest.mark.thorough
 def test_log_z_starts_near_its_value():
     """The log Z of 500 free bits is 347 nats: it starts there, instead of walking there in thousands of steps."""
     env = BitStrings(length=500, word=4)

@@ -8,6 +8,7 @@ from anabranch.cli import main
 OPTIONS = {"objective": "tb", "steps": 30, "batch": 4, "policy": ab.MLP(width=8)}
 
 
+@pytest.mark.thorough
 def test_a_lane_equals_the_run_that_it_stands_for():
     """Rates and epsilon are traced in a sweep and constants in a run: the numbers agree to float32 rounding."""
     task = ab.make("faces")
@@ -34,6 +35,7 @@ def test_a_lane_equals_the_run_that_it_stands_for():
     assert other[1] != pytest.approx(lane.total_variation[1], abs=1e-4)
 
 
+@pytest.mark.thorough
 def test_what_changes_a_shape_has_a_program_of_its_own():
     task = ab.make("faces")
     seen = []
@@ -58,6 +60,7 @@ def test_bad_sweeps_are_sentences(over, words):
         ab.sweep(task.env, task.log_reward, over=over, **OPTIONS)
 
 
+@pytest.mark.thorough
 def test_the_verb_prints_a_table_and_refuses_in_a_sentence(capsys):
     few = ["--steps", "10", "--batch", "2", "--seeds", "2", "--policy.width", "8"]
     assert main(["sweep", "faces", "--over", "optimizer.learning_rate=1e-3,1e-2", *few]) == 0

@@ -64,6 +64,7 @@ def test_plain_reinforcement_learning_draws_only_happy_faces():
     assert law.total_variation > 0.3
 
 
+@pytest.mark.thorough
 def test_rewards_far_below_one_are_learned_beside_rewards_of_zero():
     """All valid rewards lie thousands of times below the floor of zeros at a typical reward of 1."""
     task = ab.make("faces", reward={"happy": 4e-8, "sad": 1e-8})
@@ -139,6 +140,7 @@ def test_tabular_policies_learn():
     assert numbers(run)[0].total_variation <= 0.01
 
 
+@pytest.mark.thorough
 def test_spaces_of_ones_own_are_learned():
     options = {"steps": 2_000, "batch": 16, "policy": ab.MLP(width=64), "optimizer": ab.Adam(learning_rate=3e-3)}
     subset, tongue = Subset(5, 3), words(3, "ab")
@@ -158,6 +160,7 @@ BAD_REWARDS = {
 }
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", BAD_REWARDS)
 def test_a_bad_reward_is_one_sentence(name):
     log_reward, sentence = BAD_REWARDS[name]
@@ -165,6 +168,7 @@ def test_a_bad_reward_is_one_sentence(name):
         ab.train(FACES.env, log_reward, **QUICK)
 
 
+@pytest.mark.thorough
 def test_a_bad_reward_in_a_large_space_is_named_when_it_is_met():
     env = Subset(40, 20)
     with pytest.raises(ab.RewardError, match=r"log_reward is nan for .*True"):
