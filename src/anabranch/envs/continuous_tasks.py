@@ -55,6 +55,8 @@ class Tuned:
     """Of exploration, where the objective allows it."""
     learning_rate: float = 2e-3
     width: int = 64
+    log_z_rate: float = 0.1
+    """Higher where log Z starts tens of nats away from where it ends."""
     follows: bool = False
     """Whether the drift follows the gradient of log R."""
 
@@ -66,8 +68,10 @@ SETTINGS: Mapping[str, Tuned] = {
     "cube": Tuned(steps=10_000, epsilon=0.1, learning_rate=3e-3, width=128),
     "torus": Tuned(steps=20_000, epsilon=0.05, learning_rate=3e-3, width=128),
     "kinds-and-points": Tuned(epsilon=0.1),
-    **dict.fromkeys(("gaussians-2", "gaussians-25", "gaussians-40", "funnel", "many-well"), DIFFUSION),
-    **dict.fromkeys(("many-well-32", "logistic-regression", "lennard-jones"), DIFFUSION),
+    **dict.fromkeys(("gaussians-2", "gaussians-25", "gaussians-40", "many-well"), DIFFUSION),
+    **dict.fromkeys(("logistic-regression", "lennard-jones"), DIFFUSION),
+    "funnel": Tuned(steps=10_000, follows=True),
+    "many-well-32": Tuned(learning_rate=5e-3, log_z_rate=1.0, follows=True),
 }
 """The settings of a task are changed here and nowhere else."""
 
@@ -80,7 +84,7 @@ def _settings(tuned: Tuned) -> Callable[[Objective], Settings]:
         from anabranch.policies.drift import Drift
 
         # Annealing is for rewards of random objects that span many nats, and these kernels start wide.
-        found = dataclasses.replace(shared(objective), anneal=Anneal(steps=0))
+        found = dataclasses.replace(shared(objective), anneal=Anneal(steps=0), log_z_rate=tuned.log_z_rate)
         return dataclasses.replace(found, policy=Drift(width=tuned.width)) if tuned.follows else found
 
     return settings
