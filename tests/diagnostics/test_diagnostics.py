@@ -102,7 +102,6 @@ def test_a_sampler_that_covers_is_left_in_peace_exactly(found):
     assert not {"collapse", "coverage"} & set(found("flat")), "wrong, but it covers"
 
 
-@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", ["collapsed", "halved"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_collapse_is_seen_without_the_exact_answer(found, evaluations, name, seed):
