@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from anabranch.continuous.contract import ContinuousEnvironment, Kernel
 from anabranch.continuous.kernels import draw, tempered
 from anabranch.environment import State, initial_state
+from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
 from anabranch.sampling.explore import Exploration, Explore
 from anabranch.sampling.flags import Flags, chosen, flagged
@@ -70,10 +71,9 @@ def drawn_moves(
 
     def body(carry: Any, entry: Any) -> Any:
         # In a space whose trajectories end early, nothing is computed for the rows after the longest.
-        nothing = jax.tree.map(
-            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), eqx.filter_eval_shape(moved, carry, entry)[1]
-        )
-        return jax.lax.cond(carry[0].alive.any(), moved, lambda carry, entry: (carry, nothing), carry, entry)
+        once, (_, shapes) = traced_once(moved, carry, entry)
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.cond(carry[0].alive.any(), once, lambda carry, entry: (carry, nothing), carry, entry)
 
     calm = Flags(jnp.array(False), jnp.array(False), initial_state(env))
     begin = _Lane(start, start, jnp.ones(batch, bool), shares)
