@@ -71,7 +71,7 @@ SETTINGS: Mapping[str, Tuned] = {
     **dict.fromkeys(("gaussians-2", "gaussians-25", "gaussians-40", "many-well"), DIFFUSION),
     **dict.fromkeys(("logistic-regression", "lennard-jones"), DIFFUSION),
     "funnel": Tuned(steps=10_000, follows=True),
-    "many-well-32": Tuned(learning_rate=5e-3, log_z_rate=1.0, follows=True),
+    "many-well-32": Tuned(steps=4_000, width=256, log_z_rate=1.0, follows=True),
 }
 """The settings of a task are changed here and nowhere else."""
 
