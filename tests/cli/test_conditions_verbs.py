@@ -70,7 +70,7 @@ def test_walk_and_plot_take_the_middle_and_say_so(heated):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("reward", [pytest.param("two", marks=pytest.mark.thorough), "in_python"])
+@pytest.mark.parametrize("reward", ["two", "in_python"])
 def test_columns_of_a_users_file_are_taken_with_preferences(folder, reward):
     out = folder / f"pair-{reward}"
     spec = f"{folder / 'rewards.py'}:{reward}"

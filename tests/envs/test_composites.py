@@ -103,7 +103,6 @@ ALL = [*CASES, *zip(NESTED, NESTED_SIZES, strict=True)]
 QUICK = {0, 8, 16, 23, *range(len(CASES), len(ALL))}
 
 
-@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     "env, counts",
     [case if at in QUICK else pytest.param(*case, marks=pytest.mark.thorough) for at, case in enumerate(ALL)],

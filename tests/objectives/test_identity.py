@@ -38,16 +38,8 @@ CASES = [*product(SPACES, P_B, ["plain", "packed"]), *product(CATALOGUE, ["rando
 """The plain form on the spaces of the tests alone: it differs from the packed one in how rows are walked, not read."""
 
 
-def is_long(space, backward, form):
-    """The plain form again, and every third of the larger spaces, are what `make test` has."""
-    return form == "plain" and space != "faces" if space in SPACES else list(CATALOGUE).index(space) % 3 > 0
-
-
-SAMPLED = [pytest.param(*case, marks=pytest.mark.thorough) if is_long(*case) else case for case in CASES]
-
-
-@pytest.mark.sampled(every=8)
-@pytest.mark.parametrize("space, backward, form", SAMPLED)
+@pytest.mark.sampled(every=7)
+@pytest.mark.parametrize("space, backward, form", CASES)
 def test_every_residual_is_zero_at_the_exact_flow(space, backward, form):
     """Every space x every objective; every P_B on the spaces of the tests, any P_B at all on the built-in ones."""
     with jax.enable_x64(True):

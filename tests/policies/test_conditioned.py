@@ -171,9 +171,7 @@ NETWORKS = {
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.thorough) if kind in ("set", "graph") else kind for kind in NETWORKS]
-)
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_every_network_is_told_of_the_condition_while_sampling_and_while_scoring(kind):
     name, fields, recipe = NETWORKS[kind]
     task = ab.make(name, env=fields)

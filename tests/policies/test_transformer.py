@@ -69,7 +69,7 @@ def test_cache_one_pass_and_rows_say_the_same(env):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("chunk", [7, pytest.param(None, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("chunk", [7, None])
 def test_gradients_of_one_pass_are_those_of_the_rows(chunk):
     reading, policy, trajectories, seen = drawn(WORDS)
     parameters, static = eqx.partition(policy, eqx.is_inexact_array)

@@ -109,7 +109,6 @@ SAMPLE = {("tb", "replay", "faces"), ("db", "search", "grid"), ("ml", "alone", "
 MARKED = [case if case in SAMPLE else pytest.param(*case, marks=pytest.mark.faults) for case in CASES]
 
 
-@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("objective, extra, space", MARKED)
 def test_a_killed_training_goes_on_bit_for_bit(tmp_path, objective, extra, space):
     task = task_for(objective, space)

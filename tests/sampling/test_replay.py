@@ -191,7 +191,7 @@ FIRST, *OTHERS = STAY
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", [FIRST, *(pytest.param(name, marks=pytest.mark.thorough) for name in OTHERS)])
+@pytest.mark.parametrize("name", [FIRST, *OTHERS])
 def test_the_optimum_stays_in_place(name):
     """Exact total variation after the same short training, and one compilation for all of its chunks."""
     env, log_reward, changes = STAY[name]

@@ -204,11 +204,7 @@ def alive(pid):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("number", [
-    signal.SIGKILL,
-    pytest.param(signal.SIGTERM, marks=pytest.mark.thorough),
-    pytest.param(signal.SIGINT, marks=pytest.mark.thorough),
-])  # fmt: skip
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_ends_leaves_no_process_and_the_run_goes_on_in_the_next(tmp_path, number):
     root = tmp_path / "runs"
     with serving("faces", "--root", root) as server:

@@ -195,14 +195,10 @@ def test_a_guide_that_is_no_number_is_a_fault():
 
 
 OFF_POLICY = [name for name, kind in OBJECTIVES.items() if not (kind.on_policy or kind.needs_data)]
-SAMPLE = ("fm", "vargrad")
-"""The others have no formula of their own for the residual of a trajectory."""
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "objective", [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.thorough) for name in OFF_POLICY]
-)
+@pytest.mark.parametrize("objective", OFF_POLICY)
 def test_every_objective_that_is_valid_off_policy_takes_them(objective):
     task = ab.make("subsets", env={"items": 5})
     options = {"objective": objective, "steps": 20, "batch": 8, "policy": ab.MLP(width=8, depth=1), "exact": False}
@@ -221,7 +217,7 @@ def trained_prior(task):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("inflight", [1, pytest.param(3, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("inflight", [1, 3])
 def test_what_a_guide_draws_is_evaluated_in_plain_python(inflight):
     """A reward in Python is asked for the objects of all samplers, and teaches what the one in JAX does."""
     asked = set()

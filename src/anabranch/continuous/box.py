@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from anabranch.continuous.contract import ContinuousEnvironment, Kernel
-from anabranch.continuous.densities import Density, PlateauMixture, within
+from anabranch.continuous.densities import Density, PlateauMixture, split_by_component, within
 from anabranch.continuous.places import object_of, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
@@ -149,13 +149,10 @@ class FromSource(Density):
 def plateaus(numbers: Float[Array, " n"], low: Float[Array, " d"], high: Float[Array, " d"]) -> PlateauMixture:
     """A mixture of plateaus between two corners; from zeros each covers about a third of every side."""
     dim = low.shape[0]
-    count = numbers.shape[0] // (1 + 3 * dim)
-    # Split and not indexed: the gradient of an index is padded to all the numbers.
-    log_weights, *parts = jnp.split(numbers, [count, count * (1 + dim), count * (1 + 2 * dim)])
-    places, widths, edges = (part.reshape(count, dim) for part in parts)
+    log_weights, places, widths, edges = split_by_component(numbers, dim)
     length = high - low
     # Spread over the box from the start, so that they learn to be different ones.
-    spread = jnp.asarray(_spread(count, dim), float)
+    spread = jnp.asarray(_spread(log_weights.shape[0], dim), float)
     middle = low + length * jax.nn.sigmoid(places + spread)
     half = NARROWEST + 0.5 * length * jax.nn.sigmoid(widths - 1.0)
     edge = NARROWEST + 0.1 * length * jax.nn.sigmoid(edges - 1.0)

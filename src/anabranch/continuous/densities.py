@@ -101,6 +101,14 @@ class NormalMixture(Mixture):
         return NormalMixture(self.log_weights, self.mean, self.scale * jnp.sqrt(temperature))
 
 
+def split_by_component(numbers: Float[Array, " n"], dim: int) -> list[Float[Array, "..."]]:
+    """Of K (1 + 3 d) numbers of a network: K log-weights, and three arrays [K, d]."""
+    count = numbers.shape[0] // (1 + 3 * dim)
+    # Split and not indexed: the gradient of an index is padded to all the numbers.
+    log_weights, *parts = jnp.split(numbers, [count, count * (1 + dim), count * (1 + 2 * dim)])
+    return [log_weights, *(part.reshape(count, dim) for part in parts)]
+
+
 class PlateauMixture(Mixture):
     """A mixture of `K` products of plateaus with soft edges, cut off outside of an interval in each coordinate.
 

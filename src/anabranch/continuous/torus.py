@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from anabranch.continuous.contract import Kernel
-from anabranch.continuous.densities import Perhaps, VonMisesMixture, wrapped
+from anabranch.continuous.densities import Perhaps, VonMisesMixture, split_by_component, wrapped
 from anabranch.continuous.places import Timed, TimedEnvironment, object_of, place_of
 from anabranch.environment import State
 from anabranch.ground.errors import ConfigError
@@ -63,13 +63,9 @@ class Torus(TimedEnvironment):
         return Timed(Perhaps(state.time > 1, even, jnp.zeros(self.dim)), state.time - 1)
 
     def _turns(self, place: Float[Array, " d"], numbers: Float[Array, " n"]) -> VonMisesMixture:
-        count = self.components
-        # Split and not indexed: the gradient of an index is padded to all the numbers.
-        cuts = [count, count * (1 + self.dim), count * (1 + 2 * self.dim)]
-        log_weights, *parts = jnp.split(numbers, cuts)
-        sines, cosines, narrow = (part.reshape(count, self.dim) for part in parts)
+        log_weights, sines, cosines, narrow = split_by_component(numbers, self.dim)
         # A middle as the direction of a vector, which has no seam; the components start around the circle.
-        start = jnp.asarray(_directions(count, self.dim), float)
+        start = jnp.asarray(_directions(self.components, self.dim), float)
         middle = place + jnp.arctan2(sines + jnp.sin(start), cosines + jnp.cos(start))
         concentration = MOST_CONCENTRATION * jax.nn.sigmoid(narrow - 5.0)
         return VonMisesMixture(log_weights, wrapped(middle), concentration)
