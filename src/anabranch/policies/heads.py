@@ -156,15 +156,20 @@ def masked_log_softmax(
     A row with nothing allowed gives zeros and a log-weight of 0: finite, and never a choice, because the
     sampler raises a flag for it. Gradients are finite everywhere.
     """
-    some = mask.any()
     # Against overflow in exp. The shift cancels in the result, and so would its gradient.
     top = jax.lax.stop_gradient(jnp.max(logits, where=mask, initial=-jnp.inf))
+    some = top != -jnp.inf
     top = jnp.where(some, top, 0.0)
     # Masked before exp as well: the gradient of a `where` after it would be 0 times infinity, NaN, for large logits.
     shifted = jnp.where(mask, logits - top, 0.0)
     weight = jnp.sum(jnp.exp(shifted), where=mask)
     log_weight = jnp.log(jnp.where(some, weight, 1.0))
     return jnp.where(mask, shifted - log_weight, jnp.where(some, -jnp.inf, 0.0)), log_weight + top
+
+
+def entry(values: Float[Array, " n"], index: Int[Array, ""]) -> Float[Array, ""]:
+    """`values[index]`, read by comparing: the gradient of an index is a scatter, which is slow."""
+    return jnp.sum(values, where=jnp.arange(values.shape[0]) == index)
 
 
 @runtime_checkable

@@ -1,12 +1,14 @@
 """What networks of several kinds are made of: matrix products, norms, and how their parameters are drawn."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import add
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 LEAST_VARIANCE = 1e-5
 """Added to the variance in a norm, so that a constant vector is divided by something."""
@@ -63,3 +65,38 @@ def affine_layers(key: Key[Array, ""], sizes: Mapping[str, tuple[int, int]], lay
         return Affine(weight, jnp.zeros(weight.shape[1]))
 
     return [{name: affine(fresh[f"{name} {layer}"]) for name in sizes} for layer in range(layers)]
+
+
+@jax.custom_jvp
+def sum_of_rows(weight: Float[Array, "inputs m"], tokens: Int[Array, " n"]) -> Float[Array, " m"]:
+    """`weight[tokens].sum(0)`, several times as fast on a CPU: each row is added where it is read."""
+
+    def added(total: Float[Array, " m"], some: Int[Array, " k"]) -> Float[Array, " m"]:
+        return reduce(add, [weight[some[place]] for place in range(some.shape[0])], total)
+
+    return _in_blocks(added, jnp.zeros_like(weight[0]), tokens)
+
+
+@sum_of_rows.defjvp
+def _change_of_sum(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The sum is linear in the weight; the gradient of a block is one scatter, not one for each row."""
+    (weight, tokens), change = primals, tangents[0]
+    started = jnp.zeros_like(weight[0])
+    return sum_of_rows(weight, tokens), _in_blocks(lambda total, some: total + change[some].sum(0), started, tokens)
+
+
+def _in_blocks(
+    fold: Callable[[Array, Array], Array], total: Float[Array, " m"], tokens: Int[Array, " n"]
+) -> Float[Array, " m"]:
+    """Fold a few tokens after the other into a sum, in a loop where they are many."""
+    rest = tokens.shape[0] % ROWS_AT_ONCE
+    blocks = tokens[rest:].reshape(-1, ROWS_AT_ONCE)
+    if rest:
+        total = fold(total, tokens[:rest])
+    if blocks.shape[0] > 1:
+        return jax.lax.scan(lambda total, some: (fold(total, some), None), total, blocks)[0]
+    return fold(total, blocks[0]) if blocks.size else total
+
+
+ROWS_AT_ONCE = 8
+"""Rows of a matrix that are added up in one kernel."""

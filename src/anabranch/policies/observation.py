@@ -16,6 +16,7 @@ from anabranch.environment import Environment, State, initial_state
 from anabranch.graph.state_graph import small_state_graph
 from anabranch.ground.errors import ConfigError
 from anabranch.policies.conditioned import Conditioned, Given, Observation, Seen
+from anabranch.policies.layers import sum_of_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +104,7 @@ def linear(observation: Observation, weight: Float[Array, "inputs m"]) -> Float[
         states = weight if jnp.issubdtype(observation.observation.dtype, jnp.integer) else weight[:-count]
         return linear(observation.observation, states) + observation.features @ weight[-count:]
     tokens = jnp.issubdtype(observation.dtype, jnp.integer)
-    return weight[observation].sum(0) if tokens else observation @ weight
+    return sum_of_rows(weight, observation) if tokens else observation @ weight
 
 
 def dense(observation: Observation, vocabulary: int | None) -> Float[Array, " inputs"]:

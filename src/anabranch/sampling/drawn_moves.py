@@ -9,11 +9,11 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.continuous.contract import ContinuousEnvironment, Kernel
 from anabranch.continuous.kernels import draw, tempered
-from anabranch.environment import State, initial_state
+from anabranch.environment import State
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
 from anabranch.sampling.explore import Exploration, Explore
-from anabranch.sampling.flags import Flags, chosen, flagged
+from anabranch.sampling.flags import NOTHING_LEGAL, Flags, chosen, flags_of
 from anabranch.sampling.labels import draw_label
 from anabranch.scoring.moves import MOVE, STOP, Ends, kernel_ahead, kernel_back
 from anabranch.scoring.reading import DrawnScores, Reading, read, row_scores
@@ -54,32 +54,29 @@ def drawn_moves(
         outputs, mask = read(policy, heads, reading, state)
         label_key, move_key = jax.random.split(own)
         weights = explore.probabilities(outputs.log_pf, mask, lane.share, rows - 1)
-        action = draw_label(1.0 - jax.random.uniform(label_key), weights)
+        action = jnp.where(mask.any(), draw_label(1.0 - jax.random.uniform(label_key), weights), NOTHING_LEGAL)
         child = _child(env, kernel_ahead(env, state, heads), state, explore, lane.share, move_key)
         row = row_scores(outputs, heads, reading, state, action, Ends(lane.parent, child), first)
-        return action, child, DrawnScores(row, memory), ~mask.any()
+        return action, child, DrawnScores(row, memory)
 
-    def moved(carry: Any, entry: Any) -> Any:
-        lanes, flags = carry
+    def moved(lanes: _Lane, entry: Any) -> Any:
         own, t = entry
-        action, child, seen, stuck = jax.vmap(one, (0, 0, None))(lanes, own, t == 0)
-        flags = flagged(flags, "dead_end", lanes.alive & stuck, lanes.state)
-        moving = lanes.alive & (action == MOVE) & ~stuck
-        flags = flagged(flags, "too_long", moving & (t == rows - 1), lanes.state)
+        action, child, seen = jax.vmap(one, (0, 0, None))(lanes, own, t == 0)
+        moving = lanes.alive & (action == MOVE)
         after = _Lane(chosen(moving, child, lanes.state), lanes.state, moving, lanes.share)
-        return (after, flags), (lanes.state, action, seen, lanes.alive)
+        return after, (lanes.state, action, seen, lanes.alive)
 
-    def body(carry: Any, entry: Any) -> Any:
+    def body(lanes: _Lane, entry: Any) -> Any:
         # In a space whose trajectories end early, nothing is computed for the rows after the longest.
-        once, (_, shapes) = traced_once(moved, carry, entry)
+        once, (_, shapes) = traced_once(moved, lanes, entry)
         nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return jax.lax.cond(carry[0].alive.any(), once, lambda carry, entry: (carry, nothing), carry, entry)
+        return jax.lax.cond(lanes.alive.any(), once, lambda lanes, entry: (lanes, nothing), lanes, entry)
 
-    calm = Flags(jnp.array(False), jnp.array(False), initial_state(env))
     begin = _Lane(start, start, jnp.ones(batch, bool), shares)
-    (_, flags), written = jax.lax.scan(body, (begin, calm), (keys, jnp.arange(rows)))
+    _, written = jax.lax.scan(body, begin, (keys, jnp.arange(rows)))
     states, actions, seen, alive = written
-    return Trajectories(states, actions, alive.sum(0).astype(jnp.int32)), seen, flags
+    trajectories = Trajectories(states, actions, alive.sum(0).astype(jnp.int32))
+    return trajectories, seen, flags_of(env, trajectories)
 
 
 def _child(

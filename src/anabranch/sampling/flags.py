@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from anabranch.environment import State
+from anabranch.environment import Environment, State
+from anabranch.trajectories import Trajectories
 
 
 class Flags(eqx.Module):
@@ -38,12 +39,17 @@ def chosen(mask: Bool[Array, "*lanes"], new: State, old: State) -> State:
     return jax.tree.map(leaf, new, old)
 
 
-def flagged(flags: Flags, which: str, where: Bool[Array, " lanes"], states: State) -> Flags:
-    """Raise a flag where it is the first, and keep a state at which it was raised."""
-    raised = where.any()
-    fresh = raised & ~flags.dead_end & ~flags.too_long
-    culprit = jnp.argmax(where)
-    kept = jax.tree.map(lambda old, new: jnp.where(fresh, new[culprit], old), flags.state, states)
-    values = {"dead_end": flags.dead_end, "too_long": flags.too_long}
-    values[which] |= raised
-    return Flags(**values, state=kept)
+NOTHING_LEGAL = -1
+"""Stands for the label of a row at whose state nothing is legal."""
+
+
+def flags_of(env: Environment, trajectories: Trajectories) -> Flags:
+    """What went wrong in a batch, read off its last rows: each that does not stop ends where something is wrong."""
+    lanes = jnp.arange(trajectories.length.shape[0])
+    last = trajectories.actions[trajectories.length - 1, lanes]
+    wrong = last != env.num_actions
+    # The state at which the walk was first in trouble.
+    first = jnp.argmin(jnp.where(wrong, trajectories.length, trajectories.actions.shape[0] + 1))
+    dead_end = last[first] == NOTHING_LEGAL
+    state = jax.tree.map(lambda leaf: leaf[trajectories.length[first] - 1, first], trajectories.states)
+    return Flags(wrong[first] & dead_end, wrong[first] & ~dead_end, state)

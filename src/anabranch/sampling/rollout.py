@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from anabranch.continuous.contract import ContinuousEnvironment
-from anabranch.environment import Environment, State, initial_state, step, take
+from anabranch.environment import Environment, State, step, take
 from anabranch.graph.longest import rows_of
 from anabranch.ground.streams import StepStream
 from anabranch.ground.tracing import traced_once
 from anabranch.policies.heads import Policy
 from anabranch.sampling.drawn_moves import drawn_moves
 from anabranch.sampling.explore import ON_POLICY, Exploration
-from anabranch.sampling.flags import Flags, chosen, flagged
+from anabranch.sampling.flags import NOTHING_LEGAL, Flags, chosen, flags_of
 from anabranch.sampling.labels import draw_label
 from anabranch.scoring.reading import DrawnScores, Reading, read, row_scores
 from anabranch.trajectories import Trajectories
@@ -91,11 +91,11 @@ def walked(
             (heads, cache), memory = policy.extend(cache, state, t), None
         outputs, mask = read(policy, heads, reading, state)
         weights = explore.probabilities(outputs.log_pf, mask, share, rows - 1)
-        action = draw_label(uniform, weights)
+        action = jnp.where(mask.any(), draw_label(uniform, weights), NOTHING_LEGAL)
         # STOP is no label of the environment: a lane that stops takes the last label, and `body` discards the child.
-        child = step(env, state, jnp.minimum(action, env.num_actions - 1))
+        child = step(env, state, jnp.clip(action, 0, env.num_actions - 1))
         row = row_scores(outputs, heads, reading, state, action, previous, first)
-        return action, child, DrawnScores(row, memory), ~mask.any(), cache
+        return action, child, DrawnScores(row, memory), cache
 
     cache = _caches(policy, None if fresh else start, batch)
     none = jnp.zeros(batch, jnp.int32)
@@ -109,16 +109,14 @@ def walked(
         everyone = column.shape[0] == batch
         first = jnp.broadcast_to(t == 0, column.shape)
         here = (uniforms[t], shares) if everyone else (uniforms[t, column], shares[column])
-        action, child, seen, stuck, cache = of_lanes(state, walk.previous, first, *here, walk.cache, t)
+        action, child, seen, cache = of_lanes(state, walk.previous, first, *here, walk.cache, t)
         place = t if everyone else (t, column)
         written = jax.tree.map(lambda buffer, row: buffer.at[place].set(row), walk.written, (state, action, seen))
-        flags = flagged(walk.flags, "dead_end", walk.alive & stuck, state)
-        moving = walk.alive & (action < env.num_actions) & ~stuck
-        flags = flagged(flags, "too_long", moving & (t == rows - 1), state)
+        moving = walk.alive & (action != env.num_actions) & (action != NOTHING_LEGAL)
         state = chosen(moving, child, state)
         length = walk.length + walk.alive if everyone else walk.length.at[column].add(walk.alive)
         left = _left(moving, reading.axis)
-        return _Walk(t + 1, column, state, action, moving, cache, length, written, flags, left)
+        return _Walk(t + 1, column, state, action, moving, cache, length, written, left)
 
     walk = _begun(env, start, cache, row, rows)
     widths = lane_widths(batch) if narrow else [batch]
@@ -126,7 +124,8 @@ def walked(
     for width, enough in zip(widths, [*widths[1:], 0], strict=True):
         walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
     states, actions, seen = walk.written
-    return Trajectories(states, actions, walk.length), seen, walk.flags
+    trajectories = Trajectories(states, actions, walk.length)
+    return trajectories, seen, flags_of(env, trajectories)
 
 
 def _caches(policy: Policy, start: State | None, batch: int) -> Any:
@@ -139,11 +138,11 @@ def _caches(policy: Policy, start: State | None, batch: int) -> Any:
 def _begun(env: Environment, start: State, cache: Any, row: Any, rows: int) -> "_Walk":
     """The walk before its first step, with room for `rows` rows like that of one lane."""
     batch = jax.tree.leaves(start)[0].shape[0]
-    action, child, seen, _, _ = row
+    action, child, seen, _ = row
     written = jax.tree.map(lambda leaf: jnp.zeros((rows, batch, *leaf.shape), leaf.dtype), (child, action, seen))
-    none, calm = jnp.zeros(batch, jnp.int32), Flags(jnp.array(False), jnp.array(False), initial_state(env))
+    none = jnp.zeros(batch, jnp.int32)
     lanes = jnp.arange(batch), start, none, none == 0, cache
-    return _Walk(jnp.array(0), *lanes, none, written, calm, jnp.array(batch))
+    return _Walk(jnp.array(0), *lanes, none, written, jnp.array(batch))
 
 
 class _Walk(eqx.Module):
@@ -159,7 +158,6 @@ class _Walk(eqx.Module):
     """What the policy carries for each lane; None where it carries nothing."""
     length: Int[Array, " B"]
     written: Any
-    flags: Flags
     left: Int[Array, ""]
     """How many lanes are alive (under a vmap: the most of any)."""
 
@@ -171,7 +169,7 @@ class _Walk(eqx.Module):
         lanes = jnp.argsort(~self.alive, stable=True)[:width]
         of_lanes = (self.column, self.state, self.previous, self.alive, self.cache)
         column, state, previous, alive, cache = take(of_lanes, lanes)
-        rest = (self.length, self.written, self.flags, self.left)
+        rest = (self.length, self.written, self.left)
         return _Walk(self.t, column, state, previous, alive, cache, *rest)
 
 

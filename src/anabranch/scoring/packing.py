@@ -57,7 +57,8 @@ def on_real_rows(
             return jax.tree.map(lambda r, p: r.at[where].set(p, mode="drop"), results, piece)
 
         empty = jax.tree.map(lambda shape: jnp.zeros((*mask.shape, *shape.shape), shape.dtype), shapes)
-        return _over_chunks(add, empty, mask, chunk, axis), (parameters, rows, mask)
+        # Without a gradient to add up a small chunk costs no more than a large one: one size, compiled once.
+        return _over_chunks(add, empty, mask, [(min(chunk, FORWARD_CHUNK), 1)], axis), (parameters, rows, mask)
 
     def backward(saved: Any, cotangents: Any) -> Any:
         parameters, rows, mask = saved
@@ -72,7 +73,7 @@ def on_real_rows(
 
         nothing = jax.tree.map(jnp.zeros_like, parameters)
         # Rows, mask and known values are data: no gradient flows into them.
-        return _over_chunks(add, nothing, mask, chunk, axis), None, None, None
+        return _over_chunks(add, nothing, mask, chunk_sizes(chunk), axis), None, None, None
 
     evaluate.defvjp(forward, backward)
     return evaluate(parameters, rows, mask, known)
@@ -90,17 +91,24 @@ def _gather(rows: Any, index: Int[Array, " C"] | int) -> Any:
 
 
 def _over_chunks(
-    add: Callable[..., Any], start: Any, mask: Bool[Array, " N"], chunk: int, axis: tuple[str, ...] | None
+    add: Callable[..., Any],
+    start: Any,
+    mask: Bool[Array, " N"],
+    sizes: list[tuple[int, int]],
+    axis: tuple[str, ...] | None,
 ) -> Any:
-    """Fold `add(total, index, real)` over chunks of the real rows: large ones first, then smaller ones for the rest."""
+    """Fold `add(total, index, real)` over chunks of the real rows: large ones first, then smaller ones for the rest.
+
+    `sizes`: of each the fewest rows for which it is called.
+    """
     # The numbers of the real rows, then as many zeros as a chunk has: `dynamic_slice` would otherwise shift a slice
     # that reaches beyond the end, and rows would count twice.
-    order = jnp.nonzero(mask, size=mask.shape[0] + chunk, fill_value=0)[0]
+    order = jnp.nonzero(mask, size=mask.shape[0] + sizes[0][0], fill_value=0)[0]
     count, done = mask.sum(), jnp.array(0)
     # Under a vmap all seeds take as many turns as the one with the most rows: the predicate is one number.
     most = count if axis is None else jax.lax.pmax(count, axis)
     total = start
-    for size, least in chunk_sizes(chunk):
+    for size, least in sizes:
 
         def body(carry: Any, size: int = size) -> Any:
             total, done = carry
@@ -131,5 +139,7 @@ def _least(size: int, smaller: int) -> int:
     return (calls - 1) * smaller + 1
 
 
+FORWARD_CHUNK = 128
+"""Rows that are evaluated at once where no gradient is asked for."""
 SMALLEST_CHUNK, ROWS_OF_A_CALL = 32, 24
 """Rows of the smallest chunk; and to how many rows the fixed cost of one call amounts."""

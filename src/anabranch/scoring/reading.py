@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from anabranch.continuous.contract import ContinuousEnvironment
 from anabranch.environment import Environment, State, forward_mask
 from anabranch.policies.backward.base import BackwardPolicy
-from anabranch.policies.heads import Heads, Policy, masked_log_softmax
+from anabranch.policies.heads import Heads, Policy, entry, masked_log_softmax
 from anabranch.scoring.moves import densities, ends_of, move_or_stop
 from anabranch.trajectories import RowScores, Trajectories
 
@@ -104,4 +104,4 @@ def row_scores(
         # Of one label alone: the gradient of a whole row of labels is a scatter, slow where they are thousands.
         entered = jnp.where(first, 0.0, backward.log_prob(reading.env, state, heads, previous))
         log_paths = heads.log_paths if "log_paths" in backward.needs else None
-    return RowScores(outputs.log_pf[action], entered, outputs.log_flow, outputs.log_pf[-1], log_paths)
+    return RowScores(entry(outputs.log_pf, action), entered, outputs.log_flow, outputs.log_pf[-1], log_paths)

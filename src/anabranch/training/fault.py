@@ -1,6 +1,5 @@
 """Faults of compiled steps: a compiled step cannot raise an error, so that it returns a `Fault` that becomes one."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -49,8 +48,12 @@ def not_finite(setup: Setup, state: TrainState, loss: Float[Array, "*lanes"]) ->
     """Whether a loss, or what it led to, is no number: of a state, or of each lane where lanes are one batch."""
     lanes = 1 if setup.vectorised and setup.seeds is not None else 0
 
-    def bad(leaf: Array, test: Callable[[Array], Array]) -> Array:
-        return test(leaf).any(axis=tuple(range(lanes, leaf.ndim)))
+    def any_of(trees: list[Any], test: Callable[[Array], Array]) -> Bool[Array, "*lanes"]:
+        leaves = jax.tree.leaves(eqx.filter(trees, eqx.is_inexact_array))
+        if not leaves:
+            return jnp.zeros(loss.shape, bool)
+        # Side by side, so that one test is compiled, and not one for each leaf.
+        return test(jnp.concatenate([leaf.reshape(*leaf.shape[:lanes], -1) for leaf in leaves], -1)).any(-1)
 
     def infinite(leaf: Array) -> Array:
         return ~jnp.isfinite(leaf)
@@ -60,9 +63,9 @@ def not_finite(setup: Setup, state: TrainState, loss: Float[Array, "*lanes"]) ->
     guides = [own for own in state.sources if isinstance(own, GuideState)]
     learned = [state.policy, *(guide.policy for guide in guides)]
     kept = [state.optimizer, *(guide.optimizer for guide in guides)]
-    parameters, moments = (jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array)) for tree in (learned, kept))
-    found = [bad(leaf, infinite) for leaf in parameters] + [bad(leaf, of_optimizer) for leaf in moments]
-    return functools.reduce(jnp.logical_or, found, infinite(loss))
+    if of_optimizer is infinite:
+        return any_of([*learned, *kept], infinite) | infinite(loss)
+    return any_of(learned, infinite) | any_of(kept, of_optimizer) | infinite(loss)
 
 
 def fault_error(setup: Setup, fault: Fault) -> Error | None:

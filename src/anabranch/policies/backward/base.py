@@ -6,7 +6,7 @@ from typing import ClassVar
 from jaxtyping import Array, Float, Int
 
 from anabranch.environment import Environment, State
-from anabranch.policies.heads import Heads
+from anabranch.policies.heads import Heads, entry
 from anabranch.trajectories import Scores
 
 
@@ -47,4 +47,4 @@ class BackwardPolicy(abc.ABC):
 
     def log_prob(self, env: Environment, state: State, heads: Heads, label: Int[Array, ""]) -> Float[Array, ""]:
         """log P_B of one undoable label into `state`."""
-        return self.log_probs(env, state, heads)[label]
+        return entry(self.log_probs(env, state, heads), label)

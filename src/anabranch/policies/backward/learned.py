@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 from anabranch.environment import Environment, State, undoable_by_slot
 from anabranch.ground.errors import ConfigError
 from anabranch.policies.backward.base import BackwardPolicy
-from anabranch.policies.heads import Heads, masked_log_softmax
+from anabranch.policies.heads import Heads, entry, masked_log_softmax
 from anabranch.trajectories import Scores
 
 
@@ -35,7 +35,7 @@ class LearnedBackward(BackwardPolicy):
 
     def log_prob(self, env: Environment, state: State, heads: Heads, label: Int[Array, ""]) -> Float[Array, ""]:
         slot = jnp.asarray(env.backward_slot)[label]
-        return masked_log_softmax(_backward_head(heads), undoable_by_slot(env, state)[1])[0][slot]
+        return entry(masked_log_softmax(_backward_head(heads), undoable_by_slot(env, state)[1])[0], slot)
 
 
 def _backward_head(heads: Heads) -> Float[Array, " slots"]:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from anabranch.environment import Environment, State
 from anabranch.policies.backward.base import BackwardPolicy
@@ -28,3 +28,6 @@ class UniformBackward(BackwardPolicy):
     def log_probs(self, env: Environment, state: State, heads: Heads) -> Float[Array, " A"]:
         undoable = env.undoable(state)
         return masked_log_softmax(jnp.zeros(undoable.shape), undoable)[0]
+
+    def log_prob(self, env: Environment, state: State, heads: Heads, label: Int[Array, ""]) -> Float[Array, ""]:
+        return -jnp.log(jnp.maximum(env.undoable(state).sum(), 1).astype(float))
