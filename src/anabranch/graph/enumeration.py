@@ -6,7 +6,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int
 
@@ -118,15 +117,15 @@ def enumerate_states(env: Environment, *, max_states: int, seconds: float, max_d
 
 
 def _expander(env: Environment) -> Callable[[Any], Any]:
-    def expand(state: Any) -> Any:
-        labels = jnp.arange(env.num_actions)
+    def expand(state: Any, labels: Any) -> Any:
         return forward_mask(env, state), jax.vmap(lambda action: step(env, state, action))(labels)
 
-    compiled = jax.jit(jax.vmap(expand))
+    # The labels are an argument: what is known while tracing is computed here one operation after the other.
+    compiled, labels = jax.jit(jax.vmap(expand, (0, None))), np.arange(env.num_actions, dtype=np.int32)
 
     def call(states: Any) -> Any:
         with jax.ensure_compile_time_eval():
-            return compiled(states)
+            return compiled(states, labels)
 
     return call
 

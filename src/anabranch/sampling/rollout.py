@@ -119,7 +119,7 @@ def walked(
         return _Walk(t + 1, column, state, action, moving, cache, length, written, left)
 
     walk = _begun(env, start, cache, row, rows)
-    widths = lane_widths(batch) if narrow else [batch]
+    widths = lane_widths(batch) if narrow and rows > FEW_ROWS else [batch]
     # Each loop ends when the living lanes fit into the next width, the last one when no lane is alive.
     for width, enough in zip(widths, [*widths[1:], 0], strict=True):
         walk = jax.lax.while_loop(lambda w, enough=enough: (w.t < rows) & (w.left > enough), body, walk.narrowed(width))
@@ -181,6 +181,8 @@ def lane_widths(batch: int) -> list[int]:
     return widths
 
 
+FEW_ROWS = 8
+"""Rows up to which a rollout keeps its lanes: there is little to save."""
 FEWEST_LANES, NARROWING, MOST_WIDTHS = 16, 4, 3
 """The least width, the factor between two widths, and how many are compiled."""
 
