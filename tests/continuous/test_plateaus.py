@@ -53,6 +53,7 @@ def test_draws_of_another_mixture_are_seen():
     assert distance(mixture(0.0, 1.0, 1.0, 0), 0.0, 1.0, drawn(other)) > FAR
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("level", [0.0, 2.0**-24, 1.0 - 2.0**-24, 1.0])
 @pytest.mark.parametrize("low, high, spread", CASES)
 def test_the_least_and_the_largest_uniform_number_give_points(monkeypatch, level, low, high, spread):

@@ -70,6 +70,7 @@ def test_backward_policies_without_a_head_are_read_right(space, backward):
                 assert worst_residual(BALANCES[name], scores) < (1e-10 if backward == "uniform" else 1e-5), name
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("space", [*SPACES, *CATALOGUE])
 def test_counted_paths_are_the_maximum_entropy_policys_own(space):
     """The loss of the learned log n is zero for the true counts, and not for another P_B."""

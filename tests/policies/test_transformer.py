@@ -55,6 +55,7 @@ def largest_difference(one, other, mask):
     return max(float(np.max(np.where(mask & (np.asarray(a) != b), np.abs(a - b), 0.0))) for a, b in pairs)
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("env", [WORDS, BitsLeftToRight(length=8, word=2)], ids=["words", "bits"])
 def test_cache_one_pass_and_rows_say_the_same(env):
     reading, policy, trajectories, seen = drawn(env)

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Tracing makes many objects that stay: looking through them again and again takes a tenth of a short command.
     gc.set_threshold(*COLLECTED_AFTER)
     code = _answered(sys.argv[1:])
-    gc.freeze()  # and once more when Python ends
+    gc.freeze()  # nor through them once more as Python ends
     if code in SIGNALLED:
         leave(code)
     return code
