@@ -74,21 +74,21 @@ def sum_of_rows(weight: Float[Array, "inputs m"], tokens: Int[Array, " n"]) -> F
     def added(total: Float[Array, " m"], some: Int[Array, " k"]) -> Float[Array, " m"]:
         return reduce(add, [weight[some[place]] for place in range(some.shape[0])], total)
 
-    return _in_blocks(added, jnp.zeros_like(weight[0]), tokens)
+    return _in_blocks(added, weight, tokens)
 
 
 @sum_of_rows.defjvp
 def _change_of_sum(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     """The sum is linear in the weight; the gradient of a block is one scatter, not one for each row."""
     (weight, tokens), change = primals, tangents[0]
-    started = jnp.zeros_like(weight[0])
-    return sum_of_rows(weight, tokens), _in_blocks(lambda total, some: total + change[some].sum(0), started, tokens)
+    return sum_of_rows(weight, tokens), _in_blocks(lambda total, some: total + change[some].sum(0), weight, tokens)
 
 
 def _in_blocks(
-    fold: Callable[[Array, Array], Array], total: Float[Array, " m"], tokens: Int[Array, " n"]
+    fold: Callable[[Array, Array], Array], weight: Float[Array, "inputs m"], tokens: Int[Array, " n"]
 ) -> Float[Array, " m"]:
-    """Fold a few tokens after the other into a sum, in a loop where they are many."""
+    """Fold a few tokens after the other into a sum like a row of the weight, in a loop where they are many."""
+    total = jnp.zeros_like(weight[0])
     rest = tokens.shape[0] % ROWS_AT_ONCE
     blocks = tokens[rest:].reshape(-1, ROWS_AT_ONCE)
     if rest:

@@ -5,14 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from anabranch.environment import Environment, State
+from anabranch.environment import Environment, State, take
 from anabranch.trajectories import Trajectories
 
 
 class Flags(eqx.Module):
     """What went wrong while sampling, and one state at which it did.
 
-    A compiled loop cannot raise an error, so that it sets these flags, and Python reads them after the loop.
+    A compiled program cannot raise an error, so that it returns these flags, and Python reads them afterwards.
     """
 
     dead_end: Bool[Array, ""]
@@ -25,9 +25,7 @@ class Flags(eqx.Module):
 
 def first_raised(flags: Flags) -> Flags:
     """Of the flags of several batches, with a leading axis, those of the first that has raised one."""
-    first = (flags.dead_end | flags.too_long).argmax()
-    state = jax.tree.map(lambda leaf: leaf[first], flags.state)
-    return Flags(flags.dead_end.any(), flags.too_long.any(), state)
+    return take(flags, (flags.dead_end | flags.too_long).argmax())
 
 
 def chosen(mask: Bool[Array, "*lanes"], new: State, old: State) -> State:
@@ -51,5 +49,5 @@ def flags_of(env: Environment, trajectories: Trajectories) -> Flags:
     # The state at which the walk was first in trouble.
     first = jnp.argmin(jnp.where(wrong, trajectories.length, trajectories.actions.shape[0] + 1))
     dead_end = last[first] == NOTHING_LEGAL
-    state = jax.tree.map(lambda leaf: leaf[trajectories.length[first] - 1, first], trajectories.states)
+    state = take(trajectories.states, (trajectories.length[first] - 1, first))
     return Flags(wrong[first] & dead_end, wrong[first] & ~dead_end, state)

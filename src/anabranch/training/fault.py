@@ -63,8 +63,6 @@ def not_finite(setup: Setup, state: TrainState, loss: Float[Array, "*lanes"]) ->
     guides = [own for own in state.sources if isinstance(own, GuideState)]
     learned = [state.policy, *(guide.policy for guide in guides)]
     kept = [state.optimizer, *(guide.optimizer for guide in guides)]
-    if of_optimizer is infinite:
-        return any_of([*learned, *kept], infinite) | infinite(loss)
     return any_of(learned, infinite) | any_of(kept, of_optimizer) | infinite(loss)
 
 
