@@ -4,9 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PICTURES := pictures
 QUICK  := tests/house tests/ground/test_fields.py --ignore=tests/house/test_readme.py --ignore=tests/house/test_promise.py
+COMPILED := $(abspath $(VENV))/compiled
 LOWEST := tests/house tests/ground tests/graph tests/runs tests/training/test_training.py
 
-.PHONY: demo test browser quick quick-tests faults docs wheel lowest mutants lint types bench clean
+.PHONY: demo test tests browser quick quick-tests faults docs wheel lowest mutants lint types bench clean
 
 demo: $(VENV)/.installed
 	@rm -rf $(PICTURES)
@@ -17,7 +18,13 @@ demo: $(VENV)/.installed
 	$(BIN)/anabranch studio $(PICTURES)/tb --static $(PICTURES)/faces.html
 	@echo "see the flow learn, and steer it: $(BIN)/anabranch studio faces"
 
-test: $(VENV)/.installed lint types browser
+test: $(VENV)/.installed lint browser
+	$(MAKE) -j2 tests types
+
+# Programs that a run compiled are there for the next one, for a week.
+tests faults: export JAX_COMPILATION_CACHE_DIR := $(COMPILED)
+tests: $(VENV)/.installed
+	@mkdir -p $(COMPILED) && find $(COMPILED) -type f -mtime +7 -delete
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Before each commit: what is checked without compiling anything large.

@@ -79,7 +79,7 @@ def residuals(env, name, *, back, log_z=LOG_C, shift=0.0):
     return np.abs(np.asarray(residual * (weight > 0)))
 
 
-@pytest.mark.sampled(every=5)
+@pytest.mark.sampled(every=8)
 @pytest.mark.parametrize("env", ENVS, ids=lambda env: env.process)
 @pytest.mark.parametrize("name", BALANCES)
 def test_every_residual_is_zero_at_the_exact_kernels(env, name):

@@ -88,6 +88,7 @@ VIEWS = [
 ]
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("name, through", VIEWS)
 def test_the_same_policy_is_seen_through_another_condition(name, through):
     """The optimum of one objective holds what another compares: flows of states, of edges, or beyond the energy.
@@ -124,6 +125,7 @@ def test_what_only_some_spaces_have_is_refused_where_it_is_missing():
             balance(setup, policy, drawn, objective=OBJECTIVES[name]())
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("name", [name for name in BALANCES if name != "fm linear"])
 def test_the_equations_are_those_of_the_loss(name):
     """Off the flow, so that each residual is a number of its own: the first column of `residual`, one by one."""

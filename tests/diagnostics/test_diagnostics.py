@@ -103,7 +103,7 @@ def test_a_sampler_that_covers_is_left_in_peace_exactly(found):
 
 
 @pytest.mark.parametrize("name", ["collapsed", "halved"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_collapse_is_seen_without_the_exact_answer(found, evaluations, name, seed):
     """Its own draws do not show it: the sampler is balanced (each gives the same log Z), its rewards are right."""
     rewards = [evaluations[which].estimates.log_reward.value for which in (name, "right")]

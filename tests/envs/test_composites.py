@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +64,7 @@ def repeat_size(space, times, least):
 
 CASES = [
     *[
-        (kind(spaces), count(spaces))
+        (kind(spaces), partial(count, spaces))
         for kind, count in ((ab.Product, product_size), (ab.InOrder, in_order_size), (ab.Choose, choose_size))
         for spaces in (
             [SETS, GRID],
@@ -76,7 +77,7 @@ CASES = [
         )
     ],
     *[
-        (ab.Repeat(space, times, least), repeat_size(space, times, least))
+        (ab.Repeat(space, times, least), partial(repeat_size, space, times, least))
         for space, times, least in (
             (SETS, 3, 1),
             (GRID, 2, 2),
@@ -94,13 +95,13 @@ NESTED = [
     ab.Repeat(ab.Choose([TREE, ab.Product([SETS, ORDERS])]), 2, least=0),
 ]
 NESTED_SIZES = [
-    choose_size(NESTED[0].spaces),
-    product_size(NESTED[1].spaces),
-    in_order_size(NESTED[2].spaces),
-    repeat_size(NESTED[3].space, 2, 0),
+    partial(choose_size, NESTED[0].spaces),
+    partial(product_size, NESTED[1].spaces),
+    partial(in_order_size, NESTED[2].spaces),
+    partial(repeat_size, NESTED[3].space, 2, 0),
 ]
 ALL = [*CASES, *zip(NESTED, NESTED_SIZES, strict=True)]
-QUICK = {0, 8, 16, 23, *range(len(CASES), len(ALL))}
+QUICK = {0, 8, 16, 23, len(CASES), len(ALL) - 1}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_composites_are_proved_and_counted(env, counts):
     """Every law on every state; as many states and objects as arithmetic says; texts and objects tell them apart."""
     report = ab.check(env)
     assert report.proved
-    assert (report.states, report.objects) == counts
+    assert (report.states, report.objects) == counts()
     graph = graph_of(env)
     assert len({graph.show(number) for number in range(graph.num_states)}) == graph.num_states
     slots = [part.num_slots for part in env.parts]

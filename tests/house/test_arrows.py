@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from support.house import IMPORTS, MODULES, PUBLIC_INIT, PYTHON_FILES, ROOT, SOURCE, TREES, none_of
+from support.house import MODULES, PUBLIC_INIT, PYTHON_FILES, ROOT, SOURCE, all_imports, none_of, tree_of
 
 FOLDERS = (
     "ground environment continuous trajectories graph storage policies laws rewards objectives scoring sampling "
@@ -34,21 +34,21 @@ def upward(imports):
 
 def test_every_folder_has_its_place_and_no_arrow_goes_up():
     assert {folder_of(module) for module in MODULES} == set(FOLDERS)
-    none_of(upward(IMPORTS))
+    none_of(upward(all_imports()))
 
 
 def test_a_planted_upward_import_is_seen():
-    planted = {**IMPORTS, "scoring.score": IMPORTS["scoring.score"] | {"sampling.rollout"}}
+    planted = {**all_imports(), "scoring.score": all_imports()["scoring.score"] | {"sampling.rollout"}}
     assert list(upward(planted)) == ["scoring.score imports sampling.rollout, which stands above it"]
 
 
 def test_nothing_imports_the_package_itself():
-    none_of(f"{module} imports anabranch" for module, imported in IMPORTS.items() if "anabranch" in imported)
+    none_of(f"{module} imports anabranch" for module, imported in all_imports().items() if "anabranch" in imported)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_circle_inside_a_folder(folder):
-    inside = {name: {other for other in IMPORTS[name] if folder_of(other) == folder} for name in MODULES}
+    inside = {name: {other for other in all_imports()[name] if folder_of(other) == folder} for name in MODULES}
     try:
         TopologicalSorter({name: others for name, others in inside.items() if folder_of(name) == folder}).prepare()
     except CycleError as error:
@@ -73,7 +73,7 @@ def test_the_top_level_stays_small():
 def test_leaves_are_imported_by_their_readers_only(leaf, readers):
     none_of(
         f"{module} imports {leaf}"
-        for module, imported in IMPORTS.items()
+        for module, imported in all_imports().items()
         if any(other == leaf or other.startswith(f"{leaf}.") for other in imported)
         and not any(fnmatch.fnmatchcase(module, reader) for reader in readers)
     )
@@ -92,7 +92,7 @@ def test_git_ignores_no_module():
 def test_public_names_are_those_that_type_checkers_see():
     import anabranch
 
-    (guard,) = (node for node in TREES[PUBLIC_INIT].body if isinstance(node, ast.If))
+    (guard,) = (node for node in tree_of(PUBLIC_INIT).body if isinstance(node, ast.If))
     assert ast.unparse(guard.test) == "TYPE_CHECKING"
     seen = {node.module: {alias.name for alias in node.names} for node in guard.body}
     assert all(alias.asname is None for node in guard.body for alias in node.names)

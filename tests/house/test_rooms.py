@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import anabranch
-from support.house import MODULES, PYTHON_FILES, ROOT, TREES, none_of
+from support.house import MODULES, PYTHON_FILES, ROOT, none_of, tree_of
 
 MOST_LINES, MOST_OF_A_FUNCTION = 300, 60
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
@@ -16,7 +16,7 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 def over_budget(file):
     if len(file.read_text().splitlines()) >= MOST_LINES:
         yield f"{file.relative_to(ROOT)} has {MOST_LINES} lines or more"
-    for node in ast.walk(TREES[file]):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, FUNCTIONS) and lines_of(node) - lines_of(docstring_of(node)) >= MOST_OF_A_FUNCTION:
             yield f"{file.relative_to(ROOT)}, line {node.lineno}: {node.name} has {MOST_OF_A_FUNCTION} lines or more"
 
@@ -58,7 +58,7 @@ def members(tree):
 
 def bare_names(module):
     """The public names of a module that say nothing of what they are."""
-    tree = TREES[MODULES[module]]
+    tree = tree_of(MODULES[module])
     if not ast.get_docstring(tree):
         yield f"{module} does not say what it is"
     home = importlib.import_module(f"anabranch.{module}")
@@ -80,7 +80,7 @@ def test_everything_public_has_a_docstring():
 
 
 def blunders(module):
-    for node in ast.walk(TREES[MODULES[module]]):
+    for node in ast.walk(tree_of(MODULES[module])):
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             yield f"{module}, line {node.lineno}: a bare except"
         printed = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"

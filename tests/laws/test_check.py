@@ -191,6 +191,7 @@ def test_a_space_too_large_is_sampled(env):
     assert report.lines()[0].startswith(f"{env!r}: sound (24 random walks: ")
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("kind", LARGE_FAULTS, ids=lambda kind: kind.__name__)
 def test_a_fault_in_a_space_too_large_is_found_on_walks(kind):
     law, *fragments = LARGE_FAULTS[kind]

@@ -38,7 +38,7 @@ CASES = [*product(SPACES, P_B, ["plain", "packed"]), *product(CATALOGUE, ["rando
 """The plain form on the spaces of the tests alone: it differs from the packed one in how rows are walked, not read."""
 
 
-@pytest.mark.sampled(every=7)
+@pytest.mark.sampled(every=10)
 @pytest.mark.parametrize("space, backward, form", CASES)
 def test_every_residual_is_zero_at_the_exact_flow(space, backward, form):
     """Every space x every objective; every P_B on the spaces of the tests, any P_B at all on the built-in ones."""
@@ -57,7 +57,7 @@ COUNTED = [name for name in CATALOGUE if CATALOGUE[name]().overrides("log_path_c
 HEADLESS = [*product([*SPACES, "product"], ["uniform"]), *product(COUNTED, ["maximum entropy"])]
 
 
-@pytest.mark.sampled(every=9)
+@pytest.mark.sampled(every=15)
 @pytest.mark.parametrize("space, backward", HEADLESS)
 def test_backward_policies_without_a_head_are_read_right(space, backward):
     """Uniform, and n(s) / n(t) by the space's own count of paths: they balance, and are what the table holds."""
@@ -70,7 +70,7 @@ def test_backward_policies_without_a_head_are_read_right(space, backward):
                 assert worst_residual(BALANCES[name], scores) < (1e-10 if backward == "uniform" else 1e-5), name
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=5)
 @pytest.mark.parametrize("space", [*SPACES, *CATALOGUE])
 def test_counted_paths_are_the_maximum_entropy_policys_own(space):
     """The loss of the learned log n is zero for the true counts, and not for another P_B."""
@@ -82,6 +82,7 @@ def test_counted_paths_are_the_maximum_entropy_policys_own(space):
         assert (float(own_loss(bench(space).scores("random"))) > 1e-3) == several
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("space", [*SPACES, *CATALOGUE])
 def test_the_strict_forward_looking_form_is_right_only_where_objects_have_no_children(space):
     with jax.enable_x64(True):

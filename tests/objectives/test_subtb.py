@@ -35,7 +35,7 @@ def random_scores(rows=9, batch=5, seed=0, scale=1.0):
     )
 
 
-@pytest.mark.sampled(every=5)
+@pytest.mark.sampled(every=10)
 @pytest.mark.parametrize("penalty", ["squared", pytest.param("huber", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("normalise", ["batch", "trajectory", "length"])
 @pytest.mark.parametrize("lam", [0.01, 0.5, 0.9, 1.0, 1.3, 1.9])

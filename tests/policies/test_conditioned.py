@@ -77,7 +77,7 @@ def worst(objective, scores):
     return float(jnp.abs(jnp.where(weight > 0, residual, 0.0)).max())
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("name", ["tb", "db", "subtb", "mdb"])
 def test_every_residual_is_zero_at_the_exact_flow_of_each_condition(name):
     with jax.enable_x64(True):

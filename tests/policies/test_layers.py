@@ -11,7 +11,9 @@ from anabranch.policies.layers import ROWS_AT_ONCE, sum_of_rows
 WEIGHT = jax.random.normal(jax.random.key(0), (11, 5))
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 3, 3 * ROWS_AT_ONCE + 1])
+# In turn: those that `make test` runs, and their neighbours.
+@pytest.mark.sampled(every=2)
+@pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE, ROWS_AT_ONCE - 1, 3 * ROWS_AT_ONCE + 1, ROWS_AT_ONCE + 3])
 def test_rows_that_tokens_name_are_added_up_with_their_gradient(count: int):
     tokens = jax.random.randint(jax.random.key(1), (4, count), 0, 11)
     towards = jax.random.normal(jax.random.key(2), (4, 5))

@@ -21,6 +21,7 @@ def test_an_object_comes_back(item):
     assert from_bytes(to_bytes(item)) == item
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the strategy, on a busy machine
 @settings(max_examples=40, deadline=None, derandomize=True)  # a busy machine is no finding
 @given(OBJECTS, OBJECTS)
 def test_objects_that_differ_have_other_bytes(one, other):

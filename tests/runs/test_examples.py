@@ -49,6 +49,7 @@ def is_long(name):
     return "train(" in EXAMPLES[name] and name not in ALWAYS
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.thorough) if is_long(name) else name for name in EXAMPLES]
 )

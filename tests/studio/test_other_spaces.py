@@ -109,7 +109,7 @@ def test_every_state_is_reached_by_the_keyboard_and_has_a_name(tab, page_of_face
     assert len(set(names)) == 42
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(tab, page_of_faces, view, scheme, tmp_path):

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +17,12 @@ def name_of(file: Path) -> str:
 
 MODULES = {name_of(file): file for file in sorted(SOURCE.rglob("*.py"))}
 PUBLIC_INIT = MODULES.pop("")
-TREES = {file: ast.parse(file.read_text(), str(file)) for file in PYTHON_FILES}
+
+
+@cache
+def tree_of(file: Path) -> ast.Module:
+    """The syntax tree of a file, parsed once."""
+    return ast.parse(file.read_text(), str(file))
 
 
 def imports_of(tree: ast.AST) -> Iterator[str]:
@@ -33,7 +39,10 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
         yield from (name.removeprefix("anabranch.") for name in modules if name.split(".")[0] == "anabranch")
 
 
-IMPORTS = {module: set(imports_of(TREES[file])) for module, file in MODULES.items()}
+@cache
+def all_imports() -> dict[str, set[str]]:
+    """Of each module, the names of our modules that it imports."""
+    return {module: set(imports_of(tree_of(file))) for module, file in MODULES.items()}
 
 
 def none_of(offenders: Iterable[str]) -> None:

@@ -89,7 +89,7 @@ def test_a_dropped_object_leaves_the_others_as_they_are():
     assert parameters(run).shape == parameters(fresh).shape
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize(
     "returned",
     [

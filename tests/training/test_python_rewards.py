@@ -177,6 +177,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.faults
 def test_a_trainer_that_is_killed_among_its_rewards_asks_for_no_finished_one_again(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM.format(function="slow"))
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.abspath("src"), os.path.abspath("tests")])}

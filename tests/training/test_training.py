@@ -32,7 +32,7 @@ CASES = [
 ]
 
 
-SAMPLE = {("tb", "learned"), ("db", "uniform"), ("fm", "uniform")}
+SAMPLE = {("tb", "learned"), ("fm", "uniform")}
 SAMPLED = [case if case in SAMPLE else pytest.param(*case, marks=pytest.mark.thorough) for case in CASES]
 
 
