@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from anabranch.rewards.plain_objects import from_bytes, to_bytes
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of a strategy, now and then
 ATOMS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary() | st.text("\ud800")
 )
@@ -21,7 +22,6 @@ def test_an_object_comes_back(item):
     assert from_bytes(to_bytes(item)) == item
 
 
-@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the strategy, on a busy machine
 @settings(max_examples=40, deadline=None, derandomize=True)  # a busy machine is no finding
 @given(OBJECTS, OBJECTS)
 def test_objects_that_differ_have_other_bytes(one, other):
