@@ -96,7 +96,7 @@ def test_conditions_have_a_log_z_each():
 # --- the same numbers
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize(
     "extra",
     [

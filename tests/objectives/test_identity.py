@@ -158,6 +158,7 @@ def test_padding_is_exactly_zero(space):
                     assert (np.asarray(rows)[padding] == 0.0).all(), field.name
 
 
+@pytest.mark.thorough
 def test_padding_does_not_count():
     """More padding rows change neither sums nor denominators."""
     with jax.enable_x64(True):

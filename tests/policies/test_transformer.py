@@ -232,6 +232,7 @@ def test_seeds_side_by_side_are_those_in_turn():
         assert float(jnp.abs(one - other).max()) <= 1e-4 * max(float(jnp.abs(one).max()), 1.0)
 
 
+@pytest.mark.thorough
 def test_caches_are_part_of_the_bill():
     """Of each lane the keys and values of 121 rows in each of two layers, as 32-bit numbers."""
     env = BitsLeftToRight(length=120, word=1)

@@ -83,7 +83,7 @@ SAMPLE = [name for name in SPACES if name in ("faces", "slots")]
 OTHERS = [name for name in SPACES if name not in SAMPLE]
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("outflow", [False, True], ids=["P_B", "inflow"])
 @pytest.mark.parametrize("space", [*SAMPLE, *(pytest.param(one, marks=pytest.mark.thorough) for one in OTHERS)])
 def test_packed_and_plain_gradients_agree(space, outflow):

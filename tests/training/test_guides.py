@@ -155,7 +155,7 @@ def test_a_share_of_zero_is_a_training_without_them_bit_for_bit():
     assert not same_bits(plain, guided)
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", GUIDES)
 def test_the_batch_has_the_shares_that_were_asked_for(kind):
     guides = {**GUIDES[kind], "replay": ab.Replay(share=0.25)}

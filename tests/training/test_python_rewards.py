@@ -263,6 +263,7 @@ def test_a_training_that_diverges_writes_its_batch(inflight, tmp_path):
     assert {round(row["log_reward"], 5) for row in batch} <= wanted
 
 
+@pytest.mark.thorough
 def test_a_walk_shows_the_balance_of_a_run(plain):
     trajectories = ab.sample_trajectories(GRID, plain.policy, 1, seed=3)
     (equation,) = balance(plain.setup, plain.policy, trajectories)

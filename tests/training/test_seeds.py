@@ -60,6 +60,7 @@ def side_by_side(seeds=3):
     return dataclasses.replace(setup, vectorised=True)
 
 
+@pytest.mark.thorough
 def test_side_by_side_is_in_turn():
     setup = side_by_side()
     fresh, _, _ = ab.advance(setup, ab.init(setup, 0), jnp.array(20))
