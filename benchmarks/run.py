@@ -1,7 +1,8 @@
 """`python -m benchmarks.run [ROW ...]`: our rows and the peers', alternately, each in an environment of its own.
 
 Writes `benchmarks/results/rows.json` (everything measured) and `rows.md` (the table). A peer that cannot be
-installed, or a row that fails, is written down as such, and the others run.
+installed, or a row that fails, is written down as such, and the others run. With `--before FOLDER`, a checkout of an
+older version of this library (`git worktree add FOLDER COMMIT`), that one is measured too.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import ROWS
-from benchmarks.table import as_markdown
+from benchmarks.table import BEFORE, as_markdown
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -27,7 +28,7 @@ TORCH = "torch==2.13.0"
 
 def python_of(library: str) -> tuple[Path | None, str]:
     """The interpreter of a library's own environment, made if need be; None and the reason where that fails."""
-    if library == "anabranch":
+    if library in ("anabranch", BEFORE):
         return Path(sys.executable), ""
     place = ENVIRONMENTS / library
     python = place / "bin" / "python"
@@ -50,16 +51,19 @@ def install(python: Path, library: str, what: list[str]) -> str:
     return f"{library} could not be installed: {found.stderr.strip().splitlines()[-1:]}" if found.returncode else ""
 
 
-def measure(library: str, python: Path, row: dict[str, Any]) -> dict[str, Any]:
-    """One measurement in a process of its own."""
-    command = [str(python), str(PEERS / f"{library}_peer.py"), json.dumps(row)]
+def measure(library: str, python: Path, row: dict[str, Any], *, checkout: Path) -> dict[str, Any]:
+    """One measurement in a process of its own, with the adapter of a checkout, and the library of that checkout."""
+    peers = checkout / "benchmarks" / "peers"
+    adapter = f"{'anabranch' if library == BEFORE else library}_peer.py"
+    command = [str(python), str(peers / adapter), json.dumps(row)]
+    place: dict[str, Any] = {"cwd": peers, "env": {**os.environ, "PYTHONPATH": str(checkout / "src")}}
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=PEERS, check=False)
+        found = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, **place)
     except subprocess.TimeoutExpired:
         return {"library": library, "failed": "no answer in 900 s"}
     if found.returncode:
         return {"library": library, "failed": (found.stderr.strip().splitlines() or ["no output"])[-1]}
-    return json.loads(found.stdout.strip().splitlines()[-1])
+    return {**json.loads(found.stdout.strip().splitlines()[-1]), "library": library}
 
 
 def main() -> None:
@@ -68,20 +72,27 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default: all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="a checkout of an older version, measured too")
     given = parser.parse_args()
     unknown = [name for name in given.rows if name not in ROWS]
     if unknown or given.repeats < 1:
         parser.error(f"no row named {unknown[0]}" if unknown else "--repeats must be positive")
-    pythons = {library: python_of(library) for library in LIBRARIES}
+    if given.before is not None and not (given.before / "benchmarks" / "peers" / "anabranch_peer.py").is_file():
+        parser.error(f"{given.before} is no checkout of this library: git worktree add {given.before} COMMIT makes one")
+    libraries = LIBRARIES if given.before is None else ("anabranch", BEFORE, *LIBRARIES[1:])
+    pythons = {library: python_of(library) for library in libraries}
     measured: dict[str, list[dict[str, Any]]] = {}
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
     for name in given.rows or ROWS:
         measured[name] = []
         for repeat in range(given.repeats):
-            for library in LIBRARIES:
+            for library in libraries:
                 python, reason = pythons[library]
-                row = {**ROWS[name], "seed": repeat}
-                answer = {"library": library, "failed": reason} if python is None else measure(library, python, row)
+                row, checkout = {**ROWS[name], "seed": repeat}, given.before if library == BEFORE else HERE.parent
+                if python is None:
+                    answer = {"library": library, "failed": reason}
+                else:
+                    answer = measure(library, python, row, checkout=checkout.resolve())
                 measured[name].append(answer)
                 speed = answer.get("ms_per_iteration")
                 print(f"{name}  {library}  {answer.get('failed') or f'{speed:.3f} ms'}", flush=True)

@@ -9,6 +9,10 @@ from benchmarks.rows import WANTED
 UNEQUAL = 0.10
 """Mean rows further apart than this: another problem is being solved, and the row does not count."""
 
+PEERS = ("gfnx", "torchgfn")
+BEFORE, NOT_SLOWER = "before", 0.97
+"""An older version of this library; and the least ratio of its milliseconds to ours: 3 % are noise."""
+
 HEAD = "| row | library | ms / iteration (range) | rows / trajectory | us / row | ratio | wanted | ratio a row |"
 
 
@@ -24,15 +28,22 @@ def as_markdown(machine: Mapping[str, Any], measured: Mapping[str, Sequence[Mapp
         HEAD,
         "|---" * HEAD.count(" | ") + "|---|",
     ]
+    libraries = _libraries(measured)
     for name, answers in measured.items():
         ours = [answer for answer in answers if answer["library"] == "anabranch" and "failed" not in answer]
-        for library in ("anabranch", "gfnx", "torchgfn"):
+        for library in libraries:
             theirs = [answer for answer in answers if answer["library"] == library]
             lines.append(_line(name, library, ours, theirs))
-    versions = {library: _versions(measured, library) for library in ("anabranch", "gfnx", "torchgfn")}
+    versions = {library: _versions(measured, library) for library in libraries}
     lines += ["", *(f"- {library}: {text}" for library, text in versions.items()), ""]
     lines += _checks(measured)
     return "\n".join(lines) + "\n"
+
+
+def _libraries(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Ours, the older version where it was measured, and the peers."""
+    seen = {answer["library"] for answers in measured.values() for answer in answers}
+    return ["anabranch", *([BEFORE] if BEFORE in seen else []), *PEERS]
 
 
 def _line(name: str, library: str, ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> str:
@@ -46,8 +57,8 @@ def _line(name: str, library: str, ours: Sequence[Mapping[str, Any]], theirs: Se
         return f"| {' | '.join(cells)} | | | |"
     ratio = median(times) / _median(ours, "ms_per_iteration")
     unequal = abs(rows / _median(ours, "mean_rows") - 1.0) > UNEQUAL
-    wanted = WANTED[name][("gfnx", "torchgfn").index(library)]
-    verdict = f"{ratio:.1f}x" + (" *not counted*" if unequal else "")
+    wanted = NOT_SLOWER if library == BEFORE else WANTED[name][PEERS.index(library)]
+    verdict = f"{ratio:.{2 if library == BEFORE else 1}f}x" + (" *not counted*" if unequal else "")
     cells += [verdict, f"{wanted:g}x", f"{per_row / _median(ours, 'us_per_row'):.1f}x"]
     return f"| {' | '.join(cells)} |"
 
@@ -71,7 +82,7 @@ def _checks(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for name, answers in measured.items():
-        for library in ("anabranch", "gfnx", "torchgfn"):
+        for library in _libraries(measured):
             good = [a for a in answers if a["library"] == library and "failed" not in a]
             if good:
                 log_z = good[0]["log_z_exact"]
