@@ -49,7 +49,8 @@ def _libraries(measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]
 def _line(name: str, library: str, ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> str:
     good = [answer for answer in theirs if "failed" not in answer]
     if not good:
-        return f"| {name} | {library} | failed: {theirs[0]['failed'] if theirs else 'not run'} | | | | | |"
+        why = f"failed: {theirs[0]['failed']}" if theirs else "not run"
+        return f"| {name} | {library} | {why} | | | | | |"
     times = [answer["ms_per_iteration"] for answer in good]
     rows, per_row = _median(good, "mean_rows"), _median(good, "us_per_row")
     cells = [name, library, f"{median(times):.3g} ({min(times):.3g}-{max(times):.3g})", f"{rows:.1f}", f"{per_row:.2f}"]
