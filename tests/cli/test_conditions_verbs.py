@@ -39,6 +39,7 @@ def test_training_prints_a_row_for_each_exponent(heated):
         assert word in printed
 
 
+@pytest.mark.thorough
 def test_evaluate_gives_the_grid_as_json_and_one_condition_alone(heated):
     whole = one_object(fine(answer("evaluate", heated[0], "--json")))
     assert len(whole["conditions"]["rows"]) == 7

@@ -82,6 +82,7 @@ def test_an_environment_and_a_reward_make_a_task(weighted):
     assert config["env"] == {"class": "Weighted", "n": 4, "k": 2}
 
 
+@pytest.mark.thorough
 def test_the_run_comes_back_when_both_are_named_again(weighted, tmp_path):
     place, _ = weighted
     record = one_object(fine(answer("evaluate", place, "--json", "--samples", 100, *AGAIN)))

@@ -31,6 +31,7 @@ def on_grid(target, low, high, n):
 # --- log Z, by the plainest rule there is
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("target, low, high, n", [
     (ab.TwoGaussians(), -10.0, 10.0, 200),
     (ab.TwoGaussians(dim=1, apart=3.0, deviation=0.5), -10.0, 10.0, 400),

@@ -82,7 +82,7 @@ def test_contradicting_multiples_leave_nothing():
     assert CoprimeReward(env=THREE, primes=(2, 3), caps=(2, 2, 2), multiples=(0, 35, 0)).counts[1:] == [0, 0]
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 def test_presets_have_their_counts_in_closed_form(difficulty):
     """Where the side is a power of two, or of four, each tier leaves a known share of all states."""

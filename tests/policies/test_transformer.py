@@ -131,6 +131,7 @@ def test_spaces_of_words_keep_their_promise(env):
     require_words(env)
 
 
+@pytest.mark.thorough
 def test_fragments_are_words_too():
     pytest.importorskip("rdkit")
     require_words(Fragments())

@@ -106,7 +106,7 @@ DIFFERENCES = {"tb", "subtb", "fm", "pcl"}
 """Of which `make test` takes the differences."""
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize(
     "name",
     [

@@ -164,6 +164,7 @@ def test_a_run_is_read_back_with_its_condition(tmp_path):
     assert config["env"]["class"] == "Hypergrid"
 
 
+@pytest.mark.thorough
 def test_a_run_from_before_there_were_conditions_is_read(tmp_path):
     ab.train("hypergrid", out=tmp_path / "run", callback=lambda row: None, **SMALL)
     place = tmp_path / "run" / "run.json"

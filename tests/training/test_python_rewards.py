@@ -140,6 +140,7 @@ def keys_of(run):
     return {key: value for key, value in run.history[-1].items() if key not in ("seconds", "waiting")}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inflight", [3, pytest.param(1, marks=pytest.mark.thorough)])
 def test_a_run_goes_on_from_its_checkpoint_bit_for_bit(inflight, tmp_path):
     options, replay = {"inflight": inflight, "workers": 2}, {"replay": ab.Replay(share=0.25)}
