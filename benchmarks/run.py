@@ -51,7 +51,7 @@ def install(python: Path, library: str, what: list[str]) -> str:
     return f"{library} could not be installed: {found.stderr.strip().splitlines()[-1:]}" if found.returncode else ""
 
 
-def measure(library: str, python: Path, row: dict[str, Any], *, checkout: Path) -> dict[str, Any]:
+def measure(library: str, python: Path, row: dict[str, Any], *, checkout: Path = HERE.parent) -> dict[str, Any]:
     """One measurement in a process of its own, with the adapter of a checkout, and the library of that checkout."""
     peers = checkout / "benchmarks" / "peers"
     adapter = f"{'anabranch' if library == BEFORE else library}_peer.py"
@@ -80,6 +80,7 @@ def main() -> None:
     if given.before is not None and not (given.before / "benchmarks" / "peers" / "anabranch_peer.py").is_file():
         parser.error(f"{given.before} is no checkout of this library: git worktree add {given.before} COMMIT makes one")
     libraries = LIBRARIES if given.before is None else ("anabranch", BEFORE, *LIBRARIES[1:])
+    checkouts = {} if given.before is None else {BEFORE: given.before.resolve()}
     pythons = {library: python_of(library) for library in libraries}
     measured: dict[str, list[dict[str, Any]]] = {}
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
@@ -88,11 +89,11 @@ def main() -> None:
         for repeat in range(given.repeats):
             for library in libraries:
                 python, reason = pythons[library]
-                row, checkout = {**ROWS[name], "seed": repeat}, given.before if library == BEFORE else HERE.parent
+                row = {**ROWS[name], "seed": repeat}
                 if python is None:
                     answer = {"library": library, "failed": reason}
                 else:
-                    answer = measure(library, python, row, checkout=checkout.resolve())
+                    answer = measure(library, python, row, checkout=checkouts.get(library, HERE.parent))
                 measured[name].append(answer)
                 speed = answer.get("ms_per_iteration")
                 print(f"{name}  {library}  {answer.get('failed') or f'{speed:.3f} ms'}", flush=True)
