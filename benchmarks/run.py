@@ -79,21 +79,22 @@ def main() -> None:
         parser.error(f"no row named {unknown[0]}" if unknown else "--repeats must be positive")
     if given.before is not None and not (given.before / "benchmarks" / "peers" / "anabranch_peer.py").is_file():
         parser.error(f"{given.before} is no checkout of this library: git worktree add {given.before} COMMIT makes one")
-    libraries = LIBRARIES if given.before is None else ("anabranch", BEFORE, *LIBRARIES[1:])
-    checkouts = {} if given.before is None else {BEFORE: given.before.resolve()}
-    pythons = {library: python_of(library) for library in libraries}
+    checkouts: dict[str, Path] = dict.fromkeys(LIBRARIES, HERE.parent)
+    if given.before is not None:
+        checkouts[BEFORE] = given.before.resolve()
+    pythons = {library: python_of(library) for library in checkouts}
     measured: dict[str, list[dict[str, Any]]] = {}
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
     for name in given.rows or ROWS:
         measured[name] = []
         for repeat in range(given.repeats):
-            for library in libraries:
+            for library, checkout in checkouts.items():
                 python, reason = pythons[library]
                 row = {**ROWS[name], "seed": repeat}
                 if python is None:
                     answer = {"library": library, "failed": reason}
                 else:
-                    answer = measure(library, python, row, checkout=checkouts.get(library, HERE.parent))
+                    answer = measure(library, python, row, checkout=checkout)
                 measured[name].append(answer)
                 speed = answer.get("ms_per_iteration")
                 print(f"{name}  {library}  {answer.get('failed') or f'{speed:.3f} ms'}", flush=True)

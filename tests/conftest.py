@@ -24,6 +24,7 @@ if COMPILED not in os.environ:
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ[COMPILED]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 MOST_MAPS = 6_000
+"""Memory maps that compiled programs of several modules may take together."""
 install_import_hook("anabranch", "beartype.beartype")
 
 pytest_plugins = ["support.drawings"]

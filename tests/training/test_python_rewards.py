@@ -141,7 +141,7 @@ def keys_of(run):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("inflight", [3, pytest.param(1, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("inflight", [3, 1])
 def test_a_run_goes_on_from_its_checkpoint_bit_for_bit(inflight, tmp_path):
     options, replay = {"inflight": inflight, "workers": 2}, {"replay": ab.Replay(share=0.25)}
     whole = trained(scores.values, train={"steps": 20, **replay}, **options)
